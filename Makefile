@@ -1,0 +1,41 @@
+# Two commands do everything on a machine with Python 3.11: `make study` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= out/migration
+
+.PHONY: setup study test lint types tests benchmarks vectors clean
+
+setup: .venv/ready
+
+# uv comes from the package index into a small environment of its own; `uv.lock` decides everything else.
+.venv/ready: pyproject.toml uv.lock
+	@test -x .uv/bin/uv || ($(PYTHON) -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check "uv>=0.9")
+	.uv/bin/uv sync --locked --quiet --python $(PYTHON)
+	@touch $@
+
+study: setup
+	$(BIN)/communicator study migration --out $(OUT)
+
+test: lint types tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/communicator spec check
+
+types: setup
+	$(BIN)/mypy
+
+tests: setup
+	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n auto
+
+benchmarks: setup
+	$(BIN)/python -m tests.benchmarks
+
+# Generated files are committed with their generator; `make test` regenerates and compares.
+vectors: setup
+	$(BIN)/python -m communicator_impl.vectors conformance/communicator_conformance/vectors
+
+clean:
+	rm -rf .venv .uv out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,18 @@
+"""The normative error classes (chapter 1, `ERR`): few, stable, and all that a peer may depend on."""
+
+from enum import StrEnum
+
+__all__ = ["ErrorClass"]
+
+
+class ErrorClass(StrEnum):
+    """Why something was refused. No text beside the class is normative."""
+
+    MALFORMED = "malformed"  # not the bytes that the wire schema describes
+    EXPIRED = "expired"  # past its valid-until date
+    UNKNOWN = "unknown"  # names something that the receiver does not hold
+    FORGED = "forged"  # authentication failed
+    REPLAYED = "replayed"  # single-use, and used before
+    TOO_LARGE = "too-large"  # over a limit on bytes
+    LIMIT = "limit"  # over a limit on counts or rate
+    REFUSED = "refused"  # understood, and not wanted
