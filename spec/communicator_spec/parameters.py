@@ -1,0 +1,129 @@
+"""Parameters of the standard, read once from `parameters.toml` into frozen values.
+
+Rules:
+
+1. One table. A number or label that two implementations must share stands in the TOML file and
+   nowhere else.
+2. The loader is strict: a key that no field names, a field that no key fills or a wrong type stops
+   the program.
+3. To add a section, add a frozen Struct with its fields and one field of that name to `Parameters`.
+"""
+
+from importlib.resources import files
+
+import msgspec
+
+__all__ = [
+    "PARAMETERS",
+    "AddressParameters",
+    "EnvelopeParameters",
+    "Parameters",
+    "SessionParameters",
+    "SuiteParameters",
+    "load",
+]
+
+
+class SuiteParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Algorithms of suite 1 and their lengths."""
+
+    number: int
+    kem_id: int
+    kdf_id: int
+    aead_id: int
+    public_key_bytes: int
+    secret_key_bytes: int
+    signature_bytes: int
+    tag_bytes: int
+    hash_bytes: int
+
+
+class AddressParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Both address profiles (chapter 2)."""
+
+    two_layer_profile: int
+    label_profile: int
+    root_bytes: int
+    label_bytes: int
+    epoch_key_bytes: int
+    index_max: int
+    lane_max: int
+    epoch_max: int
+    generation_max: int
+    date_granularity_s: int
+    rda_bytes: int
+    rdas_bytes: int
+    sda_bytes: int
+    label_window: int
+    lifetime_ephemeral_s_max: int
+    lifetime_long_term_s_max: int
+    batch_ephemeral: int
+    batch_long_term: int
+    grant_capacity_max: int
+    uri_bytes_max: int
+    generations_max: int
+    inner_label: str
+    outer_label: str
+    signature_label: str
+    seal_label: str
+    epoch_label: str
+    config_label: str
+
+
+class EnvelopeParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What travels, and how large it may be (chapter 3)."""
+
+    version: int
+    request_bytes_max: int
+    device_bytes_max: int
+    ciphertext_classes_bytes: tuple[int, ...]
+    nesting_max: int
+    body_version: int
+    digest_bytes: int
+    services_max: int
+    grants_max: int
+    received_ranges_max: int
+    number_max: int
+
+
+class SessionParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Keys, key agreement and ratchet (chapter 4)."""
+
+    version: int
+    package_id_bytes: int
+    package_lifetime_s_max: int
+    opening_bytes: int
+    opening_sealed_bytes: int
+    salt_bytes: int
+    header_bytes: int
+    header_sealed_bytes: int
+    overhead_bytes: int
+    length_prefix_bytes: int
+    skip_max: int
+    chain_keys_max: int
+    stored_keys_max: int
+    receiving_chains_max: int
+    binding_label: str
+    package_label: str
+    agreement_label: str
+    opening_label: str
+    root_label: str
+    message_label: str
+
+
+class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All sections of the table."""
+
+    suite: SuiteParameters
+    address: AddressParameters
+    envelope: EnvelopeParameters
+    session: SessionParameters
+
+
+def load(text: bytes | None = None) -> Parameters:
+    """Parse a parameter table; without an argument, the one of the standard."""
+    source = files("communicator_spec").joinpath("parameters.toml").read_bytes()
+    return msgspec.toml.decode(source if text is None else text, type=Parameters)
+
+
+PARAMETERS = load()
