@@ -1,1 +1,51 @@
-"""Placeholder until the layer lands."""
+"""The standard as data and pure functions: clauses, parameters, events, policies, invariants."""
+
+from communicator_spec.errors import ErrorClass
+from communicator_spec.events import (
+    NONE,
+    VOCABULARY,
+    Command,
+    Event,
+    Kind,
+    Row,
+    end_of,
+    peer_of,
+)
+from communicator_spec.policies import (
+    HOUR_MS,
+    Grant,
+    Path,
+    Terms,
+    backoff_ms,
+    choose_path,
+    escalation_ms,
+    receipt_delay_ms,
+    release_at,
+    renew,
+    round_up_to_hour,
+    usable,
+)
+
+__all__ = [
+    "HOUR_MS",
+    "NONE",
+    "VOCABULARY",
+    "Command",
+    "ErrorClass",
+    "Event",
+    "Grant",
+    "Kind",
+    "Path",
+    "Row",
+    "Terms",
+    "backoff_ms",
+    "choose_path",
+    "end_of",
+    "escalation_ms",
+    "peer_of",
+    "receipt_delay_ms",
+    "release_at",
+    "renew",
+    "round_up_to_hour",
+    "usable",
+]

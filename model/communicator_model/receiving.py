@@ -1,0 +1,113 @@
+"""A receiving service without cryptography: roots, grants, single use, a store for each root.
+
+It keeps the promises that the reference implementation keeps with keys and bytes: an address resolves while its grant
+is unexpired, inside the window, and once; everything else is refused, and whoever submitted it cannot tell.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from communicator_spec import ErrorClass, Grant, Kind, Row
+
+__all__ = ["Item", "Parcel", "ReceivingService"]
+
+_REASONS: Final = list(ErrorClass)
+_EXPIRED: Final = _REASONS.index(ErrorClass.EXPIRED)
+_UNKNOWN: Final = _REASONS.index(ErrorClass.UNKNOWN)
+_REPLAYED: Final = _REASONS.index(ErrorClass.REPLAYED)
+
+
+class Parcel(NamedTuple):
+    """What travels to a receiving service: an address and a sealed body. `end` is negative for junk."""
+
+    end: int
+    serial: int
+    index: int
+    body: object
+
+
+class Item(NamedTuple):
+    """What a device fetches: the sealed body, and which of its addresses it came to."""
+
+    serial: int
+    index: int
+    body: object
+
+
+class _Entry:
+    """A registered grant: until when it resolves, the highest spent index + 1, and what was spent in the window."""
+
+    __slots__ = ("spent", "top", "valid_until_ms")
+
+    def __init__(self, valid_until_ms: int) -> None:
+        self.valid_until_ms = valid_until_ms
+        self.top = 0
+        self.spent: set[int] = set()
+
+
+class ReceivingService:
+    """One provider's receiving service, as the population model sees it."""
+
+    def __init__(self, service: int, window: int, emit: Callable[[Row], None]) -> None:
+        self._service = service
+        self._window = window
+        self._emit = emit
+        self._grants: dict[tuple[int, int], _Entry] = {}
+        self._store: dict[int, list[Item]] = {}
+
+    def issue(self, end: int, grant: Grant) -> None:
+        """Register a grant of a relationship end; its addresses resolve from now on."""
+        self._grants[end, grant.serial] = _Entry(grant.valid_until_ms)
+
+    def accept(self, now_ms: int, parcel: Parcel) -> int | None:
+        """Take bytes from anyone; return the end whose store grew, or None."""
+        end, serial, index, body = parcel
+        entry = self._grants.get((end, serial))
+        reason = self._refusal(now_ms, entry, index)
+        if reason is not None or entry is None:
+            self._emit(
+                (now_ms, Kind.REFUSED, -1, -1, self._service, -1, -1, -1, reason or _UNKNOWN)
+            )
+            return None
+        self._spend(entry, index)
+        self._store.setdefault(end, []).append(Item(serial, index, body))
+        self._emit((now_ms, Kind.STORED, end, -1, self._service, serial, index, -1, -1))
+        return end
+
+    def _refusal(self, now_ms: int, entry: _Entry | None, index: int) -> int | None:
+        if entry is None:
+            return _UNKNOWN
+        if now_ms >= entry.valid_until_ms:  # STATE-3
+            return _EXPIRED
+        if index in entry.spent:
+            return _REPLAYED
+        if not entry.top - self._window <= index < entry.top + self._window:
+            return _UNKNOWN
+        return None
+
+    def _spend(self, entry: _Entry, index: int) -> None:
+        entry.spent.add(index)
+        if index >= entry.top:
+            entry.top = index + 1
+            if len(entry.spent) > 2 * self._window:
+                entry.spent = {i for i in entry.spent if i >= entry.top - self._window}
+
+    def fetch(self, end: int) -> list[Item]:
+        """Return everything stored for one root, oldest first; it stays until confirmed."""
+        return self._store.get(end, [])
+
+    def confirm(self, now_ms: int, end: int) -> None:
+        """Delete what was fetched for one root: the device has it durably."""
+        for serial, index, _ in self._store.pop(end, []):
+            self._emit((now_ms, Kind.CONFIRMED, end, -1, self._service, serial, index, -1, -1))
+
+    def revoke(self, end: int) -> None:
+        """Forget a root: nothing sent to its addresses resolves any more, and nothing stored remains."""
+        for key in [key for key in self._grants if key[0] == end]:
+            del self._grants[key]
+        self._store.pop(end, None)
+
+    def die(self) -> None:
+        """Lose everything, for good."""
+        self._grants.clear()
+        self._store.clear()

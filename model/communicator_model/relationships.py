@@ -1,0 +1,494 @@
+"""The relationship managers of a population, without cryptography.
+
+One `End` is one person's end of one relationship: what the reference implementation calls a Particle, reduced to
+what decides when and where messages travel. The decisions are the normative policies; this module keeps the state
+between them, in slots and small dictionaries, because a study holds tens of thousands of ends that are idle most of
+the time. An idle end costs its memory and nothing else.
+
+How an end behaves, at every instant `now_ms`:
+
+1. `submit` puts a message into the outbox, durably, and nothing else.
+2. `wake` does everything that is due: transmissions and escalations, the announcement of a move, a receipt, the
+   renewal of a long-term address, the release of a service that is being left; in this order.
+3. Every transmission carries the cumulative receipt, the version of the peer's set that is held, and the complete
+   own set until the peer confirmed it. So any message that gets through repairs everything that was lost before.
+4. `receive` applies a body: set, confirmation, receipts, then the command.
+5. `deadline_ms` tells when `wake` has something to do next; the caller sees to it that the device is online then.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from communicator_model.receiving import Item, Parcel, ReceivingService
+from communicator_spec import (
+    Command,
+    Grant,
+    Kind,
+    Path,
+    Row,
+    Terms,
+    choose_path,
+    escalation_ms,
+    peer_of,
+    receipt_delay_ms,
+    release_at,
+    renew,
+)
+
+__all__ = ["Body", "End", "Reach", "RelationshipManagers", "Transmission"]
+
+_NEVER: Final = 1 << 62
+_MESSAGE: Final = int(Command.MESSAGE)
+_RECEIPT: Final = int(Command.RECEIPT)
+_UPDATE: Final = int(Command.UPDATE)
+_MOVED: Final = int(Command.MOVED)
+
+
+class Body(NamedTuple):
+    """The plaintext of one message between relationship managers, as far as the model needs it."""
+
+    command: int
+    number: int
+    floor: int
+    beyond: tuple[int, ...]
+    holds: int
+    version: int
+    grants: tuple[Grant, ...] | None
+
+
+class Transmission(NamedTuple):
+    """One hand-over to a sending service. `reference` and `draw_index` never leave the device."""
+
+    via: int
+    service: int
+    not_after_ms: int
+    parcel: Parcel
+    end: int
+    reference: int
+    draw_index: int
+
+
+class Reach(Protocol):
+    """What a device can reach at this instant."""
+
+    @property
+    def receiving(self) -> Sequence[bool]:
+        """Whether each receiving service answers."""
+
+    @property
+    def sending(self) -> Sequence[bool]:
+        """Whether each sending service answers."""
+
+
+class _Entry:
+    """A message in the outbox."""
+
+    __slots__ = ("accepted_ms", "attempts", "due_ms", "service")
+
+    def __init__(self, now_ms: int) -> None:
+        self.accepted_ms = now_ms
+        self.attempts = 0
+        self.due_ms = now_ms
+        self.service = -1  # where the last transmission went; -1: nowhere yet
+
+
+class End:
+    """One person's end of one relationship."""
+
+    __slots__ = (
+        "automated", "beyond", "confirmed", "credit", "ended", "floor", "held", "held_version", "last_until",
+        "leaving", "mine", "moved", "next_number", "notice_attempts", "notice_due", "outbox", "receipt_due",
+        "receipts", "release_due", "renew_at", "senders", "serials", "services", "spent", "suspects", "turns",
+        "update_due", "used", "version",
+    )  # fmt: skip
+
+    def __init__(self, services: tuple[int, ...], senders: tuple[int, ...]) -> None:
+        self.services = services
+        self.senders = senders
+        # own address set
+        self.mine: tuple[Grant, ...] = ()
+        self.version = 0
+        self.confirmed = 0
+        self.serials: dict[int, int] = {}
+        self.spent: dict[tuple[int, int], int] = {}
+        self.last_until: dict[int, int] = {}
+        self.renew_at = 0
+        self.update_due = _NEVER
+        # services that are being left: announced or not, and when the last address there ends
+        self.leaving: tuple[int, ...] = ()
+        self.moved: dict[int, int] = {}
+        self.release_due: dict[int, int] = {}
+        self.notice_due = _NEVER
+        self.notice_attempts = 0
+        # the peer's address set
+        self.held: tuple[Grant, ...] = ()
+        self.held_version = 0
+        self.used: dict[tuple[int, int], int] = {}
+        self.turns: dict[int, int] = {}
+        self.suspects: dict[int, int] = {}
+        # messages
+        self.next_number = 0
+        self.outbox: dict[int, _Entry] = {}
+        self.floor = 0
+        self.beyond: set[int] = set()
+        self.receipt_due = _NEVER
+        self.receipts = 0
+        self.credit = 1  # pairing is a human act
+        self.automated = 0
+        self.ended = False
+
+    def deadline_ms(self) -> int:
+        """Return when this end has something to do next; huge if never."""
+        if self.ended:
+            return _NEVER
+        due = min(self.receipt_due, self.notice_due, self.update_due)
+        for entry in self.outbox.values():
+            if entry.due_ms < due:
+                due = entry.due_ms
+        if self.release_due:
+            due = min(due, *self.release_due.values())
+        return due
+
+
+class RelationshipManagers:
+    """All relationship managers of a population, by end."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        services: Sequence[ReceivingService],
+        reach: Reach,
+        receipt_draw: Callable[[int, int], float],
+        emit: Callable[[Row], None],
+    ) -> None:
+        self._terms = terms
+        self._services = services
+        self._reach = reach
+        self._receipt_draw = receipt_draw
+        self._emit = emit
+        self._ends: dict[int, End] = {}
+
+    # ---------------------------------------------------------------- what people do
+
+    def pair(self, now_ms: int, first: int, people: tuple[int, int], ends: tuple[End, End]) -> None:
+        """Start a relationship between two devices that meet: each gets a first address set of the other."""
+        for end_id, person, end in zip((first, first + 1), people, ends, strict=True):
+            self._ends[end_id] = end
+            self._emit((now_ms, Kind.PAIRED, end_id, -1, -1, -1, -1, -1, person))
+            self._refresh(now_ms, end_id, end, in_conversation=True)
+        for end, other in (ends, ends[::-1]):
+            end.held, end.held_version = other.mine, other.version
+            other.confirmed = other.version
+
+    def submit(self, now_ms: int, end_id: int, size: int) -> int:
+        """Take a message from the application; return its number."""
+        end = self._ends[end_id]
+        number = end.next_number
+        end.next_number += 1
+        end.outbox[number] = _Entry(now_ms)
+        end.credit += 1
+        self._emit((now_ms, Kind.ACCEPTED, end_id, number, -1, -1, -1, -1, size))
+        return number
+
+    def move(self, now_ms: int, end_id: int, old: int, services: tuple[int, ...], senders: tuple[int, ...],
+             announce_ms: int, leave: bool) -> None:  # fmt: skip
+        """Replace a receiving service by the person's decision; `leave` when it still runs and is to be left.
+
+        From now on nothing is issued at the old one. The peer learns it from the next message, or from an
+        announcement at `announce_ms` at the latest.
+        """
+        end = self._ends[end_id]
+        end.services, end.senders = services, senders
+        if end.ended:
+            return
+        end.leaving += (old,)
+        end.renew_at = now_ms
+        if leave:
+            end.release_due[old] = end.last_until.get(old, now_ms)
+        if self._terms.announces:
+            end.notice_due = min(end.notice_due, announce_ms)
+            end.credit += 1
+
+    def change_senders(self, end_id: int, senders: tuple[int, ...]) -> None:
+        """Use other sending services from now on; nobody else needs to know."""
+        self._ends[end_id].senders = senders
+
+    def refuse(self, now_ms: int, end_id: int) -> None:
+        """End the relationship: the peer is stopped at every service, and nobody else is affected."""
+        end = self._ends[end_id]
+        if end.ended:
+            return
+        end.ended = True
+        self._emit((now_ms, Kind.ENDED, end_id, -1, -1, -1, -1, -1, -1))
+        for service in sorted(end.last_until):
+            self._services[service].revoke(end_id)
+
+    # ---------------------------------------------------------------- what is due
+
+    def deadline_ms(self, end_id: int) -> int:
+        """Return when `wake` has something to do for this end."""
+        return self._ends[end_id].deadline_ms()
+
+    def wake(self, now_ms: int, end_id: int) -> list[Transmission]:
+        """Do everything that is due; return what is to be handed to sending services."""
+        end = self._ends[end_id]
+        out: list[Transmission] = []
+        if end.ended:
+            return out
+        if end.outbox:
+            self._send_messages(now_ms, end_id, end, out)
+        if end.notice_due <= now_ms:
+            self._send_notice(now_ms, end_id, end, out)
+        if end.receipt_due <= now_ms:
+            self._send_receipt(now_ms, end_id, end, out)
+        if end.update_due <= now_ms:
+            self._send_update(now_ms, end_id, end, out)
+        if end.release_due:
+            self._release(now_ms, end_id, end)
+        return out
+
+    def _send_messages(self, now_ms: int, end_id: int, end: End, out: list[Transmission]) -> None:
+        terms = self._terms
+        for number, entry in list(end.outbox.items()):
+            if entry.due_ms > now_ms:
+                continue
+            last_ms = entry.accepted_ms + terms.message_lifetime_ms
+            if now_ms >= last_ms:  # DELIV-10
+                del end.outbox[number]
+                self._emit((now_ms, Kind.FAILED, end_id, number, -1, -1, -1, -1, -1))
+                continue
+            self._refresh(now_ms, end_id, end, in_conversation=True)
+            senders = self._senders(end)
+            path = choose_path(
+                now_ms,
+                end.held,
+                end.used,
+                senders,
+                end.turns,
+                number + entry.attempts,
+                end.suspects,
+            )
+            if path is None:
+                # no sending service: soon again; no usable address: when the peer's next set arrives
+                entry.due_ms = last_ms if senders else min(now_ms + terms.retry_max_ms, last_ms)
+                entry.service = -1
+                continue
+            out.append(
+                self._transmit(
+                    now_ms, end_id, end, path, _MESSAGE, number, number * 64 + entry.attempts
+                )
+            )
+            entry.attempts += 1
+            entry.service = path.grant.service
+            entry.due_ms = min(now_ms + escalation_ms(entry.attempts, terms), last_ms)
+
+    def _send_notice(self, now_ms: int, end_id: int, end: End, out: list[Transmission]) -> None:
+        self._refresh(now_ms, end_id, end, in_conversation=False)
+        if end.leaving:  # the replacement could not be reached: nothing to announce yet
+            end.notice_due = now_ms + self._terms.retry_max_ms
+            return
+        most = 1 if end.notice_attempts else len(end.held)
+        self._send_control(now_ms, end_id, end, _MOVED, most, out)
+        end.notice_attempts += 1
+        end.notice_due = now_ms + escalation_ms(end.notice_attempts, self._terms)
+
+    def _send_receipt(self, now_ms: int, end_id: int, end: End, out: list[Transmission]) -> None:
+        if end.credit <= 0:  # STATE-12
+            end.receipt_due = _NEVER
+            return
+        self._refresh(now_ms, end_id, end, in_conversation=True)
+        end.credit -= self._send_control(now_ms, end_id, end, _RECEIPT, 1, out)
+        end.receipt_due = _NEVER
+
+    def _send_update(self, now_ms: int, end_id: int, end: End, out: list[Transmission]) -> None:
+        self._refresh(now_ms, end_id, end, in_conversation=False)
+        if end.update_due > now_ms and end.confirmed < end.version and end.credit > 0:  # STATE-12
+            end.credit -= self._send_control(now_ms, end_id, end, _UPDATE, end.credit, out)
+        elif end.update_due <= now_ms:
+            end.update_due = now_ms + self._terms.retry_max_ms
+
+    def _send_control(self, now_ms: int, end_id: int, end: End, command: int, most: int,
+                      out: list[Transmission]) -> int:  # fmt: skip
+        """Send a command to at most `most` of the peer's receiving services; return to how many (DELIV-15)."""
+        senders = self._senders(end)
+        sent = 0
+        for service in sorted({grant.service for grant in end.held}):
+            if sent == most:
+                break
+            offers = end.held if most == 1 else tuple(g for g in end.held if g.service == service)
+            path = choose_path(
+                now_ms, offers, end.used, senders, end.turns, end.automated, end.suspects
+            )
+            if path is not None:
+                draw_index = (1 << 32) + end.automated
+                out.append(self._transmit(now_ms, end_id, end, path, command, -1, draw_index))
+                end.automated += 1
+                sent += 1
+        return sent
+
+    def _senders(self, end: End) -> list[int]:
+        up = self._reach.sending
+        return [sender for sender in end.senders if up[sender]]
+
+    def _transmit(self, now_ms: int, end_id: int, end: End, path: Path, command: int, number: int,
+                  draw_index: int) -> Transmission:  # fmt: skip
+        via, grant = path
+        key = (grant.service, grant.serial)
+        index = end.used.get(key, 0)
+        end.used[key] = index + 1
+        end.turns[via] = end.turns.get(via, 0) + 1
+        end.receipt_due = _NEVER  # whatever travels carries the receipt
+        beyond = tuple(sorted(end.beyond)) if end.beyond else ()
+        news = end.mine if end.confirmed < end.version else None
+        body = Body(command, number, end.floor, beyond, end.held_version, end.version, news)
+        parcel = Parcel(peer_of(end_id), grant.serial, index, body)
+        self._emit(
+            (now_ms, Kind.SENT, end_id, number, grant.service, grant.serial, index, via, command)
+        )
+        not_after_ms = min(now_ms + self._terms.queue_lifetime_ms, grant.valid_until_ms)
+        return Transmission(via, grant.service, not_after_ms, parcel, end_id, number, draw_index)
+
+    # ---------------------------------------------------------------- own addresses
+
+    def _refresh(self, now_ms: int, end_id: int, end: End, *, in_conversation: bool) -> None:
+        """Renew the own set where that is due, and register what is new."""
+        if now_ms < end.renew_at:
+            return
+        terms = self._terms
+        grants, fresh = renew(
+            now_ms, end.services, self._reach.receiving.__getitem__, end.mine, end.serials,
+            lambda grant: end.spent.get((grant.service, grant.serial), 0), terms, in_conversation,
+        )  # fmt: skip
+        if grants and grants != end.mine:
+            end.mine = grants
+            end.version += 1
+            for grant in fresh:
+                self._issue(now_ms, end_id, end, grant)
+            self._announce_leaving(now_ms, end_id, end)
+        self._plan_renewal(now_ms, end, in_conversation)
+
+    def _issue(self, now_ms: int, end_id: int, end: End, grant: Grant) -> None:
+        service, serial, long_term, until_ms, _ = grant
+        end.serials[service] = serial
+        end.last_until[service] = max(end.last_until.get(service, 0), until_ms)
+        self._services[service].issue(end_id, grant)
+        self._emit((now_ms, Kind.ISSUED, end_id, -1, service, serial, int(long_term), -1, until_ms))
+
+    def _announce_leaving(self, now_ms: int, end_id: int, end: End) -> None:
+        for service in end.leaving:
+            end.moved[service] = end.version
+            self._emit((now_ms, Kind.MOVED, end_id, -1, service, -1, -1, -1, end.version))
+        end.leaving = ()
+
+    def _plan_renewal(self, now_ms: int, end: End, in_conversation: bool) -> None:
+        terms = self._terms
+        renew_at = update_due = _NEVER
+        for _, _, long_term, until_ms, _ in end.mine:
+            if long_term:
+                renew_at = min(renew_at, until_ms - terms.long_term_refresh_ms)
+                update_due = min(update_due, until_ms - terms.long_term_refresh_ms // 2)
+            else:
+                renew_at = min(renew_at, until_ms - terms.ephemeral_refresh_ms)
+        wanted = len(end.services) * (2 if terms.ephemeral_lifetime_ms else 1)
+        if len(end.mine) < wanted:  # a service was out of reach, or this was no conversation
+            renew_at = min(renew_at, now_ms + (terms.retry_max_ms if in_conversation else 0))
+        end.renew_at = renew_at
+        end.update_due = update_due if terms.announces else _NEVER
+
+    def _release(self, now_ms: int, end_id: int, end: End) -> None:
+        for service, due_ms in list(end.release_due.items()):
+            if due_ms <= now_ms:  # STATE-10
+                del end.release_due[service]
+                self._emit((now_ms, Kind.RELEASED, end_id, -1, service, -1, -1, -1, -1))
+
+    def released(self, end_id: int, service: int) -> bool:
+        """Tell whether no address of this end points to a service that is being left."""
+        end = self._ends[end_id]
+        return end.ended or service not in end.release_due
+
+    # ---------------------------------------------------------------- what arrives
+
+    def receive(self, now_ms: int, end_id: int, service: int, items: Sequence[Item]) -> None:
+        """Apply what was fetched from one root at one service."""
+        end = self._ends[end_id]
+        for serial, index, body in items:
+            if end.ended:
+                return
+            assert isinstance(body, Body)
+            self._note_spent(now_ms, end, service, serial, index)
+            self._apply(now_ms, end_id, end, service, body)
+
+    def _note_spent(self, now_ms: int, end: End, service: int, serial: int, index: int) -> None:
+        key = (service, serial)
+        if index >= end.spent.get(key, 0):
+            end.spent[key] = index + 1
+            if 2 * (index + 1) >= self._terms.capacity:
+                end.renew_at = min(end.renew_at, now_ms)
+
+    def _apply(self, now_ms: int, end_id: int, end: End, service: int, body: Body) -> None:
+        command, number, floor, beyond, holds, version, grants = body
+        if grants is not None and version > end.held_version:  # STATE-1
+            end.held, end.held_version = grants, version
+            end.credit += command == _MOVED  # the peer's person decided
+            self._emit((now_ms, Kind.UPDATED, end_id, -1, -1, -1, -1, -1, version))
+            self._redirect(now_ms, end)
+        if holds > end.confirmed:
+            self._confirm(now_ms, end, holds)
+        if end.outbox:
+            for acked in [n for n in end.outbox if n < floor or n in beyond]:
+                del end.outbox[acked]
+                self._emit((now_ms, Kind.ACKNOWLEDGED, end_id, acked, -1, -1, -1, -1, -1))
+        if command == _MESSAGE:
+            self._deliver(now_ms, end_id, end, service, number)
+        else:
+            self._emit((now_ms, Kind.RECEIVED, end_id, -1, service, -1, -1, -1, command))
+        if (
+            command in (_MESSAGE, _MOVED) and end.receipt_due == _NEVER
+        ):  # DELIV-13: only what people caused
+            delay_ms = receipt_delay_ms(self._receipt_draw(end_id, end.receipts), self._terms)
+            end.receipt_due = now_ms + delay_ms
+            end.receipts += 1
+
+    def _deliver(self, now_ms: int, end_id: int, end: End, service: int, number: int) -> None:
+        if number < end.floor or number in end.beyond:  # DELIV-2
+            self._emit((now_ms, Kind.DUPLICATE, end_id, number, service, -1, -1, -1, -1))
+            return
+        end.beyond.add(number)
+        while end.floor in end.beyond:
+            end.beyond.remove(end.floor)
+            end.floor += 1
+        end.credit += 1
+        self._emit((now_ms, Kind.DELIVERED, end_id, number, service, -1, -1, -1, -1))
+
+    def _confirm(self, now_ms: int, end: End, holds: int) -> None:
+        end.confirmed = holds
+        if holds >= end.version and not end.leaving:
+            end.notice_due = _NEVER
+        for service, version in list(end.moved.items()):
+            if holds >= version:
+                del end.moved[service]
+                if service in end.release_due:
+                    end.release_due[service] = release_at(
+                        now_ms, end.release_due[service], self._terms
+                    )
+
+    def _redirect(self, now_ms: int, end: End) -> None:
+        """Send again at once what last went to a service that the peer's new set does not contain."""
+        present = {grant.service for grant in end.held}
+        for entry in end.outbox.values():
+            if entry.service not in present:
+                entry.due_ms = now_ms
+
+    def unreachable(self, now_ms: int, end_id: int, service: int, reference: int) -> None:
+        """Take a sending service's notice that a receiving service does not answer (DELIV-6).
+
+        The message escalates at once if there is another service to try.
+        """
+        end = self._ends[end_id]
+        end.suspects[service] = now_ms + self._terms.suspect_ms
+        entry = end.outbox.get(reference)
+        others = any(
+            end.suspects.get(g.service, 0) <= now_ms and g.valid_until_ms > now_ms for g in end.held
+        )
+        if entry is not None and entry.service == service and others:
+            entry.due_ms = now_ms
