@@ -22,7 +22,7 @@ class Parcel(NamedTuple):
 
     end: int
     serial: int
-    index: int
+    position: int
     body: object
 
 
@@ -30,12 +30,12 @@ class Item(NamedTuple):
     """What a device fetches: the sealed body, and which of its addresses it came to."""
 
     serial: int
-    index: int
+    position: int
     body: object
 
 
 class _Entry:
-    """A registered grant: until when it resolves, the highest spent index + 1, and what was spent in the window."""
+    """A registered grant: until when it resolves, the highest spent position + 1, and what was spent in the window."""
 
     __slots__ = ("spent", "top", "valid_until_ms")
 
@@ -61,34 +61,32 @@ class ReceivingService:
 
     def accept(self, now_ms: int, parcel: Parcel) -> int | None:
         """Take bytes from anyone; return the end whose store grew, or None."""
-        end, serial, index, body = parcel
+        end, serial, position, body = parcel
         entry = self._grants.get((end, serial))
-        reason = self._refusal(now_ms, entry, index)
+        reason = self._refusal(now_ms, entry, position)
         if reason is not None or entry is None:
-            self._emit(
-                (now_ms, Kind.REFUSED, -1, -1, self._service, -1, -1, -1, reason or _UNKNOWN)
-            )
+            self._emit((now_ms, Kind.REFUSED, -1, -1, self._service, -1, -1, -1, reason or _UNKNOWN))
             return None
-        self._spend(entry, index)
-        self._store.setdefault(end, []).append(Item(serial, index, body))
-        self._emit((now_ms, Kind.STORED, end, -1, self._service, serial, index, -1, -1))
+        self._spend(entry, position)
+        self._store.setdefault(end, []).append(Item(serial, position, body))
+        self._emit((now_ms, Kind.STORED, end, -1, self._service, serial, position, -1, -1))
         return end
 
-    def _refusal(self, now_ms: int, entry: _Entry | None, index: int) -> int | None:
+    def _refusal(self, now_ms: int, entry: _Entry | None, position: int) -> int | None:
         if entry is None:
             return _UNKNOWN
         if now_ms >= entry.valid_until_ms:  # STATE-3
             return _EXPIRED
-        if index in entry.spent:
+        if position in entry.spent:
             return _REPLAYED
-        if not entry.top - self._window <= index < entry.top + self._window:
+        if not entry.top - self._window <= position < entry.top + self._window:
             return _UNKNOWN
         return None
 
-    def _spend(self, entry: _Entry, index: int) -> None:
-        entry.spent.add(index)
-        if index >= entry.top:
-            entry.top = index + 1
+    def _spend(self, entry: _Entry, position: int) -> None:
+        entry.spent.add(position)
+        if position >= entry.top:
+            entry.top = position + 1
             if len(entry.spent) > 2 * self._window:
                 entry.spent = {i for i in entry.spent if i >= entry.top - self._window}
 
@@ -98,8 +96,8 @@ class ReceivingService:
 
     def confirm(self, now_ms: int, end: int) -> None:
         """Delete what was fetched for one root: the device has it durably."""
-        for serial, index, _ in self._store.pop(end, []):
-            self._emit((now_ms, Kind.CONFIRMED, end, -1, self._service, serial, index, -1, -1))
+        for serial, position, _ in self._store.pop(end, []):
+            self._emit((now_ms, Kind.CONFIRMED, end, -1, self._service, serial, position, -1, -1))
 
     def revoke(self, end: int) -> None:
         """Forget a root: nothing sent to its addresses resolves any more, and nothing stored remains."""

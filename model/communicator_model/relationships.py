@@ -273,11 +273,7 @@ class RelationshipManagers:
                 entry.due_ms = last_ms if senders else min(now_ms + terms.retry_max_ms, last_ms)
                 entry.service = -1
                 continue
-            out.append(
-                self._transmit(
-                    now_ms, end_id, end, path, _MESSAGE, number, number * 64 + entry.attempts
-                )
-            )
+            out.append(self._transmit(now_ms, end_id, end, path, _MESSAGE, number, number * 64 + entry.attempts))
             entry.attempts += 1
             entry.service = path.grant.service
             entry.due_ms = min(now_ms + escalation_ms(entry.attempts, terms), last_ms)
@@ -316,9 +312,7 @@ class RelationshipManagers:
             if sent == most:
                 break
             offers = end.held if most == 1 else tuple(g for g in end.held if g.service == service)
-            path = choose_path(
-                now_ms, offers, end.used, senders, end.turns, end.automated, end.suspects
-            )
+            path = choose_path(now_ms, offers, end.used, senders, end.turns, end.automated, end.suspects)
             if path is not None:
                 draw_index = (1 << 32) + end.automated
                 out.append(self._transmit(now_ms, end_id, end, path, command, -1, draw_index))
@@ -334,17 +328,15 @@ class RelationshipManagers:
                   draw_index: int) -> Transmission:  # fmt: skip
         via, grant = path
         key = (grant.service, grant.serial)
-        index = end.used.get(key, 0)
-        end.used[key] = index + 1
+        position = end.used.get(key, 0)
+        end.used[key] = position + 1
         end.turns[via] = end.turns.get(via, 0) + 1
         end.receipt_due = _NEVER  # whatever travels carries the receipt
         beyond = tuple(sorted(end.beyond)) if end.beyond else ()
         news = end.mine if end.confirmed < end.version else None
         body = Body(command, number, end.floor, beyond, end.held_version, end.version, news)
-        parcel = Parcel(peer_of(end_id), grant.serial, index, body)
-        self._emit(
-            (now_ms, Kind.SENT, end_id, number, grant.service, grant.serial, index, via, command)
-        )
+        parcel = Parcel(peer_of(end_id), grant.serial, position, body)
+        self._emit((now_ms, Kind.SENT, end_id, number, grant.service, grant.serial, position, via, command))
         not_after_ms = min(now_ms + self._terms.queue_lifetime_ms, grant.valid_until_ms)
         return Transmission(via, grant.service, not_after_ms, parcel, end_id, number, draw_index)
 
@@ -411,18 +403,18 @@ class RelationshipManagers:
     def receive(self, now_ms: int, end_id: int, service: int, items: Sequence[Item]) -> None:
         """Apply what was fetched from one root at one service."""
         end = self._ends[end_id]
-        for serial, index, body in items:
+        for serial, position, body in items:
             if end.ended:
                 return
             assert isinstance(body, Body)
-            self._note_spent(now_ms, end, service, serial, index)
+            self._note_spent(now_ms, end, service, serial, position)
             self._apply(now_ms, end_id, end, service, body)
 
-    def _note_spent(self, now_ms: int, end: End, service: int, serial: int, index: int) -> None:
+    def _note_spent(self, now_ms: int, end: End, service: int, serial: int, position: int) -> None:
         key = (service, serial)
-        if index >= end.spent.get(key, 0):
-            end.spent[key] = index + 1
-            if 2 * (index + 1) >= self._terms.capacity:
+        if position >= end.spent.get(key, 0):
+            end.spent[key] = position + 1
+            if 2 * (position + 1) >= self._terms.capacity:
                 end.renew_at = min(end.renew_at, now_ms)
 
     def _apply(self, now_ms: int, end_id: int, end: End, service: int, body: Body) -> None:
@@ -442,9 +434,7 @@ class RelationshipManagers:
             self._deliver(now_ms, end_id, end, service, number)
         else:
             self._emit((now_ms, Kind.RECEIVED, end_id, -1, service, -1, -1, -1, command))
-        if (
-            command in (_MESSAGE, _MOVED) and end.receipt_due == _NEVER
-        ):  # DELIV-13: only what people caused
+        if command in (_MESSAGE, _MOVED) and end.receipt_due == _NEVER:  # DELIV-13: only what people caused
             delay_ms = receipt_delay_ms(self._receipt_draw(end_id, end.receipts), self._terms)
             end.receipt_due = now_ms + delay_ms
             end.receipts += 1
@@ -468,9 +458,7 @@ class RelationshipManagers:
             if holds >= version:
                 del end.moved[service]
                 if service in end.release_due:
-                    end.release_due[service] = release_at(
-                        now_ms, end.release_due[service], self._terms
-                    )
+                    end.release_due[service] = release_at(now_ms, end.release_due[service], self._terms)
 
     def _redirect(self, now_ms: int, end: End) -> None:
         """Send again at once what last went to a service that the peer's new set does not contain."""
@@ -487,8 +475,6 @@ class RelationshipManagers:
         end = self._ends[end_id]
         end.suspects[service] = now_ms + self._terms.suspect_ms
         entry = end.outbox.get(reference)
-        others = any(
-            end.suspects.get(g.service, 0) <= now_ms and g.valid_until_ms > now_ms for g in end.held
-        )
+        others = any(end.suspects.get(g.service, 0) <= now_ms and g.valid_until_ms > now_ms for g in end.held)
         if entry is not None and entry.service == service and others:
             entry.due_ms = now_ms

@@ -77,7 +77,7 @@ class Event(NamedTuple):
     """One row of the log.
 
     `end` is one person's end of one relationship: `2 * relationship + side`. `service` is a receiving service and
-    `via` a sending service; both number providers. `serial` and `index` name an address: the grant, and its position
+    `via` a sending service; both number providers. `serial` and `position` name an address: the grant, and its position
     in it.
     """
 
@@ -87,7 +87,7 @@ class Event(NamedTuple):
     message: int = NONE
     service: int = NONE
     serial: int = NONE
-    index: int = NONE
+    position: int = NONE
     via: int = NONE
     value: int = NONE
 
@@ -95,13 +95,13 @@ class Event(NamedTuple):
 VOCABULARY: Final[dict[Kind, str]] = {
     Kind.PAIRED: "end; value = person. The relationship exists at this end, with a first address set of the peer.",
     Kind.ACCEPTED: "end, message; value = size class. The device took the message from the application, durably.",
-    Kind.ISSUED: "end (owner), service, serial; index = 1 if long-term; value = valid-until in ms. A grant exists.",
-    Kind.SENT: "end (sender), message, service, serial, index, via; value = command. Handed to a sending service.",
+    Kind.ISSUED: "end (owner), service, serial; position = 1 if long-term; value = valid-until in ms. A grant exists.",
+    Kind.SENT: "end (sender), message, service, serial, position, via; value = command. Handed to a sending service.",
     Kind.FORWARDED: "via, service. A receiving service took the bytes from a sending service.",
     Kind.GAVE_UP: "via, service. A sending service stopped trying.",
-    Kind.STORED: "end (owner), service, serial, index. The address resolved, was spent, and its message was stored.",
+    Kind.STORED: "end (owner), service, serial, position. The address resolved, was spent, and its message was stored.",
     Kind.REFUSED: "service; value = position of the error class. Resolving failed; nobody outside learns it.",
-    Kind.CONFIRMED: "end (owner), service, serial, index. The device has the message; the service deleted it.",
+    Kind.CONFIRMED: "end (owner), service, serial, position. The device has the message; the service deleted it.",
     Kind.DELIVERED: "end (receiver), message (the sender's number), service. Handed to the application.",
     Kind.DUPLICATE: "end (receiver), message, service. Opened, known already, dropped.",
     Kind.RECEIVED: "end (receiver), service; value = command. An automated command was opened.",

@@ -68,9 +68,7 @@ class Terms(msgspec.Struct, frozen=True):
     ephemeral_lifetime_ms: int  # 0: no ephemeral addresses
     ephemeral_refresh_ms: int
     capacity: int
-    announces: (
-        bool  # may the device tell peers of a move or a renewal without a message to carry it?
-    )
+    announces: bool  # may the device tell peers of a move or a renewal without a message to carry it?
     receipt_delay_min_ms: int
     receipt_delay_max_ms: int
     escalate_after_ms: int
@@ -185,9 +183,7 @@ def choose_path(
     if not offers:
         return None
     if len(offers) > 1:
-        good = [g for g in offers.values() if suspects.get(g.service, 0) <= now_ms] or [
-            *offers.values()
-        ]  # 3
+        good = [g for g in offers.values() if suspects.get(g.service, 0) <= now_ms] or [*offers.values()]  # 3
         apart = [g for g in good if g.service != via] or good  # 4
         return Path(via, apart[turns.get(via, 0) % len(apart)])  # 5
     return Path(via, *offers.values())
