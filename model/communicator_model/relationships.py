@@ -28,8 +28,10 @@ from communicator_spec import (
     Row,
     Terms,
     choose_path,
+    covers,
     escalation_ms,
     peer_of,
+    ranges,
     receipt_delay_ms,
     release_at,
     renew,
@@ -50,7 +52,7 @@ class Body(NamedTuple):
     command: int
     number: int
     floor: int
-    beyond: tuple[int, ...]
+    above: tuple[tuple[int, int], ...]
     holds: int
     version: int
     grants: tuple[Grant, ...] | None
@@ -332,9 +334,9 @@ class RelationshipManagers:
         end.used[key] = position + 1
         end.turns[via] = end.turns.get(via, 0) + 1
         end.receipt_due = _NEVER  # whatever travels carries the receipt
-        beyond = tuple(sorted(end.beyond)) if end.beyond else ()
+        above = ranges(end.beyond, self._terms.ranges_max) if end.beyond else ()
         news = end.mine if end.confirmed < end.version else None
-        body = Body(command, number, end.floor, beyond, end.held_version, end.version, news)
+        body = Body(command, number, end.floor, above, end.held_version, end.version, news)
         parcel = Parcel(peer_of(end_id), grant.serial, position, body)
         self._emit((now_ms, Kind.SENT, end_id, number, grant.service, grant.serial, position, via, command))
         not_after_ms = min(now_ms + self._terms.queue_lifetime_ms, grant.valid_until_ms)
@@ -414,11 +416,11 @@ class RelationshipManagers:
         key = (service, serial)
         if position >= end.spent.get(key, 0):
             end.spent[key] = position + 1
-            if 2 * (position + 1) >= self._terms.capacity:
+            if 2 * (position + 1) >= self._terms.ephemeral_capacity:
                 end.renew_at = min(end.renew_at, now_ms)
 
     def _apply(self, now_ms: int, end_id: int, end: End, service: int, body: Body) -> None:
-        command, number, floor, beyond, holds, version, grants = body
+        command, number, floor, above, holds, version, grants = body
         if grants is not None and version > end.held_version:  # STATE-1
             end.held, end.held_version = grants, version
             end.credit += command == _MOVED  # the peer's person decided
@@ -427,7 +429,7 @@ class RelationshipManagers:
         if holds > end.confirmed:
             self._confirm(now_ms, end, holds)
         if end.outbox:
-            for acked in [n for n in end.outbox if n < floor or n in beyond]:
+            for acked in [n for n in end.outbox if covers(floor, above, n)]:
                 del end.outbox[acked]
                 self._emit((now_ms, Kind.ACKNOWLEDGED, end_id, acked, -1, -1, -1, -1, -1))
         if command == _MESSAGE:

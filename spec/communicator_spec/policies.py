@@ -14,7 +14,7 @@ Rules that hold across this module:
 All times are integer milliseconds since the start of the run, all lifetimes too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -26,7 +26,9 @@ __all__ = [
     "Terms",
     "backoff_ms",
     "choose_path",
+    "covers",
     "escalation_ms",
+    "ranges",
     "receipt_delay_ms",
     "release_at",
     "renew",
@@ -67,7 +69,9 @@ class Terms(msgspec.Struct, frozen=True):
     long_term_refresh_ms: int
     ephemeral_lifetime_ms: int  # 0: no ephemeral addresses
     ephemeral_refresh_ms: int
-    capacity: int
+    long_term_capacity: int
+    ephemeral_capacity: int
+    ranges_max: int
     announces: bool  # may the device tell peers of a move or a renewal without a message to carry it?
     receipt_delay_min_ms: int
     receipt_delay_max_ms: int
@@ -120,22 +124,22 @@ def renew(
         can_issue = reachable(service)
         for long_term in (True, False):
             newest = _newest(current, service, long_term)
-            lifetime_ms, refresh_ms = _lifetimes(long_term, terms)
+            lifetime_ms, refresh_ms, capacity = _kind(long_term, terms)
             wanted = lifetime_ms > 0 and (long_term or in_conversation)
             if wanted and can_issue and _worn(newest, refresh_ms, spent, now_ms):  # 2, 3
                 serial += 1  # 4
                 until_ms = round_up_to_hour(now_ms + lifetime_ms)
-                fresh.append(Grant(service, serial, long_term, until_ms, terms.capacity))
+                fresh.append(Grant(service, serial, long_term, until_ms, capacity))
                 kept.append(fresh[-1])
             elif newest is not None and newest.valid_until_ms > now_ms:
                 kept.append(newest)
     return tuple(kept), fresh
 
 
-def _lifetimes(long_term: bool, terms: Terms) -> tuple[int, int]:
+def _kind(long_term: bool, terms: Terms) -> tuple[int, int, int]:
     if long_term:
-        return terms.long_term_lifetime_ms, terms.long_term_refresh_ms
-    return terms.ephemeral_lifetime_ms, terms.ephemeral_refresh_ms
+        return terms.long_term_lifetime_ms, terms.long_term_refresh_ms, terms.long_term_capacity
+    return terms.ephemeral_lifetime_ms, terms.ephemeral_refresh_ms, terms.ephemeral_capacity
 
 
 def _newest(grants: tuple[Grant, ...], service: int, long_term: bool) -> Grant | None:
@@ -204,6 +208,27 @@ def receipt_delay_ms(draw: float, terms: Terms) -> int:
     """How long a receipt is held back, so that it neither times the peer's device nor travels alone (DELIV-14)."""
     spread_ms = terms.receipt_delay_max_ms - terms.receipt_delay_min_ms
     return terms.receipt_delay_min_ms + int(draw * spread_ms)
+
+
+def ranges(numbers: Iterable[int], most: int) -> tuple[tuple[int, int], ...]:
+    """Write numbers as at most `most` closed ranges, lowest first: the part of a receipt above its floor (DELIV-12).
+
+    What does not fit is left for a later receipt; a receipt never claims too much.
+    """
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        elif len(found) == most:
+            break
+        else:
+            found.append((number, number))
+    return tuple(found)
+
+
+def covers(floor: int, above: tuple[tuple[int, int], ...], number: int) -> bool:
+    """Tell whether a cumulative receipt covers a message number."""
+    return number < floor or any(low <= number <= high for low, high in above)
 
 
 def release_at(confirmed_ms: int, last_valid_until_ms: int, terms: Terms) -> int:
