@@ -19,7 +19,7 @@ How an end behaves, at every instant `now_ms`:
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from communicator_model.receiving import Item, Parcel, ReceivingService
+from communicator_model.receiving import Parcel, ReceivingService
 from communicator_spec import (
     Command,
     Grant,
@@ -37,7 +37,7 @@ from communicator_spec import (
     renew,
 )
 
-__all__ = ["Body", "End", "Reach", "RelationshipManagers", "Transmission"]
+__all__ = ["Body", "End", "Reach", "RelationshipManagers", "Setting", "Transmission"]
 
 _NEVER: Final = 1 << 62
 _MESSAGE: Final = int(Command.MESSAGE)
@@ -80,6 +80,13 @@ class Reach(Protocol):
     @property
     def sending(self) -> Sequence[bool]:
         """Whether each sending service answers."""
+
+
+class Setting(NamedTuple):
+    """The services that one person uses now, in order of preference."""
+
+    receiving: tuple[int, ...]
+    sending: tuple[int, ...]
 
 
 class _Entry:
@@ -172,8 +179,9 @@ class RelationshipManagers:
 
     # ---------------------------------------------------------------- what people do
 
-    def pair(self, now_ms: int, first: int, people: tuple[int, int], ends: tuple[End, End]) -> None:
+    def pair(self, now_ms: int, first: int, people: tuple[int, int], settings: tuple[Setting, Setting]) -> None:
         """Start a relationship between two devices that meet: each gets a first address set of the other."""
+        ends = (End(*settings[0]), End(*settings[1]))
         for end_id, person, end in zip((first, first + 1), people, ends, strict=True):
             self._ends[end_id] = end
             self._emit((now_ms, Kind.PAIRED, end_id, -1, -1, -1, -1, -1, person))
@@ -192,15 +200,14 @@ class RelationshipManagers:
         self._emit((now_ms, Kind.ACCEPTED, end_id, number, -1, -1, -1, -1, size))
         return number
 
-    def move(self, now_ms: int, end_id: int, old: int, services: tuple[int, ...], senders: tuple[int, ...],
-             announce_ms: int, leave: bool) -> None:  # fmt: skip
+    def move(self, now_ms: int, end_id: int, old: int, setting: Setting, announce_ms: int, *, leave: bool) -> None:
         """Replace a receiving service by the person's decision; `leave` when it still runs and is to be left.
 
         From now on nothing is issued at the old one. The peer learns it from the next message, or from an
         announcement at `announce_ms` at the latest.
         """
         end = self._ends[end_id]
-        end.services, end.senders = services, senders
+        end.services, end.senders = setting
         if end.ended:
             return
         end.leaving += (old,)
@@ -395,22 +402,30 @@ class RelationshipManagers:
                 del end.release_due[service]
                 self._emit((now_ms, Kind.RELEASED, end_id, -1, service, -1, -1, -1, -1))
 
-    def released(self, end_id: int, service: int) -> bool:
-        """Tell whether no address of this end points to a service that is being left."""
-        end = self._ends[end_id]
-        return end.ended or service not in end.release_due
+    def leave(self, now_ms: int, person: int, service: int, ends: Sequence[int]) -> bool:
+        """Leave a receiving service if no address points to it any more and its store is empty (STATE-11)."""
+        core = self._services[service]
+        for end_id in ends:
+            end = self._ends[end_id]
+            if not end.ended and (service in end.release_due or core.fetch(end_id)):
+                return False
+        for end_id in ends:
+            core.revoke(end_id)
+        self._emit((now_ms, Kind.LEFT, -1, -1, service, -1, -1, -1, person))
+        return True
 
     # ---------------------------------------------------------------- what arrives
 
-    def receive(self, now_ms: int, end_id: int, service: int, items: Sequence[Item]) -> None:
-        """Apply what was fetched from one root at one service."""
+    def receive(self, now_ms: int, end_id: int, service: int) -> None:
+        """Fetch everything stored for one root at one service, apply it, then confirm it."""
         end = self._ends[end_id]
-        for serial, position, body in items:
-            if end.ended:
-                return
-            assert isinstance(body, Body)
-            self._note_spent(now_ms, end, service, serial, position)
-            self._apply(now_ms, end_id, end, service, body)
+        core = self._services[service]
+        for serial, position, body in core.fetch(end_id):
+            if not end.ended:
+                assert isinstance(body, Body)
+                self._note_spent(now_ms, end, service, serial, position)
+                self._apply(now_ms, end_id, end, service, body)
+        core.confirm(now_ms, end_id)
 
     def _note_spent(self, now_ms: int, end: End, service: int, serial: int, position: int) -> None:
         key = (service, serial)
