@@ -1,0 +1,394 @@
+"""The simulated world: one clock, devices, a network, providers that fail, and the people's messages.
+
+The world is a SimPy environment whose clock counts integer milliseconds. It owns everything that a protocol
+implementation cannot decide: when people write, when phones are online (a lookup, never a stream of events), how long
+a packet takes and whether it arrives, when a provider is down, when a person decides. Whatever a party decides happens
+in the `Nodes`, which may be the population model or the real cores.
+
+Determinism: every random number is a counter-based draw (`draws`), and events of the same millisecond run in the order
+in which they were scheduled. Idle relationships cost nothing: each end has at most one alarm in the queue.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Final, NamedTuple, TypeVar
+
+import simpy
+
+from communicator_model.draws import exponential, stream
+from communicator_model.faults import Conditions, FaultKind
+from communicator_model.nodes import Nodes, Travelling
+from communicator_model.phones import Schedule
+from communicator_model.population import Person
+from communicator_model.relationships import Setting
+from communicator_model.sending import DONE
+from communicator_model.traces import Trace
+from communicator_spec import Kind, Row, Terms
+
+__all__ = ["Fidelity", "World"]
+
+_NEVER: Final = 1 << 62
+_DAY_MS: Final = 86_400_000
+_RETRY_SLOTS: Final = 128  # network draws reserved for the attempts of one transmission
+
+T = TypeVar("T")
+Steps = Generator[simpy.Event, object, None]
+Fidelity = Callable[[int, Terms, "World", Callable[[int, int], float], Callable[[Row], None]], Nodes]
+"""(providers, terms, reach, receipt draws, emit) → nodes."""
+
+
+class _Clock(simpy.Environment):
+    """A SimPy environment whose time is a whole number of milliseconds."""
+
+    @property
+    def now(self) -> int:
+        """The current time, ms."""
+        return int(self._now)
+
+
+class _Flight(NamedTuple):
+    """A transmission at its sending service."""
+
+    transmission: Travelling
+    ticket: int
+    attempt: int
+
+
+class World:
+    """One run."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        people: Sequence[Person],
+        schedules: Sequence[Schedule],
+        providers: int,
+        terms: Terms,
+        conditions: Conditions,
+        fidelity: Fidelity,
+        log: list[Row],
+    ) -> None:
+        seed = conditions.seed
+        self.receiving = [True] * providers
+        self.sending = [True] * providers
+        self._emit = log.append
+        self._terms = terms
+        self._conditions = conditions
+        self._weather = conditions.weather
+        self._providers = providers
+        self._env = _Clock()
+        self._trace = trace
+        self._people = people
+        self._online = [schedules[person.phone].next_online for person in people]
+        self._settings = [self._first_setting(person) for person in people]
+        self._draw_network = stream(seed, "network")
+        self._draw_loss = stream(seed, "loss")
+        self._draw_backoff = stream(seed, "backoff")
+        self._draw_fetch = stream(seed, "fetch")
+        self._draw_reaction = stream(seed, "reaction")
+        self._draw_announce = stream(seed, "announce")
+        self._nodes = fidelity(providers, terms, self, stream(seed, "receipt"), self._emit)
+        self._managers = self._nodes.managers
+        self._rsas = self._nodes.receiving
+        self._ssas = self._nodes.sending
+        self._person_of: list[int] = []
+        self._ends_of: list[list[int]] = [[] for _ in people]
+        self._alarms: list[int] = []
+        self._waiting: set[tuple[int, int]] = set()
+        self._parked_flights: list[list[_Flight]] = [[] for _ in range(providers)]
+        self._parked_fetches: list[list[tuple[int, int]]] = [[] for _ in range(providers)]
+        self._outages = [0] * (2 * providers)
+        self._dead: set[int] = set()
+        self._captured: dict[int, object] = {}
+        self.events_fired: dict[str, int] = {"lost": 0, "confirm-lost": 0, "down": 0}
+
+    def _first_setting(self, person: Person) -> Setting:
+        terms = self._terms
+        return Setting(person.receiving[: terms.receiving_services], person.sending[: terms.sending_services])
+
+    def run(self) -> None:
+        """Run until the horizon."""
+        env = self._env
+        env.process(self._write())
+        env.process(self._fault())
+        if self._weather.outage_every_ms:
+            for service in range(2 * self._providers):
+                env.process(self._short_outages(service))
+        if self._weather.stranger_every_ms:
+            env.process(self._strangers())
+        env.run(until=self._conditions.horizon_ms)
+
+    def _at(self, t_ms: int, call: Callable[[T], None], value: T) -> None:
+        """Run `call(value)` at `t_ms`."""
+        timeout = simpy.Timeout(self._env, t_ms - self._env.now)
+        timeout.callbacks.append(lambda _: call(value))
+
+    # ---------------------------------------------------------------- people and devices
+
+    def _write(self) -> Steps:
+        """Let everybody write what the trace says, to whom and when."""
+        trace, env = self._trace, self._env
+        numbers: dict[tuple[int, int], int] = {}
+        rows = zip(trace.t_ms.tolist(), trace.sender.tolist(), trace.receiver.tolist(), strict=True)
+        for t_ms, sender, receiver in rows:
+            if t_ms > env.now:
+                yield env.timeout(t_ms - env.now)
+            low, high = (sender, receiver) if sender < receiver else (receiver, sender)
+            relationship = numbers.get((low, high), -1)
+            if relationship < 0:
+                relationship = numbers[low, high] = len(numbers)
+                self._pair(relationship, low, high)
+            end = 2 * relationship + (sender == high)
+            self._managers.submit(t_ms, end, 0)
+            self._set_alarm(end)
+
+    def _pair(self, relationship: int, low: int, high: int) -> None:
+        first, now_ms = 2 * relationship, self._env.now
+        for end, person in ((first, low), (first + 1, high)):
+            self._person_of.append(person)
+            self._alarms.append(_NEVER)
+            self._ends_of[person].append(end)
+        self._managers.pair(now_ms, first, (low, high), (self._settings[low], self._settings[high]))
+        self._set_alarm(first)
+        self._set_alarm(first + 1)
+        self._maybe_refuse(relationship, now_ms)
+
+    def _maybe_refuse(self, relationship: int, now_ms: int) -> None:
+        seed, weather = self._conditions.seed, self._weather
+        draw = stream(seed, "refusal")
+        if draw(relationship, 0) < weather.refusal_share:
+            end = 2 * relationship + (draw(relationship, 1) < 0.5)
+            t_ms = now_ms + int(exponential(draw(relationship, 2), weather.refusal_mean_ms))
+            self._at(self._online[self._person_of[end]](t_ms), self._refuse, end)
+
+    def _refuse(self, end: int) -> None:
+        self._managers.refuse(self._env.now, end)
+
+    def _set_alarm(self, end: int) -> None:
+        """See to it that the end is woken when it has something to do and its device is online."""
+        due_ms = self._managers.deadline_ms(end)
+        if due_ms >= _NEVER:
+            return
+        now_ms = self._env.now
+        t_ms = self._online[self._person_of[end]](due_ms if due_ms > now_ms else now_ms)
+        if t_ms < self._alarms[end]:
+            self._alarms[end] = t_ms
+            self._at(t_ms, self._wake, end)
+
+    def _wake(self, end: int) -> None:
+        now_ms = self._env.now
+        if self._alarms[end] != now_ms:
+            return  # an earlier alarm has replaced this one
+        self._alarms[end] = _NEVER
+        for transmission in self._managers.wake(now_ms, end):
+            self._hand_over(now_ms, transmission)
+        self._set_alarm(end)
+
+    # ---------------------------------------------------------------- the way of a message
+
+    def _hand_over(self, now_ms: int, transmission: Travelling) -> None:
+        ticket = self._ssas[transmission.via].submit(now_ms, transmission)
+        weather = self._weather
+        draw = self._draw_network(transmission.end, transmission.draw_index)
+        delay_ms = weather.delay_min_ms + int(exponential(draw, weather.delay_mean_ms))
+        self._at(now_ms + delay_ms, self._attempt, _Flight(transmission, ticket, 0))
+
+    def _attempt(self, flight: _Flight) -> None:
+        """Let a sending service post to a receiving service."""
+        transmission, ticket, attempt = flight
+        via = transmission.via
+        if not self.sending[via]:
+            self._parked_flights[via].append(flight)
+            return
+        now_ms = self._env.now
+        parcel = self._ssas[via].attempt(now_ms, ticket)
+        if parcel is None:
+            return
+        answered = self._post(now_ms, transmission, attempt, parcel)
+        draw = self._draw_backoff(transmission.end, transmission.draw_index * _RETRY_SLOTS + attempt)
+        retry_ms, notice = self._ssas[via].outcome(now_ms, ticket, answered=answered, draw=draw)
+        if notice:
+            t_ms = self._online[self._person_of[transmission.end]](now_ms + self._weather.push_ms)
+            self._at(t_ms, self._give_notice, transmission)
+        if retry_ms != DONE:
+            self._at(retry_ms, self._attempt, _Flight(transmission, ticket, attempt + 1))
+
+    def _post(self, now_ms: int, transmission: Travelling, attempt: int, parcel: object) -> bool:
+        """Carry bytes over the network; tell whether the answer came back."""
+        service = transmission.service
+        if not self.receiving[service]:
+            self.events_fired["down"] += 1
+            return False
+        luck = self._draw_loss(transmission.end, transmission.draw_index * _RETRY_SLOTS + attempt)
+        loss = self._weather.loss
+        if luck < loss:
+            self.events_fired["lost"] += 1
+            return False
+        self._captured[service] = parcel
+        end = self._rsas[service].accept(now_ms, parcel)
+        if end is not None:
+            self._notify(now_ms, end, service)
+        if luck < 1.5 * loss:
+            self.events_fired["confirm-lost"] += 1
+            return False
+        return True
+
+    def _give_notice(self, transmission: Travelling) -> None:
+        end = transmission.end
+        self._managers.unreachable(self._env.now, end, transmission.service, transmission.reference)
+        self._set_alarm(end)
+
+    def _notify(self, now_ms: int, end: int, service: int) -> None:
+        """Tell a device that a root has something for it; a device that was offline spreads its fetches."""
+        key = (end, service)
+        if key in self._waiting:
+            return
+        self._waiting.add(key)
+        online = self._online[self._person_of[end]]
+        pushed_ms = now_ms + self._weather.push_ms
+        t_ms = online(pushed_ms)
+        if t_ms > pushed_ms:
+            t_ms = online(t_ms + int(self._draw_fetch(end, now_ms) * self._weather.fetch_spread_ms))
+        self._at(t_ms, self._fetch, key)
+
+    def _fetch(self, key: tuple[int, int]) -> None:
+        end, service = key
+        if not self.receiving[service]:
+            self._parked_fetches[service].append(key)
+            return
+        self._waiting.discard(key)
+        self._managers.receive(self._env.now, end, service)
+        self._set_alarm(end)
+
+    # ---------------------------------------------------------------- faults
+
+    def _fault(self) -> Steps:
+        """Let the provider under study be announced, die, or go out for a while."""
+        fault = self._conditions.fault
+        env, provider = self._env, fault.provider
+        if fault.kind is FaultKind.NONE:
+            return
+        yield env.timeout(fault.at_ms)
+        if fault.kind is FaultKind.OUTAGE:
+            self._down(2 * provider)
+            self._down(2 * provider + 1)
+            yield env.timeout(fault.outage_ms)
+            self._up(2 * provider)
+            self._up(2 * provider + 1)
+            return
+        sunset = fault.kind is FaultKind.SUNSET
+        self._plan_moves(provider, 0 if sunset else self._terms.dead_after_ms)
+        if sunset:
+            yield env.timeout(fault.notice_ms)
+        self._die(provider)
+
+    def _plan_moves(self, provider: int, after_ms: int) -> None:
+        """Let every client of a provider decide, in their own time, to use another."""
+        fault = self._conditions.fault
+        for person, setting in enumerate(self._settings):
+            if provider in setting.receiving or provider in setting.sending:
+                reaction_ms = exponential(self._draw_reaction(person, 0), fault.reaction_mean_ms)
+                t_ms = self._env.now + after_ms + int(min(reaction_ms, fault.reaction_max_ms))
+                self._at(self._online[person](t_ms), self._move, person)
+
+    def _move(self, person: int) -> None:
+        fault, now_ms = self._conditions.fault, self._env.now
+        old, leave = fault.provider, fault.kind is FaultKind.SUNSET
+        before = self._settings[person]
+        setting = self._settings[person] = self._replacement(person, old)
+        for end in self._ends_of[person]:
+            if old in before.receiving:
+                spread = self._draw_announce(end, 0) * self._terms.announce_spread_ms
+                self._managers.move(now_ms, end, old, setting, now_ms + int(spread), leave=leave)
+            else:
+                self._managers.change_senders(end, setting.sending)
+            self._set_alarm(end)
+        if leave and old in before.receiving:
+            self._at(self._online[person](now_ms + _DAY_MS), self._try_to_leave, person)
+
+    def _replacement(self, person_number: int, old: int) -> Setting:
+        """Put the next provider of the person's own order in place of one that is gone or going."""
+        person, setting = self._people[person_number], self._settings[person_number]
+
+        def replace(current: tuple[int, ...], order: Sequence[int]) -> tuple[int, ...]:
+            if old not in current:
+                return current
+            spare = next(p for p in order if p != old and p not in current and p not in self._dead)
+            return tuple(spare if p == old else p for p in current)
+
+        return Setting(
+            replace(setting.receiving, (*person.receiving, *person.spares)),
+            replace(setting.sending, (*person.sending, *person.spares)),
+        )
+
+    def _try_to_leave(self, person: int) -> None:
+        """Once a day, see whether nothing points to the old service any more."""
+        old, now_ms = self._conditions.fault.provider, self._env.now
+        if old in self._dead:
+            return
+        gone = self.receiving[old] and self._managers.leave(now_ms, person, old, self._ends_of[person])
+        if not gone:
+            self._at(self._online[person](now_ms + _DAY_MS), self._try_to_leave, person)
+
+    def _die(self, provider: int) -> None:
+        self._dead.add(provider)
+        self._down(2 * provider, Kind.DIED)
+        self._down(2 * provider + 1, Kind.DIED)
+        self._rsas[provider].die()
+        self._ssas[provider].die()
+        self._parked_flights[provider].clear()
+        for key in self._parked_fetches[provider]:
+            self._waiting.discard(key)
+        self._parked_fetches[provider].clear()
+
+    def _down(self, service: int, kind: Kind = Kind.CRASHED) -> None:
+        """Make a service unreachable: receiving services are even, sending services odd."""
+        provider, is_sending = divmod(service, 2)
+        self._outages[service] += 1
+        (self.sending if is_sending else self.receiving)[provider] = False
+        place = (-1, -1, -1, provider, -1) if is_sending else (provider, -1, -1, -1, -1)
+        self._emit((self._env.now, kind, -1, -1, *place))
+
+    def _up(self, service: int) -> None:
+        provider, is_sending = divmod(service, 2)
+        self._outages[service] -= 1
+        if self._outages[service] or provider in self._dead:
+            return
+        now_ms = self._env.now
+        if is_sending:
+            self.sending[provider] = True
+            self._emit((now_ms, Kind.RECOVERED, -1, -1, -1, -1, -1, provider, -1))
+            for flight in self._parked_flights[provider]:
+                self._at(now_ms, self._attempt, flight)
+            self._parked_flights[provider].clear()
+        else:
+            self.receiving[provider] = True
+            self._emit((now_ms, Kind.RECOVERED, -1, -1, provider, -1, -1, -1, -1))
+            for key in self._parked_fetches[provider]:
+                spread_ms = int(self._draw_fetch(key[0], now_ms) * self._weather.fetch_spread_ms)
+                self._at(self._online[self._person_of[key[0]]](now_ms + spread_ms), self._fetch, key)
+            self._parked_fetches[provider].clear()
+
+    def _short_outages(self, service: int) -> Steps:
+        """Crash and recover one service from time to time."""
+        draw, weather, env = stream(self._conditions.seed, "outage"), self._weather, self._env
+        for turn in range(1 << 30):
+            yield env.timeout(int(exponential(draw(service, 2 * turn), weather.outage_every_ms)))
+            if service // 2 in self._dead:
+                return
+            self._down(service)
+            yield env.timeout(int(exponential(draw(service, 2 * turn + 1), weather.outage_mean_ms)))
+            self._up(service)
+
+    def _strangers(self) -> Steps:
+        """Let somebody without a relationship submit junk, or bytes captured on the network."""
+        draw, weather, env = stream(self._conditions.seed, "stranger"), self._weather, self._env
+        for turn in range(1 << 30):
+            yield env.timeout(int(exponential(draw(turn, 0), weather.stranger_every_ms)))
+            service = int(draw(turn, 1) * self._providers)
+            if self.receiving[service]:
+                replay = self._captured.get(service) if draw(turn, 2) < 0.5 else None
+                parcel = self._nodes.junk(draw(turn, 3)) if replay is None else replay
+                self._emit((env.now, Kind.INJECTED, -1, -1, service, -1, -1, -1, int(replay is not None)))
+                end = self._rsas[service].accept(env.now, parcel)
+                if end is not None:
+                    self._notify(env.now, end, service)
