@@ -1,0 +1,274 @@
+"""The plaintext body: what one relationship manager tells another, inside the ratchet.
+
+Theory. A body carries at most one thing that a person did (its kind and content) and, always, the
+sender's state of the relationship: what has been received so far (cumulative, so that any later
+receipt replaces a lost one) and which version of the peer's address set is held. An address set is
+complete, never a difference, so any later one replaces a lost one.
+
+::
+
+    Body           {0: 1, 1: kind, ?2: id, 3: received, 4: holds, ?5: set, ?6: digests, ?7: content}
+    received       [floor, [[from, to] …]]        all ids < floor, and these; ascending, gaps between them
+    WireSet        {0: version, 1: [ServiceEntry …]}
+    ServiceEntry   {0: uri, 1: profile, 2: {0: suite, 1: [outer generation …]}, 3: [WireGrant …]}
+    WireGrant      {0: serial, 1: long-term, 2: valid until, 3: capacity, 4: secret}
+    secret         label/1: the epoch key; two-layer/1: array of RDAS, empty when an earlier version carried it
+
+Rules:
+
+1. Only a message has an id; ids count up from 0 at each end of a relationship (ENV-14).
+2. Dates are whole hours in seconds (ADDR-4).
+3. `decode_body` accepts exactly what `encode_body` writes, and gives frozen values.
+"""
+
+from enum import IntEnum
+from typing import Self
+
+import msgspec
+
+from communicator_impl import wire
+from communicator_impl.addresses.config import Generation, newest_live
+from communicator_impl.addresses.values import (
+    EpochKey,
+    Profile,
+    Rdas,
+    SealingKey,
+    epoch_key,
+    hours_of,
+    rdas,
+)
+from communicator_impl.errors import InputError, PeerError
+from communicator_spec.parameters import PARAMETERS
+
+__all__ = [
+    "Body",
+    "Kind",
+    "Received",
+    "ServiceEntry",
+    "WireGrant",
+    "WireSet",
+    "decode_body",
+    "decode_set",
+    "encode_body",
+    "encode_set",
+]
+
+_A, _E = PARAMETERS.address, PARAMETERS.envelope
+_BODY_REQUIRED, _BODY_OPTIONAL = frozenset({0, 1, 3, 4}), frozenset({2, 5, 6, 7})
+_BODY_BYTES_MAX = _E.device_bytes_max
+_SET_FIELDS, _ENTRY_FIELDS, _GRANT_FIELDS = map(frozenset, (range(2), range(4), range(5)))
+
+
+class Kind(IntEnum):
+    """What a body is for."""
+
+    MESSAGE = 0
+    RECEIPT = 1
+    UPDATE = 2
+    REQUEST_UPDATE = 3
+    END = 4
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A cumulative receipt: all ids below `floor`, and the ids of `ranges` (both ends included)."""
+
+    floor: int = 0
+    ranges: tuple[tuple[int, int], ...] = ()
+
+    def __contains__(self, number: int) -> bool:
+        return number < self.floor or any(a <= number <= b for a, b in self.ranges)
+
+    def to_wire(self) -> list[object]:
+        """Return the wire form; ranges that overlap, touch or are out of order raise."""
+        edge = self.floor
+        for begin, end in self.ranges:
+            if not edge < begin <= end:  # ENV-15
+                raise wire.wrong("received ranges are not in order")
+            edge = end + 1
+        return [self.floor, [list(r) for r in self.ranges]]
+
+    @classmethod
+    def from_wire(cls, value: object) -> Self:
+        """Read the wire form."""
+        floor, ranges = wire.array(value, 2, size=2)
+        pairs = (wire.array(r, 2, size=2) for r in wire.array(ranges, _E.received_ranges_max))
+        numbers = tuple((_number(a), _number(b)) for a, b in pairs)
+        received = cls(_number(floor), numbers)
+        received.to_wire()
+        return received
+
+
+class WireGrant(msgspec.Struct, frozen=True):
+    """One grant: an epoch of label/1, or a numbered batch of two-layer/1."""
+
+    serial: int
+    long_term: bool
+    valid_until_s: int
+    capacity: int
+    secret: EpochKey | tuple[Rdas, ...]
+
+    def to_wire(self) -> dict[int, object]:
+        """Return the wire form."""
+        hours_of(self.valid_until_s)
+        secret = list(self.secret) if isinstance(self.secret, tuple) else self.secret
+        return {0: self.serial, 1: self.long_term, 2: self.valid_until_s, 3: self.capacity, 4: secret}
+
+    @classmethod
+    def from_wire(cls, value: object, profile: Profile) -> Self:
+        """Read the wire form; the profile decides what the secret is."""
+        f = wire.fields(value, _GRANT_FIELDS)
+        valid_until_s = wire.uint(f[2])
+        if valid_until_s % _A.date_granularity_s:  # ADDR-4
+            raise wire.wrong("a valid-until date is not a whole hour")
+        return cls(
+            wire.uint(f[0], _A.epoch_max),
+            wire.boolean(f[1]),
+            valid_until_s,
+            wire.uint(f[3], _A.grant_capacity_max),
+            _secret(f[4], profile),
+        )
+
+
+class ServiceEntry(msgspec.Struct, frozen=True):
+    """One receiving service of a set: where, how to seal to it, and what may be sent there."""
+
+    uri: str
+    profile: Profile
+    generations: tuple[Generation, ...]
+    grants: tuple[WireGrant, ...]
+
+    def sealing_key(self, now: int) -> SealingKey:
+        """Return the newest live key; `EXPIRED` when the service's configuration must be fetched."""
+        key = newest_live(self.generations, now)
+        return SealingKey(self.uri, key.number, key.public)
+
+    def to_wire(self) -> dict[int, object]:
+        """Return the wire form."""
+        keys = {0: PARAMETERS.suite.number, 1: [g.to_wire() for g in self.generations]}
+        grants = [g.to_wire() for g in self.grants]
+        return {0: self.uri, 1: int(self.profile), 2: keys, 3: grants}
+
+    @classmethod
+    def from_wire(cls, value: object) -> Self:
+        """Read the wire form."""
+        f = wire.fields(value, _ENTRY_FIELDS)
+        number = wire.uint(f[1])
+        if number not in Profile._value2member_map_:
+            raise wire.wrong("unknown profile")
+        profile, keys = Profile(number), wire.fields(f[2], _SET_FIELDS)
+        if keys[0] != PARAMETERS.suite.number:
+            raise wire.wrong("unknown suite")
+        generations = wire.array(keys[1], _A.generations_max)
+        grants = wire.array(f[3], _E.grants_max)
+        return cls(
+            wire.text(f[0], _A.uri_bytes_max),
+            profile,
+            tuple(Generation.from_wire(g) for g in generations),
+            tuple(WireGrant.from_wire(g, profile) for g in grants),
+        )
+
+
+class WireSet(msgspec.Struct, frozen=True):
+    """A complete, versioned address set; a higher version replaces a lower one."""
+
+    version: int
+    services: tuple[ServiceEntry, ...]
+
+    def to_wire(self) -> dict[int, object]:
+        """Return the wire form."""
+        return {0: self.version, 1: [s.to_wire() for s in self.services]}
+
+    @classmethod
+    def from_wire(cls, value: object) -> Self:
+        """Read the wire form; each service appears once."""
+        f = wire.fields(value, _SET_FIELDS)
+        entries = wire.array(f[1], _E.services_max)
+        services = tuple(ServiceEntry.from_wire(e) for e in entries)
+        if len({s.uri for s in services}) != len(services):
+            raise wire.wrong("a service repeats")
+        return cls(_number(f[0]), services)
+
+
+class Body(msgspec.Struct, frozen=True):
+    """One plaintext body."""
+
+    kind: Kind
+    received: Received
+    holds: int
+    number: int | None = None
+    addresses: WireSet | None = None
+    digests: tuple[tuple[str, bytes], ...] | None = None
+    content: bytes | None = None
+
+
+def encode_body(body: Body) -> bytes:
+    """Encode a body; what the schema does not allow raises `InputError`."""
+    try:
+        data = wire.encode(_body_to_wire(body))
+        decode_body(data)  # 30 µs; the encoder never writes what a peer would refuse
+    except PeerError as error:
+        raise InputError(error.error_class, error.detail) from error
+    return data
+
+
+def decode_body(data: bytes) -> Body:
+    """Decode a body strictly; anything else than what `encode_body` writes is `MALFORMED`."""
+    f = wire.fields(wire.decode(data, _BODY_BYTES_MAX), _BODY_REQUIRED, _BODY_OPTIONAL)
+    if wire.uint(f[0]) != _E.body_version:
+        raise wire.wrong("unknown body version")
+    kind = wire.uint(f[1])
+    if kind not in Kind._value2member_map_ or (kind == Kind.MESSAGE) != (2 in f):  # ENV-14
+        raise wire.wrong("unknown kind, or an id where none belongs")
+    return Body(
+        Kind(kind),
+        Received.from_wire(f[3]),
+        _number(f[4]),
+        _number(f[2]) if 2 in f else None,
+        WireSet.from_wire(f[5]) if 5 in f else None,
+        _digests(f[6]) if 6 in f else None,
+        wire.octets(f[7]) if 7 in f else None,
+    )
+
+
+def encode_set(addresses: WireSet) -> bytes:
+    """Encode an address set on its own, for storage and for exchange in person."""
+    return wire.encode(addresses.to_wire())
+
+
+def decode_set(data: bytes) -> WireSet:
+    """Read what `encode_set` wrote."""
+    return WireSet.from_wire(wire.decode(data, _BODY_BYTES_MAX))
+
+
+def _body_to_wire(body: Body) -> dict[int, object]:
+    out: dict[int, object] = {
+        0: _E.body_version,
+        1: int(body.kind),
+        3: body.received.to_wire(),
+        4: body.holds,
+    }
+    if body.number is not None:
+        out[2] = body.number
+    if body.addresses is not None:
+        out[5] = body.addresses.to_wire()
+    if body.digests is not None:
+        out[6] = dict(body.digests)
+    if body.content is not None:
+        out[7] = body.content
+    return out
+
+
+def _number(value: object) -> int:
+    return wire.uint(value, _E.number_max)
+
+
+def _secret(value: object, profile: Profile) -> EpochKey | tuple[Rdas, ...]:
+    if profile is Profile.LABEL:
+        return epoch_key(wire.octets(value))
+    stock = wire.array(value, _A.grant_capacity_max)
+    return tuple(rdas(wire.octets(item)) for item in stock)
+
+
+def _digests(value: object) -> tuple[tuple[str, bytes], ...]:
+    pairs = wire.text_map(value, _E.services_max, _A.uri_bytes_max)
+    return tuple((uri, wire.octets(d, _E.digest_bytes)) for uri, d in pairs.items())

@@ -1,0 +1,272 @@
+"""Double Ratchet with header encryption (Signal, revision 4 of the specification, §4), as pure
+functions.
+
+Theory. Two chains of message keys, one a direction. Each message key is used once and erased; each
+turn of the conversation mixes a new Diffie-Hellman secret into the root, so a thief of today's
+state reads neither yesterday's messages nor those after the next turn. A plain header would carry a
+public key that links the messages of a turn; here the header is encrypted under a key that only the
+two ends know, and a message is random bytes to everybody else.
+
+::
+
+    message   salt(16) ‖ sealed header(40 + 16) ‖ sealed body(n + 16)         88 bytes more than the body
+    header    ratchet public key(32) ‖ previous chain's length(4) ‖ number(4)
+
+    header    ChaCha20-Poly1305, key HK, nonce salt[:12], data AD
+    body      ChaCha20-Poly1305, key HMAC(message key, label ‖ salt), nonce 0, data AD ‖ salt ‖ sealed header
+
+Rules:
+
+1. `encrypt` and `decrypt` take a state and return a new one; whatever raises has changed nothing
+   (SES-16).
+2. The salt is fresh for every message, so two copies of one state never use one key with one nonce
+   (SES-14): a restored backup leaks nothing. Each body key is used once, hence the constant nonce.
+3. One message skips at most 1,000 others (`LIMIT`). Keys of skipped messages are kept for at most 5
+   receiving chains, 1,000 a chain and 2,000 in all; the oldest go first (SES-18, SES-19).
+4. A message that no key opens is `FORGED`; a message number that was read before is `REPLAYED`
+   where that can be told.
+"""
+
+import struct
+from collections.abc import Mapping
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from communicator_impl.entropy import Entropy
+from communicator_impl.errors import OwnError, PeerError
+from communicator_impl.hpke import KeyPair, public_key
+from communicator_impl.kdf import hkdf, prf
+from communicator_spec.errors import ErrorClass
+from communicator_spec.parameters import PARAMETERS
+
+__all__ = [
+    "MESSAGE_OVERHEAD",
+    "RatchetState",
+    "SharedSecrets",
+    "SkippedChain",
+    "decrypt",
+    "encrypt",
+    "start_initiator",
+    "start_responder",
+]
+
+_P = PARAMETERS.session
+MESSAGE_OVERHEAD = _P.overhead_bytes
+_HEADER = struct.Struct(">32sII")
+_NONCE_BYTES = 12
+_ZERO_NONCE = bytes(_NONCE_BYTES)
+_ROOT_INFO = _P.root_label.encode()
+_MESSAGE_INFO = _P.message_label.encode() + b"\0"
+_BODY_AT = _P.salt_bytes + _P.header_sealed_bytes
+
+
+class SharedSecrets(msgspec.Struct, frozen=True):
+    """What the key agreement gives both ends: a root key and the first two header keys."""
+
+    root: bytes
+    header_initiator: bytes
+    header_responder: bytes
+
+
+class SkippedChain(msgspec.Struct, frozen=True):
+    """Message keys of one receiving chain that were passed over; the mapping is never changed."""
+
+    header_key: bytes
+    keys: Mapping[int, bytes]
+
+
+class RatchetState(msgspec.Struct, frozen=True):
+    """One end's ratchet. Names follow Signal's specification: s for sending, r for receiving."""
+
+    dhs: KeyPair
+    dhr: bytes | None
+    rk: bytes
+    cks: bytes | None
+    ckr: bytes | None
+    hks: bytes | None
+    hkr: bytes | None
+    nhks: bytes
+    nhkr: bytes
+    ns: int = 0
+    nr: int = 0
+    pn: int = 0
+    skipped: tuple[SkippedChain, ...] = ()  # the oldest chain first
+
+    @property
+    def can_send(self) -> bool:
+        """Whether this end has a sending chain; the responder gets one with the first message."""
+        return self.cks is not None
+
+
+def start_initiator(shared: SharedSecrets, peer_key: bytes, entropy: Entropy) -> RatchetState:
+    """Begin as the end that sends first, knowing the other's first ratchet key."""
+    dhs = KeyPair.generate(entropy, "ratchet.key")
+    rk, cks, nhks = _step_root(shared.root, dhs, peer_key)
+    return RatchetState(dhs, peer_key, rk, cks, None, shared.header_initiator, None, nhks, shared.header_responder)
+
+
+def start_responder(shared: SharedSecrets, own: KeyPair) -> RatchetState:
+    """Begin as the end that waits for the first message."""
+    return RatchetState(
+        own,
+        None,
+        shared.root,
+        None,
+        None,
+        None,
+        None,
+        shared.header_responder,
+        shared.header_initiator,
+    )
+
+
+def encrypt(state: RatchetState, plaintext: bytes, associated: bytes, entropy: Entropy) -> tuple[RatchetState, bytes]:
+    """Encrypt one message; store the new state before the message leaves (SES-15)."""
+    if state.cks is None or state.hks is None:
+        raise OwnError(ErrorClass.REFUSED, "no sending chain before the first message arrives")
+    cks, message_key = _step_chain(state.cks)
+    salt = entropy.draw("ratchet.salt", _P.salt_bytes)  # SES-14
+    header = _HEADER.pack(state.dhs.public, state.pn, state.ns)
+    sealed = ChaCha20Poly1305(state.hks).encrypt(salt[:_NONCE_BYTES], header, associated)
+    cipher = ChaCha20Poly1305(prf(message_key, _MESSAGE_INFO + salt))
+    body = cipher.encrypt(_ZERO_NONCE, plaintext, associated + salt + sealed)
+    new = msgspec.structs.replace(state, cks=cks, ns=state.ns + 1)
+    return new, salt + sealed + body
+
+
+def decrypt(state: RatchetState, message: bytes, associated: bytes, entropy: Entropy) -> tuple[RatchetState, bytes]:
+    """Decrypt one message and return the state after it.
+
+    1. try the header keys of skipped chains, and the keys kept for them
+    2. try the current receiving header key, then the next one
+    3. under the next one: keep what is left of the old chain, then turn the ratchet
+    4. keep the keys of messages passed over, step the chain
+    5. open the body; only then is there a new state
+    """
+    if len(message) < MESSAGE_OVERHEAD:
+        raise PeerError(ErrorClass.MALFORMED, "shorter than a ratchet message")
+    found = _try_skipped(state, message, associated)  # 1
+    if found is not None:
+        return found
+    turned = state  # 2
+    header = _open_header(state.hkr, message, associated)
+    if header is None:
+        header = _open_header(state.nhkr, message, associated)
+        if header is None:
+            raise PeerError(ErrorClass.FORGED, "no header key opens this")
+        turned = _turn(_skip(state, header[1]), header[0], entropy)  # 3
+    number = header[2]
+    if number < turned.nr:
+        raise PeerError(ErrorClass.REPLAYED, "message was read, or its key was dropped")
+    passed = _skip(turned, number)  # 4
+    if passed.ckr is None:
+        raise OwnError(ErrorClass.MALFORMED, "receiving header key without a chain")
+    ckr, message_key = _step_chain(passed.ckr)
+    plaintext = _open_body(message_key, message, associated)  # 5
+    return msgspec.structs.replace(passed, ckr=ckr, nr=number + 1), plaintext
+
+
+def _step_root(rk: bytes, own: KeyPair, peer_key: bytes) -> tuple[bytes, bytes, bytes]:
+    """Mix a Diffie-Hellman secret into the root: new root, chain key, next header key."""
+    try:
+        agreed = own.private_key().exchange(public_key(peer_key))
+    except ValueError as error:  # a point of small order
+        raise PeerError(ErrorClass.MALFORMED, "ratchet key of small order") from error
+    out = hkdf(rk, agreed, _ROOT_INFO, 96)
+    return out[:32], out[32:64], out[64:]
+
+
+def _step_chain(ck: bytes) -> tuple[bytes, bytes]:
+    """Return the next chain key and this message's key."""
+    return prf(ck, b"\x02"), prf(ck, b"\x01")
+
+
+def _turn(state: RatchetState, peer_key: bytes, entropy: Entropy) -> RatchetState:
+    """Answer a new ratchet key of the peer with one of our own."""
+    rk, ckr, nhkr = _step_root(state.rk, state.dhs, peer_key)
+    dhs = KeyPair.generate(entropy, "ratchet.key")
+    rk, cks, nhks = _step_root(rk, dhs, peer_key)
+    return RatchetState(
+        dhs,
+        peer_key,
+        rk,
+        cks,
+        ckr,
+        hks=state.nhks,
+        hkr=state.nhkr,
+        nhks=nhks,
+        nhkr=nhkr,
+        pn=state.ns,
+        skipped=state.skipped,
+    )
+
+
+def _open_header(key: bytes | None, message: bytes, associated: bytes) -> tuple[bytes, int, int] | None:
+    if key is None:
+        return None
+    sealed = message[_P.salt_bytes : _BODY_AT]
+    try:
+        plain = ChaCha20Poly1305(key).decrypt(message[:_NONCE_BYTES], sealed, associated)
+    except InvalidTag:
+        return None
+    peer_key, previous, number = _HEADER.unpack(plain)
+    return peer_key, previous, number
+
+
+def _open_body(message_key: bytes, message: bytes, associated: bytes) -> bytes:
+    cipher = ChaCha20Poly1305(prf(message_key, _MESSAGE_INFO + message[: _P.salt_bytes]))
+    try:
+        return cipher.decrypt(_ZERO_NONCE, message[_BODY_AT:], associated + message[:_BODY_AT])
+    except InvalidTag as error:
+        raise PeerError(ErrorClass.FORGED, "body does not open") from error
+
+
+def _try_skipped(state: RatchetState, message: bytes, associated: bytes) -> tuple[RatchetState, bytes] | None:
+    for at, chain in enumerate(state.skipped):
+        header = _open_header(chain.header_key, message, associated)
+        if header is None:
+            continue
+        message_key = chain.keys.get(header[2])
+        if message_key is None:
+            if chain.header_key == state.hkr:  # the current chain goes on
+                return None
+            raise PeerError(ErrorClass.REPLAYED, "message was read, or its key was dropped")
+        plaintext = _open_body(message_key, message, associated)
+        rest = {n: key for n, key in chain.keys.items() if n != header[2]}
+        kept = (SkippedChain(chain.header_key, rest),) if rest else ()
+        skipped = state.skipped[:at] + kept + state.skipped[at + 1 :]
+        return msgspec.structs.replace(state, skipped=skipped), plaintext
+    return None
+
+
+def _skip(state: RatchetState, until: int) -> RatchetState:
+    """Keep the keys of messages before `until` in the current receiving chain."""
+    if state.ckr is None or state.hkr is None or until <= state.nr:
+        return state
+    if until - state.nr > _P.skip_max:  # SES-18
+        raise PeerError(ErrorClass.LIMIT, f"skips {until - state.nr} messages")
+    ckr, fresh = state.ckr, {}
+    for number in range(state.nr, until):
+        ckr, fresh[number] = _step_chain(ckr)
+    chains = state.skipped
+    if chains and chains[-1].header_key == state.hkr:
+        fresh, chains = {**chains[-1].keys, **fresh}, chains[:-1]
+    skipped = _bounded((*chains, SkippedChain(state.hkr, fresh)))
+    return msgspec.structs.replace(state, ckr=ckr, nr=until, skipped=skipped)
+
+
+def _bounded(chains: tuple[SkippedChain, ...]) -> tuple[SkippedChain, ...]:
+    """Drop the oldest keys beyond the limits on chains, on keys a chain and on keys in all (SES-19)."""
+    kept: list[SkippedChain] = []
+    room = _P.stored_keys_max
+    for chain in reversed(chains[-_P.receiving_chains_max :]):
+        most = min(room, _P.chain_keys_max)
+        keys = chain.keys
+        if len(keys) > most:
+            keys = dict(sorted(keys.items())[len(keys) - most :])
+        if keys:
+            kept.append(SkippedChain(chain.header_key, keys))
+        room -= len(keys)
+    return tuple(reversed(kept))
