@@ -159,7 +159,7 @@ def decrypt(state: RatchetState, message: bytes, associated: bytes, entropy: Ent
         turned = _turn(_skip(state, header[1]), header[0], entropy)  # 3
     number = header[2]
     if number < turned.nr:
-        raise PeerError(ErrorClass.REPLAYED, "message was read, or its key was dropped")
+        raise PeerError(ErrorClass.REPLAYED, "message was read, or its key dropped")  # SES-20
     passed = _skip(turned, number)  # 4
     if passed.ckr is None:
         raise OwnError(ErrorClass.MALFORMED, "receiving header key without a chain")
@@ -232,7 +232,7 @@ def _try_skipped(state: RatchetState, message: bytes, associated: bytes) -> tupl
         if message_key is None:
             if chain.header_key == state.hkr:  # the current chain goes on
                 return None
-            raise PeerError(ErrorClass.REPLAYED, "message was read, or its key was dropped")
+            raise PeerError(ErrorClass.REPLAYED, "message was read, or its key dropped")  # SES-20
         plaintext = _open_body(message_key, message, associated)
         rest = {n: key for n, key in chain.keys.items() if n != header[2]}
         kept = (SkippedChain(chain.header_key, rest),) if rest else ()

@@ -104,7 +104,7 @@ class KeySchedule:
         return KeySchedule(self.uri, self.profiles, (*self.outer, outer), inner)
 
     def erased(self, now: int) -> "KeySchedule":
-        """Return a schedule without the keys whose time has ended (ADDR-14)."""
+        """Return a schedule without the keys whose time has ended (ADDR-27)."""
         outer = tuple(g for g in self.outer if now < g.public.not_after_s)
         inner = tuple(g for g in self.inner if now < g.public.not_after_s)
         return KeySchedule(self.uri, self.profiles, outer, inner)

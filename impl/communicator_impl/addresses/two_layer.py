@@ -97,6 +97,8 @@ class TwoLayerRoot(msgspec.Struct, frozen=True):
         """Issue one signed address for each index; the caller never uses an index twice."""
         if indices and not 0 <= min(indices) <= max(indices) <= _P.index_max:
             raise InputError(ErrorClass.LIMIT, "address index out of range")
+        if valid_until_s - now > _P.lifetime_long_term_s_max:  # ADDR-29
+            raise InputError(ErrorClass.LIMIT, "address lifetime")
         key = config.inner_for(now, valid_until_s)  # ADDR-9
         recipient, hours = hpke.public_key(key.public), hours_of(valid_until_s)
         info = seal_info(_P.inner_label, Profile.TWO_LAYER, key.number, config.uri)

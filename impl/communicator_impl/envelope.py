@@ -1,0 +1,167 @@
+"""The envelope: what a sending service hands to a receiving service, and what that hands to the
+device.
+
+Theory. A sending service sees a receiving service's name and a box of one size; a receiving service
+opens the box, finds a root and a ciphertext of one size, and hands the ciphertext to whoever
+fetches that root. Nothing of the plaintext, of the people or of the kind of message shows in
+either.
+
+::
+
+    two-layer/1   {0: 1, 1: 1, 2: SDA(186), 3: ciphertext(2,800)}                    2,998 bytes
+    label/1       {0: 1, 1: 2, 2: generation(1) ‖ key(32) ‖ sealed[label(16) ‖
+                                  ciphertext(2,800)] ‖ tag(16)}                      2,874 bytes
+    delivery      {0: 1, 1: number, 2: ciphertext(2,800)}                          ≤ 2,817 bytes
+
+Rules:
+
+1. A request is at most 4,096 bytes, a delivery at most 2,900 (ENV-2, ENV-7).
+2. Only what does not depend on the address may change the outward answer: size and outer form.
+   `decode_request` raises for those; whatever `resolve` raises stays inside the service (ENV-8).
+3. `resolve` changes nothing. `spend` does, in the same transaction that stores the ciphertext
+   (ADDR-17).
+"""
+
+import msgspec
+
+from communicator_impl import wire
+from communicator_impl.addresses import (
+    KeySchedule,
+    Label,
+    LabelResolution,
+    LabelTable,
+    Position,
+    Profile,
+    Rdas,
+    Root,
+    Sda,
+    SealingKey,
+    SpentBlock,
+    TwoLayerResolution,
+    TwoLayerTable,
+    diversify,
+    seal_labelled,
+)
+from communicator_impl.entropy import Entropy
+from communicator_impl.errors import PeerError
+from communicator_spec.errors import ErrorClass
+from communicator_spec.parameters import PARAMETERS
+
+__all__ = [
+    "AddressTables",
+    "Arrival",
+    "Delivery",
+    "LabelRequest",
+    "TwoLayerRequest",
+    "decode_request",
+    "label_request",
+    "resolve",
+    "spend",
+    "two_layer_request",
+]
+
+_E = PARAMETERS.envelope
+_TWO_LAYER_FIELDS, _LABEL_FIELDS, _DELIVERY_FIELDS = map(frozenset, (range(4), range(3), range(3)))
+_SEALED_BYTES_MAX = _E.request_bytes_max
+
+
+class TwoLayerRequest(msgspec.Struct, frozen=True):
+    """A request of profile two-layer/1."""
+
+    address: Sda
+    ciphertext: bytes
+
+
+class LabelRequest(msgspec.Struct, frozen=True):
+    """A request of profile label/1."""
+
+    sealed: bytes
+
+
+class AddressTables(msgspec.Struct, frozen=True):
+    """What a receiving service resolves addresses with."""
+
+    two_layer: TwoLayerTable
+    label: LabelTable
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """A message that resolved: for which root, and what to spend when it is stored."""
+
+    root: Root
+    ciphertext: bytes
+    resolution: TwoLayerResolution | LabelResolution
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One stored message on its way to the device that fetches a root."""
+
+    number: int
+    ciphertext: bytes
+
+    def encode(self) -> bytes:
+        """Return what reaches the device."""
+        data = wire.encode({0: _E.version, 1: self.number, 2: self.ciphertext})
+        if len(data) > _E.device_bytes_max:  # ENV-7
+            raise PeerError(ErrorClass.TOO_LARGE, "delivery")
+        return data
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Delivery":
+        """Read what a receiving service delivered."""
+        f = wire.fields(wire.decode(data, _E.device_bytes_max), _DELIVERY_FIELDS)
+        if wire.uint(f[0]) != _E.version:
+            raise wire.wrong("unknown delivery version")
+        return cls(wire.uint(f[1]), wire.octets(f[2]))
+
+
+def two_layer_request(address: Rdas, key: SealingKey, ciphertext: bytes, entropy: Entropy) -> bytes:
+    """Make the request for one message to a two-layer/1 address."""
+    sealed = diversify(address, key, ciphertext, entropy)
+    return wire.encode({0: _E.version, 1: int(Profile.TWO_LAYER), 2: sealed, 3: ciphertext})
+
+
+def label_request(label: Label, key: SealingKey, ciphertext: bytes, entropy: Entropy) -> bytes:
+    """Make the request for one message to a label/1 address."""
+    sealed = seal_labelled(label, ciphertext, key, entropy)
+    return wire.encode({0: _E.version, 1: int(Profile.LABEL), 2: sealed})
+
+
+def decode_request(data: bytes) -> TwoLayerRequest | LabelRequest:
+    """Read the outer form of a request: `TOO_LARGE` or `MALFORMED`, whatever the address says."""
+    value = wire.decode(data, _E.request_bytes_max)  # ENV-2
+    profile = value.get(1) if isinstance(value, dict) else None
+    if profile == Profile.LABEL:
+        f = wire.fields(value, _LABEL_FIELDS)
+        request: TwoLayerRequest | LabelRequest = LabelRequest(wire.octets(f[2], most=_SEALED_BYTES_MAX))
+    elif profile == Profile.TWO_LAYER:
+        f = wire.fields(value, _TWO_LAYER_FIELDS)
+        address = Sda(wire.octets(f[2], PARAMETERS.address.sda_bytes))
+        request = TwoLayerRequest(address, _of_a_class(wire.octets(f[3])))
+    else:
+        raise wire.wrong("unknown profile")
+    if wire.uint(f[0]) != _E.version or wire.uint(f[1]) != profile:
+        raise wire.wrong("unknown envelope version")
+    return request
+
+
+def resolve(request: TwoLayerRequest | LabelRequest, schedule: KeySchedule, tables: AddressTables, now: int) -> Arrival:
+    """Find the root of a request; changes nothing, and its error class stays inside the service."""
+    if isinstance(request, TwoLayerRequest):
+        found = tables.two_layer.resolve(request.address, request.ciphertext, schedule, now)
+        return Arrival(found.root, request.ciphertext, found)
+    labelled = tables.label.resolve(request.sealed, schedule, now)
+    return Arrival(labelled.root, _of_a_class(labelled.ciphertext), labelled)
+
+
+def spend(arrival: Arrival, tables: AddressTables) -> SpentBlock | Position:
+    """Spend the address of an arrival and return the record to store with the message (ADDR-17)."""
+    if isinstance(arrival.resolution, TwoLayerResolution):
+        return tables.two_layer.spend(arrival.resolution)
+    return tables.label.spend(arrival.resolution)
+
+
+def _of_a_class(ciphertext: bytes) -> bytes:
+    if len(ciphertext) not in _E.ciphertext_classes_bytes:  # ENV-9
+        raise wire.wrong("ciphertext of no size class")
+    return ciphertext

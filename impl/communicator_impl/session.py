@@ -1,0 +1,183 @@
+"""A session: what one end of a relationship uses to turn bodies into ciphertexts of one length, and
+back.
+
+Theory. Between the ratchet, which takes any bytes, and the application stands padding: every
+ciphertext has the length of a class, by default the only one, so that a receipt looks like a
+message and a first message like any other (ENV-9). The initiator's messages carry a sealed opening
+until the first reply arrives; the body then has 224 bytes less room.
+
+::
+
+    ordinary   ratchet message                          2,800 = 88 + 2 + body + zeros      body ≤ 2,710
+    first      sealed opening(224) ‖ ratchet message    2,800 = 224 + 88 + 2 + body + zeros   body ≤ 2,486
+
+Rules:
+
+1. Sessions are frozen values. `seal` and `open_message` return the next one; whatever raises has
+   changed nothing.
+2. Bytes never repeat: each call of `seal` makes new ones, for the same body too (SES-9, SES-14).
+3. The responder keeps the prekey only until the first message without an opening: from then on the
+   initiator has seen a reply, and what is still under way is sent again as an ordinary message
+   (SES-11).
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from communicator_impl import ratchet
+from communicator_impl.agreement import (
+    Opening,
+    initiate,
+    open_opening,
+    respond,
+    seal_opening,
+)
+from communicator_impl.entropy import Entropy
+from communicator_impl.errors import InputError, PeerError
+from communicator_impl.hpke import KeyPair
+from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret, make_package
+from communicator_impl.ratchet import RatchetState
+from communicator_spec.errors import ErrorClass
+from communicator_spec.parameters import PARAMETERS
+
+__all__ = ["Session", "accept", "open_message", "pair", "room", "seal", "start"]
+
+_P = PARAMETERS.session
+_CLASSES = tuple(sorted(PARAMETERS.envelope.ciphertext_classes_bytes))
+_PREFIX = _P.length_prefix_bytes
+_PAIRING_LIFETIME_S = 3600
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One end of one relationship's session."""
+
+    ratchet: RatchetState
+    associated: bytes
+    peer: IdentityKey
+    opening: Opening | None = None  # the initiator's until the first reply, the responder's copy
+    peer_prekey: bytes | None = None  # initiator, until the first reply
+    own_prekey: KeyPair | None = None  # responder, until the first message without an opening
+
+    @property
+    def awaits_reply(self) -> bool:
+        """Whether this end started the session and has heard nothing yet."""
+        return self.peer_prekey is not None
+
+
+def room(session: Session) -> int:
+    """Return how many bytes a body may have now."""
+    return _CLASSES[-1] - _overhead(session)
+
+
+def start(own: Identity, package: KeyPackage, now: int, entropy: Entropy) -> Session:
+    """Start a session with the owner of a package; `seal` makes its first messages."""
+    agreed, opening = initiate(own, package, now, entropy)
+    state = ratchet.start_initiator(agreed.secrets, package.prekey, entropy)
+    return Session(state, agreed.associated, package.identity, opening, package.prekey)
+
+
+def accept(
+    own: Identity,
+    outstanding: Iterable[PackageSecret],
+    ciphertext: bytes,
+    now: int,
+    entropy: Entropy,
+) -> tuple[Session, bytes, PackageSecret]:
+    """Answer a first message: the session, its body, and the package that was used (SES-6).
+
+    Tries each outstanding package, 80 µs each; the caller keeps few of them for one root.
+    """
+    sealed, message = _split(ciphertext)
+    for secret in outstanding:
+        if now >= secret.package.not_after_s + _P.package_grace_s:  # SES-10
+            continue
+        try:
+            opening = open_opening(secret.prekey.private_key(), sealed, message)
+        except PeerError as error:
+            if error.error_class is ErrorClass.FORGED:
+                continue
+            raise
+        agreed = respond(own, secret, opening)
+        state = ratchet.start_responder(agreed.secrets, secret.prekey)
+        state, plain = ratchet.decrypt(state, message, agreed.associated, entropy)
+        session = Session(state, agreed.associated, opening.initiator, opening, own_prekey=secret.prekey)
+        return session, _unpad(plain), secret
+    raise PeerError(ErrorClass.FORGED, "no outstanding package opens this")
+
+
+def seal(session: Session, body: bytes, entropy: Entropy) -> tuple[Session, bytes]:
+    """Turn a body into a ciphertext of one class; store the new session before sending (SES-15)."""
+    padded = _pad(body, _overhead(session))
+    state, message = ratchet.encrypt(session.ratchet, padded, session.associated, entropy)
+    if session.opening is not None and session.peer_prekey is not None:
+        sealed = seal_opening(session.opening, session.peer_prekey, message, entropy)
+        message = sealed + message
+    return msgspec.structs.replace(session, ratchet=state), message
+
+
+def open_message(session: Session, ciphertext: bytes, entropy: Entropy) -> tuple[Session, bytes]:
+    """Turn a ciphertext into its body and the session after it."""
+    if len(ciphertext) not in _CLASSES:  # ENV-9
+        raise PeerError(ErrorClass.MALFORMED, "ciphertext of no size class")
+    try:
+        state, plain = ratchet.decrypt(session.ratchet, ciphertext, session.associated, entropy)
+    except PeerError as error:
+        if session.own_prekey is None or error.error_class is not ErrorClass.FORGED:
+            raise
+        return _open_first(session, session.own_prekey, ciphertext, entropy)
+    body = _unpad(plain)
+    return Session(state, session.associated, session.peer), body  # SES-11
+
+
+def pair(now: int, entropy_a: Entropy, entropy_b: Entropy) -> tuple[Session, Session]:
+    """Establish a session between two people who meet: both may send at once.
+
+    Built from what a start from afar is built from: b shows a package, a answers with an opening and an empty first
+    ratchet message, b reads it. Nothing of it passes a service.
+    """
+    a, b = Identity.generate(entropy_a), Identity.generate(entropy_b)
+    secret = make_package(b, now, _PAIRING_LIFETIME_S, entropy_b)
+    begun = start(a, secret.package, now, entropy_a)
+    begun, first = seal(begun, b"", entropy_a)
+    answered, _, _ = accept(b, [secret], first, now, entropy_b)
+    return (
+        Session(begun.ratchet, begun.associated, begun.peer),
+        Session(answered.ratchet, answered.associated, answered.peer),
+    )
+
+
+def _open_first(session: Session, prekey: KeyPair, ciphertext: bytes, entropy: Entropy) -> tuple[Session, bytes]:
+    """Open a further message of an initiator who has not seen a reply yet."""
+    sealed, message = _split(ciphertext)
+    if open_opening(prekey.private_key(), sealed, message) != session.opening:
+        raise PeerError(ErrorClass.FORGED, "opening of another session")
+    state, plain = ratchet.decrypt(session.ratchet, message, session.associated, entropy)
+    return msgspec.structs.replace(session, ratchet=state), _unpad(plain)
+
+
+def _split(ciphertext: bytes) -> tuple[bytes, bytes]:
+    if len(ciphertext) not in _CLASSES:  # ENV-9
+        raise PeerError(ErrorClass.MALFORMED, "ciphertext of no size class")
+    return ciphertext[: _P.opening_sealed_bytes], ciphertext[_P.opening_sealed_bytes :]
+
+
+def _overhead(session: Session) -> int:
+    first = _P.opening_sealed_bytes if session.awaits_reply else 0
+    return first + ratchet.MESSAGE_OVERHEAD + _PREFIX
+
+
+def _pad(body: bytes, overhead: int) -> bytes:
+    """Length(2) ‖ body ‖ zeros, up to the smallest class that fits (ENV-10)."""
+    for size in _CLASSES:
+        if len(body) <= size - overhead:
+            return len(body).to_bytes(_PREFIX) + body + bytes(size - overhead - len(body))
+    raise InputError(ErrorClass.TOO_LARGE, f"body of {len(body)} bytes")  # ENV-11
+
+
+def _unpad(padded: bytes) -> bytes:
+    n = int.from_bytes(padded[:_PREFIX])
+    body, rest = padded[_PREFIX : _PREFIX + n], padded[_PREFIX + n :]
+    if len(padded) < _PREFIX + n or any(rest):
+        raise PeerError(ErrorClass.MALFORMED, "padding")
+    return body
