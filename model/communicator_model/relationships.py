@@ -373,7 +373,7 @@ class RelationshipManagers:
         end.serials[service] = serial
         end.last_until[service] = max(end.last_until.get(service, 0), until_ms)
         self._services[service].issue(end_id, grant)
-        self._emit((now_ms, Kind.ISSUED, end_id, -1, service, serial, int(long_term), -1, until_ms))
+        self._emit((now_ms, Kind.ISSUED, end_id, end.version, service, serial, int(long_term), -1, until_ms))
 
     def _announce_leaving(self, now_ms: int, end_id: int, end: End) -> None:
         for service in end.leaving:

@@ -95,7 +95,8 @@ class Event(NamedTuple):
 VOCABULARY: Final[dict[Kind, str]] = {
     Kind.PAIRED: "end; value = person. The relationship exists at this end, with a first address set of the peer.",
     Kind.ACCEPTED: "end, message; value = size class. The device took the message from the application, durably.",
-    Kind.ISSUED: "end (owner), service, serial; position = 1 if long-term; value = valid-until in ms. A grant exists.",
+    Kind.ISSUED: "end (owner), service, serial; message = version of the set that it first appears in; "
+    "position = 1 if long-term; value = valid-until in ms. A grant exists.",
     Kind.SENT: "end (sender), message, service, serial, position, via; value = command. Handed to a sending service.",
     Kind.FORWARDED: "via, service. A receiving service took the bytes from a sending service.",
     Kind.GAVE_UP: "via, service. A sending service stopped trying.",

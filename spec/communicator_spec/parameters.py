@@ -16,9 +16,11 @@ import msgspec
 __all__ = [
     "PARAMETERS",
     "AddressParameters",
+    "DeliveryParameters",
     "EnvelopeParameters",
     "Parameters",
     "SessionParameters",
+    "StateParameters",
     "SuiteParameters",
     "load",
 ]
@@ -112,6 +114,34 @@ class SessionParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     message_label: str
 
 
+class StateParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Address state: how many services, how long addresses live, when they are renewed (chapter 5)."""
+
+    receiving_services_min: int
+    sending_services_min: int
+    long_term_lifetime_s: int
+    long_term_refresh_s: int
+    ephemeral_lifetime_s: int
+    ephemeral_refresh_s: int
+    label_capacity: int
+    dead_after_s: int
+    announce_spread_s: int
+
+
+class DeliveryParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Delivery: delays, escalation, queues (chapter 6)."""
+
+    receipt_delay_s_min: int
+    receipt_delay_s_max: int
+    escalate_after_s: int
+    message_lifetime_s: int
+    queue_lifetime_s: int
+    retry_s_min: int
+    retry_s_max: int
+    unreachable_notice_s: int
+    suspect_s: int
+
+
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All sections of the table."""
 
@@ -119,6 +149,8 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: AddressParameters
     envelope: EnvelopeParameters
     session: SessionParameters
+    state: StateParameters
+    delivery: DeliveryParameters
 
 
 def load(text: bytes | None = None) -> Parameters:
