@@ -11,6 +11,8 @@ from communicator_spec.events import (
     end_of,
     peer_of,
 )
+from communicator_spec.invariants import Monitors
+from communicator_spec.monitors import Invariant, Violation
 from communicator_spec.policies import (
     HOUR_MS,
     Grant,
@@ -36,10 +38,13 @@ __all__ = [
     "ErrorClass",
     "Event",
     "Grant",
+    "Invariant",
     "Kind",
+    "Monitors",
     "Path",
     "Row",
     "Terms",
+    "Violation",
     "backoff_ms",
     "choose_path",
     "covers",
