@@ -1,0 +1,207 @@
+"""Scenarios: what a study varies, read from TOML, checked in full before anything runs.
+
+A scenario file names people, providers, faults, weather and policies in the units in which one thinks of them. Unknown
+keys, wrong types and impossible combinations raise `ScenarioError`, which names the key and says what would do.
+Durations that depend on how long people write are given as shares of the trace, so that one scenario serves 193 days
+of a real trace and five days of a quick look alike.
+"""
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from communicator_model.faults import Conditions, Fault, FaultKind, Weather
+from communicator_spec import Terms
+from communicator_spec.terms import TermsError, check_terms, standard_terms
+
+__all__ = ["FAULTS", "Policy", "Scenario", "ScenarioError", "load_scenario", "scenario_names"]
+
+FAULTS: Final = (FaultKind.NONE, FaultKind.SUNSET, FaultKind.DEATH, FaultKind.OUTAGE)
+
+_MINUTE_MS: Final = 60_000
+_HOUR_MS: Final = 60 * _MINUTE_MS
+_DAY_MS: Final = 24 * _HOUR_MS
+_PROFILES: Final = ("label/1", "two-layer/1")
+
+
+class ScenarioError(ValueError):
+    """A scenario is missing, malformed or impossible."""
+
+
+class PeopleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who takes part."""
+
+    count: int
+    days: float
+    providers: int
+    zipf: float
+
+
+class StudyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often, and from which seed."""
+
+    replications: int
+    seed: int
+    drain_days: float
+
+
+class FaultTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the provider under study fails, and how people react."""
+
+    provider: int
+    at_share: float
+    outage_h: float
+    notice_share: float
+    reaction_mean_share: float
+    reaction_max_share: float
+
+
+class WeatherTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What always goes wrong a little."""
+
+    delay_min_ms: int
+    delay_mean_ms: int
+    loss: float
+    push_ms: int
+    fetch_spread_min: float
+    outage_every_d: float
+    outage_mean_min: float
+    strangers_every_h: float
+    refusal_share: float
+    refusal_mean_d: float
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What devices were told to do: a name, and what differs from the standard's terms."""
+
+    name: str
+    label: str
+    description: str
+    receiving_services: int | None = None
+    sending_services: int | None = None
+    long_term_lifetime_h: float | None = None
+    long_term_refresh_h: float | None = None
+    ephemeral_lifetime_h: float | None = None
+    ephemeral_refresh_h: float | None = None
+    announces: bool | None = None
+    escalate_after_h: float | None = None
+    message_lifetime_h: float | None = None
+    queue_lifetime_h: float | None = None
+    dead_after_h: float | None = None
+    announce_spread_h: float | None = None
+
+    def terms(self, profile: str) -> Terms:
+        """Return the full terms of this policy, checked."""
+        changes: dict[str, int | bool] = {}
+        for name in self.__struct_fields__[3:]:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if name.endswith("_h"):
+                changes[name.removesuffix("_h") + "_ms"] = round(value * _HOUR_MS)
+            else:
+                changes[name] = value
+        try:
+            return check_terms(msgspec.structs.replace(standard_terms(profile), **changes))
+        except TermsError as error:
+            raise ScenarioError(f"policy {self.name!r}: {error}") from None
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole scenario."""
+
+    name: str
+    question: str
+    profile: str
+    people: PeopleTable
+    study: StudyTable
+    fault: FaultTable
+    weather: WeatherTable
+    policy: tuple[Policy, ...]
+
+    def conditions(self, seed: int, kind: FaultKind, duration_ms: int) -> Conditions:
+        """Return what decides one run besides people and policy, for messages that span `duration_ms`."""
+        fault, weather = self.fault, self.weather
+
+        def share(x: float) -> int:
+            return round(x * duration_ms)
+
+        return Conditions(
+            seed,
+            Fault(
+                kind,
+                fault.provider,
+                share(fault.at_share),
+                round(fault.outage_h * _HOUR_MS),
+                share(fault.notice_share),
+                share(fault.reaction_mean_share),
+                share(fault.reaction_max_share),
+            ),
+            Weather(
+                weather.delay_min_ms,
+                weather.delay_mean_ms,
+                weather.loss,
+                weather.push_ms,
+                round(weather.fetch_spread_min * _MINUTE_MS),
+                round(weather.outage_every_d * _DAY_MS),
+                round(weather.outage_mean_min * _MINUTE_MS),
+                round(weather.strangers_every_h * _HOUR_MS),
+                weather.refusal_share,
+                round(weather.refusal_mean_d * _DAY_MS),
+            ),
+            duration_ms + round(self.study.drain_days * _DAY_MS),
+        )
+
+
+def scenario_names() -> list[str]:
+    """Return the names of the scenarios that come with the package."""
+    folder = files("communicator_simulations") / "scenarios"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_scenario(name: str) -> Scenario:
+    """Load a scenario by its name, or from a `.toml` file.
+
+    Raises `ScenarioError` when there is none, when a key is unknown or missing, and when its values are impossible.
+    """
+    source: Path | Traversable = Path(name)
+    if not name.endswith(".toml"):
+        if name not in scenario_names():
+            raise ScenarioError(f"no scenario {name!r}; there are: {', '.join(scenario_names())}, or give a .toml file")
+        source = files("communicator_simulations") / "scenarios" / f"{name}.toml"
+    try:
+        scenario = msgspec.toml.decode(source.read_bytes(), type=Scenario)
+    except OSError as error:
+        raise ScenarioError(f"{name}: cannot be read ({error.strerror})") from None
+    except msgspec.DecodeError as error:
+        raise ScenarioError(f"{name}: {error}") from None
+    return check_scenario(scenario, name)
+
+
+def check_scenario(scenario: Scenario, name: str) -> Scenario:
+    """Return the scenario, or raise `ScenarioError` naming the key that makes it impossible."""
+    people, fault, weather = scenario.people, scenario.fault, scenario.weather
+
+    def require(condition: bool, complaint: str) -> None:
+        if not condition:
+            raise ScenarioError(f"{name}: {complaint}")
+
+    require(scenario.profile in _PROFILES, f"profile must be one of {', '.join(_PROFILES)}")
+    require(people.providers >= 4, "people.providers must be at least 4: two are used, one fails, one replaces it")
+    require(people.zipf >= 0, "people.zipf must not be negative")
+    require(people.count == 0 or people.count >= 2, "people.count must be 0 (everybody) or at least 2")
+    require(people.days >= 0, "people.days must be 0 (all) or positive")
+    require(scenario.study.replications >= 1, "study.replications must be at least 1")
+    require(0 <= fault.provider < people.providers, "fault.provider must be one of the providers")
+    require(0 <= fault.at_share < 1, "fault.at_share must lie in [0, 1)")
+    require(0 <= weather.loss < 0.5, "weather.loss must lie in [0, 0.5)")
+    require(0 <= weather.refusal_share <= 1, "weather.refusal_share must lie in [0, 1]")
+    require(len(scenario.policy) >= 1, "there must be at least one [[policy]]")
+    names = [policy.name for policy in scenario.policy]
+    require(len(set(names)) == len(names), "policies must have different names")
+    for policy in scenario.policy:
+        policy.terms(scenario.profile)
+    return scenario
