@@ -167,7 +167,7 @@ def _schedules(path: Path, data: bytes) -> list[Schedule]:
     if not lines or rest or not (flat[DAY_S::width] == ord("\n")).all():
         raise PhoneError(_fault_of_length(path, data))
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    _check_characters(path, flat, np.append(0, changes))
+    _check_characters(path, data, np.append(0, changes))
     parts = np.split(changes, _line_starts(changes, lines))
     days = [
         _intervals(bool(flat[line * width] == ord("1")), (part - line * width).tolist())
@@ -176,12 +176,15 @@ def _schedules(path: Path, data: bytes) -> list[Schedule]:
     return [Schedule.of(day) for day in days if day]
 
 
-def _check_characters(path: Path, flat: NDArray[np.uint8], runs: NDArray[np.int64]) -> None:
+def _check_characters(path: Path, data: bytes, runs: NDArray[np.int64]) -> None:
     """Look at the first character of each run only; newlines are known to stand where they must."""
+    flat = np.frombuffer(data, dtype=np.uint8)
     odd = (flat[runs] != ord("0")) & (flat[runs] != ord("1")) & (runs % (DAY_S + 1) != DAY_S)
     if odd.any():
         at = int(runs[odd][0])
-        fault = f"{chr(flat[at])!r} is neither 0 nor 1"
+        if data[at] == ord("\n"):
+            raise PhoneError(_fault_of_length(path, data))
+        fault = f"{chr(data[at])!r} is neither 0 nor 1"
         raise PhoneError(f"{path}, line {at // (DAY_S + 1) + 1}: {fault}")
 
 

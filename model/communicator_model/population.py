@@ -38,7 +38,7 @@ __all__ = [
     "RelationshipStatistics",
     "cut_components",
     "describe",
-    "relationships",
+    "relationship_graph",
 ]
 
 Ids = NDArray[np.int32]
@@ -187,7 +187,7 @@ class Components:
     isolated: int
 
 
-def relationships(trace: Trace) -> "nx.Graph[int]":
+def relationship_graph(trace: Trace) -> "nx.Graph[int]":
     """The graph of who has written with whom; each edge carries its number of `messages`."""
     keys, messages = np.unique(trace.pair_keys(), return_counts=True)
     pairs = zip((keys // trace.people).tolist(), (keys % trace.people).tolist(), strict=True)

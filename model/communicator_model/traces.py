@@ -142,9 +142,7 @@ class Trace:
         if people is None:
             return self.people
         if people < 2:
-            raise TraceError(
-                f"{self.name}: {people} people cannot write to each other; ask for 2 or more"
-            )
+            raise TraceError(f"{self.name}: {people} people cannot write to each other; ask for 2 or more")
         if people > self.people:
             raise TraceError(
                 f"{self.name}: {people:,} people wished, but the trace has {self.people:,};"
@@ -217,9 +215,7 @@ def _read(path: Path) -> bytes:
     try:
         size_bytes = path.stat().st_size
         if size_bytes > SIZE_BYTES_MAX:
-            raise TraceError(
-                f"{path}: {size_bytes:,} bytes, more than the {SIZE_BYTES_MAX:,} allowed"
-            )
+            raise TraceError(f"{path}: {size_bytes:,} bytes, more than the {SIZE_BYTES_MAX:,} allowed")
         return path.read_bytes()
     except OSError as error:
         raise TraceError(f"{path}: cannot be read ({error.strerror})") from error
@@ -266,9 +262,7 @@ def find_data(name: str, explicit: Path | None, error: type[DataError]) -> Path 
     """
     if explicit is not None:
         if not explicit.exists():
-            raise error(
-                f"{explicit}: no such file; give an existing one, or none for synthetic data"
-            )
+            raise error(f"{explicit}: no such file; give an existing one, or none for synthetic data")
         return explicit
     if folder := os.environ.get(DATA_VARIABLE):
         if not (path := Path(folder) / name).exists():
