@@ -1,0 +1,115 @@
+"""One run against one testee, from its command to its verdict.
+
+A run goes like this:
+
+1. read and check all vectors; a fault in the suite's own files stops here
+2. start the testee and play the vectors that match the selection
+3. hold the results against the expectation list, or rewrite the list
+4. write the reports
+
+Rules:
+
+1. The verdict holds nothing of the machine: no time, no path, no process id.
+2. With `update` the list is rewritten first and then applied, so that the verdict is what the next
+   run will say.
+"""
+
+import fnmatch
+import hashlib
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from communicator_conformance import expectations as lists
+from communicator_conformance import report
+from communicator_conformance.errors import TesteeError
+from communicator_conformance.runner import play_all
+from communicator_conformance.testee import Testee
+from communicator_conformance.vectors import Vector, digest_of, load_folder, published, spec_digest
+from communicator_conformance.verdicts import Digests, Result, Verdict
+
+__all__ = ["run"]
+
+_PROTOCOL_TESTS = 2
+
+
+def run(
+    testee: list[str],
+    *,
+    vectors: Path | None = None,
+    select: str = "*",
+    timeout_s: float = 10.0,
+    expectations: Path | None = None,
+    update: bool = False,
+    out: Path | None = None,
+    console: Console | None = None,
+) -> Verdict:
+    """Run the suite against a program and return the verdict.
+
+    `testee` is a command line, or `["reference"]`; `vectors` a folder to use instead of the
+    published ones; `select` a pattern of test ids such as `label/*`; `expectations` a list of known
+    failures, rewritten when `update` is set; `out` a folder for the reports; `console` where the
+    progress and the table are shown, nowhere if absent. Raises `VectorError` and `ListError`;
+    whatever the testee does wrong is part of the verdict.
+    """
+    known = published() if vectors is None else load_folder(vectors)  # 1
+    chosen = _selected(known, select)
+    with Testee(testee, timeout_s) as program:  # 2
+        results = _played(program, chosen, console)
+        name, about = _about(program)
+    results = _held_against(results, expectations, update)  # 3
+    verdict = Verdict(name, Digests(_suite_digest(), spec_digest(), digest_of(chosen), about), results)
+    if out is not None:  # 4
+        report.write(verdict, out)
+    if console is not None:
+        console.print(report.table(verdict))
+    return verdict
+
+
+def _selected(known: dict[str, Vector], pattern: str) -> dict[str, Vector]:
+    """Return the vectors whose id matches, with the twins that they need."""
+    chosen = {name for name in known if fnmatch.fnmatch(name, pattern)}
+    twins = {known[name].twin for name in chosen}
+    return {name: vector for name, vector in known.items() if name in chosen | twins}
+
+
+def _played(program: Testee, chosen: dict[str, Vector], console: Console | None) -> tuple[Result, ...]:
+    if console is None:
+        return play_all(program, chosen)
+    with report.Live(console, len(chosen) + _PROTOCOL_TESTS) as live:
+        return play_all(program, chosen, live.seen)
+
+
+def _held_against(results: tuple[Result, ...], path: Path | None, update: bool) -> tuple[Result, ...]:
+    if path is None:
+        return results
+    rows = lists.read_file(path)
+    if update:
+        rows = lists.rewrite(rows, results)
+        path.write_text(lists.render(rows), "utf-8")
+    return lists.apply(rows, results)
+
+
+def _about(program: Testee) -> tuple[str, str]:
+    """Return the testee's name with its version, and the digest of its hello."""
+    try:
+        hello = program.hello
+    except TesteeError:
+        return "no hello", hashlib.sha256(b"").hexdigest()
+    digest = hashlib.sha256(msgspec.json.encode(hello, order="sorted")).hexdigest()
+    return f"{hello.name} {hello.version}", digest
+
+
+def _suite_digest() -> str:
+    """Return the digest of the suite's own sources, in hex."""
+    whole = hashlib.sha256()
+    for source in sorted(_sources(), key=lambda f: f.name):
+        whole.update(source.name.encode() + b"\0" + source.read_bytes())
+    return whole.hexdigest()
+
+
+def _sources() -> list[Traversable]:
+    return [f for f in files("communicator_conformance").iterdir() if f.name.endswith(".py")]

@@ -1,0 +1,209 @@
+"""The runner: plays vectors against a testee and says for each what came of it.
+
+Theory. A vector is judged at one step. What comes before must simply work; what comes after, the
+probe, must work again on the same objects. A refusal alone proves little: a program that refuses
+everything refuses forgeries too. So a negative counts only if its faultless twin passes, and a
+program that claims an operation must have it.
+
+How one vector is played:
+
+1. skip it when the hello does not offer what its operations need
+2. play the steps before the phase: each is taken, and gives what the vector says
+3. play the phase and hold the answer against the ruling
+4. play the probe of a negative: each step is taken
+5. compare the state at the end, if the testee shows it
+6. after all vectors: a negative whose twin did not pass is vacuous
+
+Rules:
+
+1. A testee that hangs, dies or prints garbage fails the test it was playing; the next test meets a
+   fresh process.
+2. Results come in the order of the vectors' ids, whatever happened.
+3. Nothing here compares texts.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from communicator_conformance.errors import TesteeError
+from communicator_conformance.protocol import Accepted, Answer, Ignored, Rejected, Unsupported
+from communicator_conformance.testee import Testee
+from communicator_conformance.vectors import Ruling, Step, Vector, commitment, step_entropy
+from communicator_conformance.verdicts import Fault, Result, Status
+
+__all__ = ["HELLO", "HONESTY", "play_all"]
+
+HELLO = "protocol/hello"
+HONESTY = "protocol/honesty"
+DERANDOMIZED = "derandomized"
+PROJECTION = "projection"
+
+Seen = Callable[[Result], None]
+
+
+class _Failed(Exception):  # never leaves this module
+    def __init__(self, fault: Fault, detail: str) -> None:
+        super().__init__(detail)
+        self.result = (fault, detail)
+
+
+def play_all(testee: Testee, vectors: Mapping[str, Vector], seen: Seen = lambda _: None) -> tuple[Result, ...]:
+    """Play everything; `seen` is told each result as soon as it is known, before twins are judged."""
+    results = []
+    for result in _results(testee, vectors):
+        results.append(result)
+        seen(result)
+    passed = {r.id for r in results if r.status is Status.PASSED}
+    return tuple(_judge_twin(r, vectors.get(r.id), passed) for r in results)
+
+
+def _results(testee: Testee, vectors: Mapping[str, Vector]) -> Iterator[Result]:
+    try:
+        testee.hello  # noqa: B018 - starts the program
+    except TesteeError as error:
+        yield Result(HELLO, Status.FAILED, fault=error.fault, detail=str(error))
+        return
+    yield Result(HELLO, Status.PASSED)
+    yield _guarded(HONESTY, (), lambda: _probe_honesty(testee))
+    for name in sorted(vectors):
+        yield _play(testee, vectors[name])
+
+
+def _play(testee: Testee, vector: Vector) -> Result:
+    try:
+        missing = vector.needs - testee.hello.offers  # 1
+    except TesteeError as error:
+        return Result(vector.id, Status.FAILED, vector.clauses, error.fault, str(error))
+    if missing:
+        return Result(vector.id, Status.SKIPPED, vector.clauses, detail=f"needs {', '.join(sorted(missing))}")
+    return _guarded(vector.id, vector.clauses, lambda: _Play(testee, vector).run())
+
+
+def _guarded(name: str, clauses: tuple[str, ...], body: Callable[[], None]) -> Result:
+    try:
+        body()
+    except _Failed as failed:
+        return Result(name, Status.FAILED, clauses, *failed.result)
+    except TesteeError as error:
+        return Result(name, Status.FAILED, clauses, error.fault, str(error))
+    return Result(name, Status.PASSED, clauses)
+
+
+def _probe_honesty(testee: Testee) -> None:
+    op = f"probe.{secrets.token_hex(6)}"  # nobody can list it
+    if not isinstance(testee.ask(op, 0, "", {}), Unsupported):
+        raise _Failed(Fault.DISHONEST, "an operation that does not exist was not unsupported")
+
+
+def _judge_twin(result: Result, vector: Vector | None, passed: set[str]) -> Result:
+    if vector is None or vector.twin is None or result.status is not Status.PASSED or vector.twin in passed:  # 6
+        return result
+    detail = f"the faultless twin {vector.twin} did not pass"
+    return msgspec.structs.replace(result, status=Status.FAILED, fault=Fault.VACUOUS, detail=detail)
+
+
+class _Play:
+    """One vector on its way through one testee."""
+
+    def __init__(self, testee: Testee, vector: Vector) -> None:
+        self._testee = testee
+        self._vector = vector
+        self._given: dict[str, dict[str, object]] = {}
+
+    def run(self) -> None:
+        """Play the vector; raises when it fails."""
+        *before, phase = self._vector.steps
+        for step in before:  # 2
+            self._must_take(step, Fault.REJECTED)
+        self._judge(phase)  # 3
+        for step in self._vector.probe:  # 4
+            self._must_take(step, Fault.NOT_LIVE)
+        self._compare_state()  # 5
+
+    def _judge(self, step: Step) -> None:
+        expect = self._vector.expect
+        if expect.verdict is Ruling.ACCEPT:
+            return self._must_take(step, Fault.REJECTED)
+        answer = self._ask(step)
+        if isinstance(answer, Rejected):
+            return self._judge_refusal(answer)
+        if expect.verdict is Ruling.IGNORE and not isinstance(answer, Ignored):
+            raise _Failed(Fault.ACCEPTED, f"{step.name}: taken, to be ignored")
+        if expect.verdict is Ruling.REJECT:
+            fault = Fault.IGNORED if isinstance(answer, Ignored) else Fault.ACCEPTED
+            raise _Failed(fault, f"{step.name}: {fault}, to be refused as {expect.error_class}")
+        return None
+
+    def _judge_refusal(self, answer: Rejected) -> None:
+        expect = self._vector.expect
+        if expect.error_class is None:
+            raise _Failed(Fault.REJECTED, f"{expect.phase}: {answer.error_class} ({answer.detail}), to be ignored")
+        if answer.error_class is not expect.error_class:
+            raise _Failed(
+                Fault.WRONG_CLASS, f"{expect.phase}: {answer.error_class} ({answer.detail}), not {expect.error_class}"
+            )
+
+    def _must_take(self, step: Step, fault: Fault) -> None:
+        answer = self._ask(step)
+        if isinstance(answer, Rejected):
+            raise _Failed(fault, f"{step.name}: {answer.error_class} ({answer.detail})")
+        if isinstance(answer, Ignored):
+            raise _Failed(Fault.IGNORED, f"{step.name}: ignored, to be taken")
+        self._given[step.name] = answer.result
+        wanted = dict(step.result)
+        if DERANDOMIZED in self._testee.hello.offers:
+            wanted |= step.drawn
+        for field, value in wanted.items():
+            got = answer.result.get(field)
+            if got != self._resolved(value):
+                raise _Failed(Fault.MISMATCH, f"{step.name}: {field} is {_short(got)}, not {_short(value)}")
+
+    def _ask(self, step: Step) -> Accepted | Ignored | Rejected:
+        now = self._vector.now if step.now is None else step.now
+        answer = self._request(step.op, now, step_entropy(self._vector, step.name), step.args)
+        if isinstance(answer, Unsupported):
+            raise _Failed(Fault.UNSUPPORTED, f"{step.name}: {step.op} is offered and not there")
+        return answer
+
+    def _request(self, op: str, now: int, entropy: str, args: Mapping[str, object]) -> Answer:
+        resolved = {name: self._resolved(value) for name, value in args.items()}
+        return self._testee.ask(op, now, entropy, resolved)
+
+    def _compare_state(self) -> None:
+        post = self._vector.post
+        if post is None or PROJECTION not in self._testee.hello.offers:
+            return
+        answer = self._request(post.op, self._vector.now, step_entropy(self._vector, "post"), post.args)
+        if isinstance(answer, Unsupported):
+            raise _Failed(Fault.UNSUPPORTED, f"post: {post.op} is offered and not there")
+        if not isinstance(answer, Accepted) or commitment(answer.result) != post.commitment:
+            raise _Failed(Fault.STATE, f"the state is {_short(answer)}, not {_short(post.state)}")
+
+    def _resolved(self, value: object) -> object:
+        """Put results of earlier steps in the place of references."""
+        if isinstance(value, dict):
+            return {k: self._resolved(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._resolved(v) for v in value]
+        if not isinstance(value, str) or not value.startswith("$"):
+            return value
+        name, *path = value[1:].split(".")
+        found: object = self._given[name]
+        for part in path:
+            found = _item(found, part)
+        return found
+
+
+def _item(value: object, part: str) -> object:
+    if isinstance(value, dict) and part in value:
+        return value[part]
+    if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+        return value[int(part)]
+    raise _Failed(Fault.MISMATCH, f"a result has no {part}")
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,90 @@
+"""What a run says: a result for each test, and one verdict over all of them.
+
+Theory. A test passes, fails or is skipped; a failure has a **fault**, a short word from a closed
+list that says what kind of wrong it was. Faults are what expectation lists name and what two runs
+are compared by; the detail beside them is for people. The verdict is a value: the same testee and
+the same suite give the same verdict, byte for byte, so it holds no time and no path.
+
+Rules:
+
+1. A run without a single passed vector is no success, whatever was skipped.
+2. An expected failure is not a pass: it is counted by itself and shown.
+3. The digests name what was compared with what: suite, standard, vectors and testee.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+__all__ = ["Digests", "Fault", "Result", "Status", "Verdict"]
+
+
+class Status(StrEnum):
+    """What became of one test."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"  # the hello does not offer what it needs
+    EXPECTED = "expected"  # failed exactly as the expectation list says
+
+
+class Fault(StrEnum):
+    """How a test failed."""
+
+    ACCEPTED = "accepted"  # took what must be refused
+    REJECTED = "rejected"  # refused what must be taken
+    WRONG_CLASS = "wrong-class"  # refused for another cause
+    IGNORED = "ignored"  # ignored what must be taken or refused
+    MISMATCH = "mismatch"  # took it, with another result
+    STATE = "state"  # the state afterwards is another one
+    NOT_LIVE = "not-live"  # refused rightly, and was of no use afterwards
+    VACUOUS = "vacuous"  # refused rightly, but the faultless twin fails as well
+    UNSUPPORTED = "unsupported"  # declared in the hello, and then not there
+    DISHONEST = "dishonest"  # knows an operation that does not exist
+    HUNG = "hung"
+    DIED = "died"
+    GARBAGE = "garbage"
+    LISTED_BUT_PASSING = "listed-but-passing"
+    LISTED_BUT_SKIPPED = "listed-but-skipped"
+    LISTED_BUT_UNKNOWN = "listed-but-unknown"
+
+
+class Result(msgspec.Struct, frozen=True):
+    """The result of one test; `fault` is set exactly when it did not pass or was expected to fail."""
+
+    id: str
+    status: Status
+    clauses: tuple[str, ...] = ()
+    fault: Fault | None = None
+    detail: str = ""
+
+
+class Digests(msgspec.Struct, frozen=True):
+    """SHA-256 of what took part, in hex: a claim names them so that it can be run again."""
+
+    suite: str
+    spec: str
+    vectors: str
+    testee: str
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """All results of one run against one testee."""
+
+    testee: str
+    digests: Digests
+    results: tuple[Result, ...]
+
+    def count(self, status: Status) -> int:
+        """Return how many tests ended like this."""
+        return sum(r.status is status for r in self.results)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed and something passed: the exit code."""
+        return self.count(Status.FAILED) == 0 and self.count(Status.PASSED) > 0
+
+    @property
+    def failures(self) -> tuple[Result, ...]:
+        """The results that make the verdict a bad one."""
+        return tuple(r for r in self.results if r.status is Status.FAILED)

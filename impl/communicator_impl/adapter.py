@@ -1,0 +1,110 @@
+"""The reference implementation's adapter: what each operation of the conformance suite calls.
+
+Theory. An adapter translates and decides nothing: one request, one call, one answer. The suite
+starts `python -m communicator_impl.adapter` as it starts any other testee. This half is the
+relationship manager's; `adapter_service` is the receiving service's, `adapter_lines` the loop.
+"""
+
+import sys
+from collections.abc import Callable
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from communicator_impl import addresses as a
+from communicator_impl import body, envelope, hpke, ratchet
+from communicator_impl.adapter_lines import Call, Operation, serve
+from communicator_impl.adapter_service import SERVICE_OPERATIONS
+from communicator_impl.keys import KeyPackage
+from communicator_spec.parameters import PARAMETERS
+
+__all__ = ["HELLO", "OPERATIONS", "main"]
+
+_ABOUT = {"name": "communicator-reference", "version": "0.1.0", "language": "Python"}
+_OFFERS = {"roles": ["rm", "rsa"], "profiles": ["two-layer/1", "label/1"], "suites": [PARAMETERS.suite.number]}
+HELLO = {**_ABOUT, **_OFFERS, "features": ["derandomized", "hpke", "projection"]}
+
+
+def _config(c: Call) -> a.ServiceConfig:
+    return a.ServiceConfig.decode(c.raw("config"))
+
+
+def _key(c: Call) -> a.SealingKey:
+    return _config(c).sealing_key(c.now)
+
+
+def _issue(c: Call) -> object:
+    owner = a.TwoLayerRoot(a.Root(c.raw("root")), c.raw("signing_seed"))
+    indices = range(c["first"], c["first"] + c["count"])
+    return {"addresses": owner.issue(_config(c), indices, c["valid_until_s"], c.now, c.entropy)}
+
+
+def _seal_envelope(c: Call) -> bytes:
+    address, text = c.raw("address"), c.raw("ciphertext")
+    if len(address) == PARAMETERS.address.label_bytes:
+        return envelope.label_request(a.Label(address), _key(c), text, c.entropy)
+    return envelope.two_layer_request(a.Rdas(address), _key(c), text, c.entropy)
+
+
+def _encode_body(c: Call) -> bytes:
+    floor, ranges = c["received"]
+    received = body.Received(floor, tuple((begin, end) for begin, end in ranges))
+    kind, number = body.Kind(c["kind"]), c.args.get("number")
+    return body.encode_body(body.Body(kind, received, c["holds"], number, content=c.raw("content")))
+
+
+def _shared(c: Call) -> ratchet.SharedSecrets:
+    return ratchet.SharedSecrets(c.raw("shared"), c.raw("header_initiator"), c.raw("header_responder"))
+
+
+def _step(c: Call, step: Callable[..., tuple[object, bytes]], takes: str) -> bytes:
+    state, out = step(c.of("ratchet"), c.raw(takes), c.raw("associated"), c.entropy)
+    c.put("ratchet", state)
+    return out
+
+
+def _state(state: ratchet.RatchetState) -> object:
+    return {"sent": state.ns, "received": state.nr, "previous": state.pn, "kept": [len(k.keys) for k in state.skipped]}
+
+
+def _private(c: Call) -> X25519PrivateKey:
+    return X25519PrivateKey.from_private_bytes(c.raw("secret_key"))
+
+
+OPERATIONS: dict[str, Operation] = {
+    **SERVICE_OPERATIONS,
+    "config.decode": lambda c: {"uri": _config(c).uri, "digest": _config(c).digest()},
+    "address.issue": _issue,
+    "address.diversify": lambda c: {
+        "address": a.diversify(a.Rdas(c.raw("address")), _key(c), c.raw("ciphertext"), c.entropy)
+    },
+    "label.grant": lambda c: {"key": a.LabelRoot(a.Root(b""), c.raw("secret")).epoch_key(c["epoch"])},
+    "label.derive": lambda c: {"label": a.derive_label(a.EpochKey(c.raw("key")), c["lane"], c["index"])},
+    "label.seal": lambda c: {
+        "sealed": a.seal_labelled(a.Label(c.raw("label")), c.raw("ciphertext"), _key(c), c.entropy)
+    },
+    "envelope.seal": lambda c: {"envelope": _seal_envelope(c)},
+    "delivery.decode": lambda c: envelope.Delivery.decode(c.raw("delivery")),
+    "package.decode": lambda c: {"identifier": KeyPackage.decode(c.raw("package"), c.now).identifier()},
+    "body.decode": lambda c: body.decode_body(c.raw("body")),
+    "body.encode": lambda c: {"body": _encode_body(c)},
+    "ratchet.initiate": lambda c: c.keep(ratchet.start_initiator(_shared(c), c.raw("peer_key"), c.entropy)),
+    "ratchet.respond": lambda c: c.keep(
+        ratchet.start_responder(_shared(c), hpke.KeyPair(c.raw("secret"), c.raw("public")))
+    ),
+    "ratchet.encrypt": lambda c: {"message": _step(c, ratchet.encrypt, "plaintext")},
+    "ratchet.decrypt": lambda c: {"plaintext": _step(c, ratchet.decrypt, "message")},
+    "ratchet.state": lambda c: _state(c.of("ratchet")),
+    "hpke.seal": lambda c: {
+        "sealed": hpke.seal(hpke.public_key(c.raw("public_key")), c.raw("info"), c.raw("plaintext"), c.entropy, "hpke")
+    },
+    "hpke.open": lambda c: {"plaintext": hpke.open_sealed(_private(c), c.raw("info"), c.raw("sealed"))},
+}
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    serve(sys.stdin.buffer, sys.stdout.buffer, HELLO, OPERATIONS)
+
+
+if __name__ == "__main__":
+    main()

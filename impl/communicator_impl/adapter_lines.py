@@ -1,0 +1,97 @@
+"""Lines in, lines out: how the reference adapter reads requests and writes answers.
+
+Theory. This half of the adapter knows JSON and no protocol; `adapter` knows the operations and no
+JSON. Byte strings are hex on the line and bytes on this side of it.
+
+Rules:
+
+1. One answer for each line, in order, flushed at once.
+2. A refusal becomes its normative class. Any other error is a bug: the program ends with it, and
+   the test that found it fails.
+3. A request without an operation that is known here is `unsupported`, whatever its arguments.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import IO, Any
+
+import msgspec
+
+from communicator_impl.entropy import Entropy, SeededEntropy
+from communicator_impl.errors import CommunicatorError, InputError
+from communicator_spec.errors import ErrorClass
+
+__all__ = ["Call", "Operation", "serve"]
+
+
+class Call(msgspec.Struct):
+    """One request: its arguments, its time, its randomness, and what lives between requests."""
+
+    args: dict[str, Any]
+    now: int
+    entropy: Entropy
+    held: list[Any]
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        return self.args[name]
+
+    def raw(self, name: str) -> bytes:
+        """Return an argument as bytes."""
+        return bytes.fromhex(self.args[name])
+
+    def of(self, name: str) -> Any:  # noqa: ANN401 - a handle is opaque
+        """Return what a handle stands for."""
+        return self.held[self._at(name)]
+
+    def put(self, name: str, value: object) -> None:
+        """Put another value behind a handle."""
+        self.held[self._at(name)] = value
+
+    def keep(self, value: object, **more: object) -> dict[str, object]:
+        """Hold a value behind a new handle, and return the handle with more results."""
+        self.held.append(value)
+        return {"handle": str(len(self.held) - 1), **more}
+
+    def _at(self, name: str) -> int:
+        handle = self.args[name]
+        if not handle.isdecimal() or int(handle) >= len(self.held):
+            raise InputError(ErrorClass.UNKNOWN, "handle")
+        return int(handle)
+
+
+Operation = Callable[[Call], object]
+
+
+def serve(
+    lines: Iterable[bytes], out: IO[bytes], hello: Mapping[str, object], operations: Mapping[str, Operation]
+) -> None:
+    """Answer requests until the input ends."""
+    held: list[Any] = []
+    for line in lines:
+        request = msgspec.json.decode(line)
+        kind = {"ok": hello} if request["op"] == "hello" else _answer(request, held, operations)
+        out.write(msgspec.json.encode({"id": request["id"], **kind}) + b"\n")
+        out.flush()
+
+
+def _answer(request: dict[str, Any], held: list[Any], operations: Mapping[str, Operation]) -> dict[str, object]:
+    operation = operations.get(request["op"])
+    if operation is None:
+        return {"unsupported": True}
+    entropy = SeededEntropy(bytes.fromhex(request["entropy"]))
+    try:
+        return {"ok": _plain(operation(Call(request["args"], request["now"], entropy, held)) or {})}
+    except CommunicatorError as error:
+        return {"error": {"class": error.error_class, "detail": error.detail}}
+
+
+def _plain(value: object) -> object:
+    """Turn structs into objects and bytes into hex."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, msgspec.Struct):
+        return _plain(msgspec.structs.asdict(value))
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
