@@ -56,6 +56,7 @@ __all__ = [
 _A, _E = PARAMETERS.address, PARAMETERS.envelope
 _BODY_REQUIRED, _BODY_OPTIONAL = frozenset({0, 1, 3, 4}), frozenset({2, 5, 6, 7})
 _BODY_BYTES_MAX = _E.device_bytes_max
+_DATE_MAX_S = _A.hours_max * _A.date_granularity_s
 _SET_FIELDS, _ENTRY_FIELDS, _GRANT_FIELDS = map(frozenset, (range(2), range(4), range(5)))
 
 
@@ -117,7 +118,7 @@ class WireGrant(msgspec.Struct, frozen=True):
     def from_wire(cls, value: object, profile: Profile) -> Self:
         """Read the wire form; the profile decides what the secret is."""
         f = wire.fields(value, _GRANT_FIELDS)
-        valid_until_s = wire.uint(f[2])
+        valid_until_s = wire.uint(f[2], _DATE_MAX_S)
         if valid_until_s % _A.date_granularity_s:  # ADDR-4
             raise wire.wrong("a valid-until date is not a whole hour")
         return cls(

@@ -61,12 +61,8 @@ class Aead(IntEnum):
 _DEFAULT = Aead(PARAMETERS.suite.aead_id)
 _KEY_BYTES = {Aead.AES_128_GCM: 16, Aead.CHACHA20_POLY1305: 32}
 _LIBRARY = {
-    Aead.AES_128_GCM: library.Suite(
-        library.KEM.X25519, library.KDF.HKDF_SHA256, library.AEAD.AES_128_GCM
-    ),
-    Aead.CHACHA20_POLY1305: library.Suite(
-        library.KEM.X25519, library.KDF.HKDF_SHA256, library.AEAD.CHACHA20_POLY1305
-    ),
+    Aead.AES_128_GCM: library.Suite(library.KEM.X25519, library.KDF.HKDF_SHA256, library.AEAD.AES_128_GCM),
+    Aead.CHACHA20_POLY1305: library.Suite(library.KEM.X25519, library.KDF.HKDF_SHA256, library.AEAD.CHACHA20_POLY1305),
 }
 
 
@@ -110,14 +106,16 @@ def seal(
     aead: Aead = _DEFAULT,
 ) -> bytes:
     """Encrypt to a public key; the result is `OVERHEAD` bytes longer than the plaintext."""
-    if entropy.real:
-        return _LIBRARY[aead].encrypt(plaintext, recipient, info)
-    return _seal_with(derive_key_pair(entropy.draw(label, _ENC)), recipient, info, plaintext, aead)
+    try:
+        if entropy.real:
+            return _LIBRARY[aead].encrypt(plaintext, recipient, info)
+        ephemeral = derive_key_pair(entropy.draw(label, _ENC))
+        return _seal_with(ephemeral, recipient, info, plaintext, aead)
+    except ValueError as error:  # SES-21: the agreed secret would be zero
+        raise PeerError(ErrorClass.MALFORMED, "public key of small order") from error
 
 
-def open_sealed(
-    recipient: X25519PrivateKey, info: bytes, sealed: bytes, aead: Aead = _DEFAULT
-) -> bytes:
+def open_sealed(recipient: X25519PrivateKey, info: bytes, sealed: bytes, aead: Aead = _DEFAULT) -> bytes:
     """Decrypt what `seal` made for this key and this `info`."""
     if len(sealed) < OVERHEAD:
         raise PeerError(ErrorClass.MALFORMED, "shorter than a sealed box")
@@ -127,9 +125,7 @@ def open_sealed(
         raise PeerError(ErrorClass.FORGED, "sealed box does not open") from error
 
 
-def open_by_hand(
-    recipient: X25519PrivateKey, info: bytes, sealed: bytes, aead: Aead = _DEFAULT
-) -> bytes:
+def open_by_hand(recipient: X25519PrivateKey, info: bytes, sealed: bytes, aead: Aead = _DEFAULT) -> bytes:
     """Decrypt without the library; for tests that hold one against the other."""
     enc, ciphertext = sealed[:_ENC], sealed[_ENC:]
     own = recipient.public_key().public_bytes_raw()
@@ -141,14 +137,9 @@ def open_by_hand(
         raise PeerError(ErrorClass.FORGED, "sealed box does not open") from error
 
 
-def _seal_with(
-    ephemeral: KeyPair, recipient: X25519PublicKey, info: bytes, plaintext: bytes, aead: Aead
-) -> bytes:
+def _seal_with(ephemeral: KeyPair, recipient: X25519PublicKey, info: bytes, plaintext: bytes, aead: Aead) -> bytes:
     context = ephemeral.public + recipient.public_bytes_raw()
-    try:
-        agreed = ephemeral.private_key().exchange(recipient)
-    except ValueError as error:  # a point of small order
-        raise PeerError(ErrorClass.MALFORMED, "public key of small order") from error
+    agreed = ephemeral.private_key().exchange(recipient)
     cipher, nonce = _schedule(_shared_secret(agreed, context), info, aead)
     return ephemeral.public + cipher.encrypt(nonce, plaintext, b"")
 

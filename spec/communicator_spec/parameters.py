@@ -53,6 +53,7 @@ class AddressParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     epoch_max: int
     generation_max: int
     date_granularity_s: int
+    hours_max: int
     rda_bytes: int
     rdas_bytes: int
     sda_bytes: int

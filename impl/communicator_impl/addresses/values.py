@@ -115,7 +115,7 @@ def round_up_to_hour(when_s: int) -> int:
 def hours_of(when_s: int) -> int:
     """Turn a date in whole hours, given in seconds, into hours."""
     hours, rest = divmod(when_s, _P.date_granularity_s)
-    if rest or not 0 <= hours < 1 << 32:
+    if rest or not 0 <= hours <= _P.hours_max:
         raise InputError(ErrorClass.MALFORMED, "a valid-until date is a whole hour")  # ADDR-4
     return hours
 
