@@ -68,6 +68,7 @@ class Kind(IntEnum):
     UPDATE = 2
     REQUEST_UPDATE = 3
     END = 4
+    MOVED = 5
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -139,7 +140,7 @@ class ServiceEntry(msgspec.Struct, frozen=True):
     grants: tuple[WireGrant, ...]
 
     def sealing_key(self, now: int) -> SealingKey:
-        """Return the newest live key; `EXPIRED` when the service's configuration must be fetched."""
+        """Return the newest live key (ADDR-30); `EXPIRED` when the service's configuration must be fetched."""
         key = newest_live(self.generations, now)
         return SealingKey(self.uri, key.number, key.public)
 
@@ -186,7 +187,7 @@ class WireSet(msgspec.Struct, frozen=True):
         entries = wire.array(f[1], _E.services_max)
         services = tuple(ServiceEntry.from_wire(e) for e in entries)
         if len({s.uri for s in services}) != len(services):
-            raise wire.wrong("a service repeats")
+            raise wire.wrong("a service repeats")  # ENV-13
         return cls(_number(f[0]), services)
 
 
@@ -216,7 +217,7 @@ def decode_body(data: bytes) -> Body:
     """Decode a body strictly; anything else than what `encode_body` writes is `MALFORMED`."""
     f = wire.fields(wire.decode(data, _BODY_BYTES_MAX), _BODY_REQUIRED, _BODY_OPTIONAL)
     if wire.uint(f[0]) != _E.body_version:
-        raise wire.wrong("unknown body version")
+        raise wire.wrong("unknown body version")  # ENV-5
     kind = wire.uint(f[1])
     if kind not in Kind._value2member_map_ or (kind == Kind.MESSAGE) != (2 in f):  # ENV-14
         raise wire.wrong("unknown kind, or an id where none belongs")
@@ -264,7 +265,7 @@ def _number(value: object) -> int:
 
 
 def _secret(value: object, profile: Profile) -> EpochKey | tuple[Rdas, ...]:
-    if profile is Profile.LABEL:
+    if profile is Profile.LABEL:  # ENV-19
         return epoch_key(wire.octets(value))
     stock = wire.array(value, _A.grant_capacity_max)
     return tuple(rdas(wire.octets(item)) for item in stock)

@@ -116,13 +116,13 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 def two_layer_request(address: Rdas, key: SealingKey, ciphertext: bytes, entropy: Entropy) -> bytes:
-    """Make the request for one message to a two-layer/1 address."""
+    """Make the request for one message to a two-layer/1 address (ENV-6)."""
     sealed = diversify(address, key, ciphertext, entropy)
     return wire.encode({0: _E.version, 1: int(Profile.TWO_LAYER), 2: sealed, 3: ciphertext})
 
 
 def label_request(label: Label, key: SealingKey, ciphertext: bytes, entropy: Entropy) -> bytes:
-    """Make the request for one message to a label/1 address."""
+    """Make the request for one message to a label/1 address (ENV-6)."""
     sealed = seal_labelled(label, ciphertext, key, entropy)
     return wire.encode({0: _E.version, 1: int(Profile.LABEL), 2: sealed})
 
@@ -141,7 +141,7 @@ def decode_request(data: bytes) -> TwoLayerRequest | LabelRequest:
     else:
         raise wire.wrong("unknown profile")
     if wire.uint(f[0]) != _E.version or wire.uint(f[1]) != profile:
-        raise wire.wrong("unknown envelope version")
+        raise wire.wrong("unknown envelope version")  # ENV-5
     return request
 
 

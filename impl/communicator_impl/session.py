@@ -168,7 +168,7 @@ def _overhead(session: Session) -> int:
 
 
 def _pad(body: bytes, overhead: int) -> bytes:
-    """Length(2) ‖ body ‖ zeros, up to the smallest class that fits (ENV-10)."""
+    """Length(2) ‖ body ‖ zeros, up to the smallest class that fits (ENV-16)."""
     for size in _CLASSES:
         if len(body) <= size - overhead:
             return len(body).to_bytes(_PREFIX) + body + bytes(size - overhead - len(body))
@@ -179,5 +179,5 @@ def _unpad(padded: bytes) -> bytes:
     n = int.from_bytes(padded[:_PREFIX])
     body, rest = padded[_PREFIX : _PREFIX + n], padded[_PREFIX + n :]
     if len(padded) < _PREFIX + n or any(rest):
-        raise PeerError(ErrorClass.MALFORMED, "padding")
+        raise PeerError(ErrorClass.MALFORMED, "padding")  # ENV-10
     return body

@@ -67,7 +67,7 @@ def decode(data: bytes, limit: int) -> object:
     try:
         value: object = cbor2.loads(
             data,
-            max_depth=_NESTING,
+            max_depth=_NESTING,  # ENV-4
             allow_indefinite=False,
             allow_duplicate_keys=False,
             semantic_decoders=_REFUSED,

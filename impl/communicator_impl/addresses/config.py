@@ -73,7 +73,7 @@ class ServiceConfig(msgspec.Struct, frozen=True):
     inner: tuple[Generation, ...] = ()
 
     def sealing_key(self, now: int) -> SealingKey:
-        """Return the newest live outer key: what a sender seals to."""
+        """Return the newest live outer key: what a sender seals to (ADDR-30)."""
         key = newest_live(self.outer, now)
         return SealingKey(self.uri, key.number, key.public)
 
@@ -104,7 +104,7 @@ class ServiceConfig(msgspec.Struct, frozen=True):
         """Read a configuration; unknown suites and repeated generation numbers are `MALFORMED`."""
         f = wire.fields(wire.decode(data, PARAMETERS.envelope.request_bytes_max), _FIELDS)
         if f[1] != PARAMETERS.suite.number:
-            raise wire.wrong("unknown suite")
+            raise wire.wrong("unknown suite")  # ENV-5
         return cls(
             wire.text(f[0], _P.uri_bytes_max),
             PARAMETERS.suite.number,

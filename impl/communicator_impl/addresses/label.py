@@ -79,6 +79,13 @@ class LabelRoot(msgspec.Struct, frozen=True):
         info = _P.epoch_label.encode() + b"\0" + epoch.to_bytes(4)
         return EpochKey(hkdf_expand(self.secret, info, _P.epoch_key_bytes))  # ADDR-18
 
+    def grant(self, epoch: int, valid_until_s: int, capacity: int, now: int, lanes: int = 1) -> "LabelGrant":
+        """Make what is registered for an epoch; its key also goes to the one correspondent."""
+        hours_of(valid_until_s)
+        if valid_until_s - now > _P.lifetime_long_term_s_max:  # ADDR-29
+            raise InputError(ErrorClass.LIMIT, "address lifetime")
+        return LabelGrant(self.root, epoch, self.epoch_key(epoch), valid_until_s, capacity, lanes)
+
 
 class LabelGrant(msgspec.Struct, frozen=True):
     """What a recipient registers for one epoch."""
@@ -111,7 +118,10 @@ class LabelResolution(msgspec.Struct, frozen=True):
 
 
 def derive_label(key: EpochKey, lane: int, index: int) -> Label:
-    """Derive the label of one message: HMAC-SHA256(key, lane ‖ index), first 16 bytes (ADDR-19)."""
+    """Derive the label of one message: HMAC-SHA256(key, lane ‖ index), first 16 bytes (ADDR-19).
+
+    A lane belongs to one device of the sender (ADDR-32); with one device it is 0.
+    """
     return Label(prf(key, _PLACE.pack(lane, index))[: _P.label_bytes])
 
 
@@ -188,8 +198,9 @@ class LabelTable:
             self._forget(name)
 
     def _check(self, grant: LabelGrant) -> None:
-        hours_of(grant.valid_until_s)
         epoch_key(grant.key)
+        if grant.valid_until_s % _P.date_granularity_s:  # ADDR-4
+            raise PeerError(ErrorClass.MALFORMED, "a valid-until date is not a whole hour")
         if not 0 < grant.capacity <= _P.grant_capacity_max or not 0 < grant.lanes <= _P.lane_max:
             raise PeerError(ErrorClass.LIMIT, "capacity or lanes out of range")
         if (grant.root, grant.epoch) in self._grants:

@@ -15,7 +15,7 @@ root until they have expired, so neither a replay nor a second sealing of one RD
 Rules:
 
 1. Signatures are Ed25519, one key for each relationship: no key can be recovered from a signature,
-   and none is shared between relationships (T1; ADDR-6, ADDR-7).
+   and none is shared between relationships (T1; ADDR-7, ADDR-8).
 2. `resolve` changes nothing; `spend` does, together with storing the message. Both refuse a spent
    index.
 3. `resolve` checks in the order of ADDR-15, cheapest first where the order is free; its error class
@@ -94,7 +94,7 @@ class TwoLayerRoot(msgspec.Struct, frozen=True):
     def issue(
         self, config: ServiceConfig, indices: range, valid_until_s: int, now: int, entropy: Entropy
     ) -> tuple[Rdas, ...]:
-        """Issue one signed address for each index; the caller never uses an index twice."""
+        """Issue one signed address for each index; the caller never uses an index twice (ADDR-10)."""
         if indices and not 0 <= min(indices) <= max(indices) <= _P.index_max:
             raise InputError(ErrorClass.LIMIT, "address index out of range")
         if valid_until_s - now > _P.lifetime_long_term_s_max:  # ADDR-29
@@ -178,7 +178,7 @@ class TwoLayerTable:
         if held is None:
             raise PeerError(ErrorClass.UNKNOWN, "no such root")
         try:  # 4
-            held.verify_key.verify(signed[_P.rda_bytes :], _SIGNED + signed[: _P.rda_bytes])
+            held.verify_key.verify(signed[_P.rda_bytes :], _SIGNED + signed[: _P.rda_bytes])  # ADDR-7
         except InvalidSignature as error:
             raise PeerError(ErrorClass.FORGED, "address signature") from error
         if now >= found.valid_until_s:  # 5, ADDR-16
