@@ -51,8 +51,8 @@ OPERATIONS: dict[str, Operation] = {
     "label.derive": _op("rm label/1", "key lane index", "label"),
     "label.seal": _op("rm label/1", "label ciphertext config", "sealed"),
     "label.register": _op("rsa label/1", "service root epoch key valid_until_s capacity lanes"),
-    "label.resolve": _op("rsa label/1", "service sealed", "root epoch lane index ciphertext"),
-    "label.spend": _op("rsa label/1", "service sealed", "root epoch lane index ciphertext"),
+    "label.resolve": _op("rsa label/1", "service sealed", "root epoch lane index valid_until_s ciphertext"),
+    "label.spend": _op("rsa label/1", "service sealed", "root epoch lane index valid_until_s ciphertext"),
     "label.revoke": _op("rsa label/1", "service root", optional="epoch"),
     # Both profiles in the envelope.
     "envelope.seal": _op("rm", "address config ciphertext", "envelope"),
@@ -60,12 +60,20 @@ OPERATIONS: dict[str, Operation] = {
     "envelope.spend": _op("rsa", "service envelope", "root ciphertext"),
     "delivery.decode": _op("rm", "delivery", "number ciphertext"),
     # The body inside the ratchet.
-    "body.decode": _op("rm", "body", "kind received holds content", "number"),
+    "body.decode": _op("rm", "body", "kind number received holds content"),
     "body.encode": _op("rm", "kind received holds content", "body", "number"),
     # Sessions.
     "package.decode": _op("rm", "package", "identifier"),
+    "session.start": _op("rm", "signing_seed verify_key agreement_secret package", "handle"),
+    "session.accept": _op(
+        "rm",
+        "signing_seed verify_key agreement_secret package made_s prekey_secret ciphertext",
+        "handle body",
+    ),
+    "session.seal": _op("rm", "session body", "ciphertext"),
+    "session.open": _op("rm", "session ciphertext", "body"),
     "ratchet.initiate": _op("rm", "shared header_initiator header_responder peer_key", "handle"),
-    "ratchet.respond": _op("rm", "shared header_initiator header_responder secret public", "handle"),
+    "ratchet.respond": _op("rm", "shared header_initiator header_responder secret", "handle"),
     "ratchet.encrypt": _op("rm", "ratchet plaintext associated", "message"),
     "ratchet.decrypt": _op("rm", "ratchet message associated", "plaintext"),
     "ratchet.state": _op("rm projection", "ratchet", "sent received previous kept"),

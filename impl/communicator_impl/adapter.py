@@ -11,10 +11,10 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from communicator_impl import addresses as a
-from communicator_impl import body, envelope, hpke, ratchet
+from communicator_impl import body, envelope, hpke, ratchet, session
 from communicator_impl.adapter_lines import Call, Operation, serve
 from communicator_impl.adapter_service import SERVICE_OPERATIONS
-from communicator_impl.keys import KeyPackage
+from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["HELLO", "OPERATIONS", "main"]
@@ -52,6 +52,12 @@ def _encode_body(c: Call) -> bytes:
     return body.encode_body(body.Body(kind, received, c["holds"], number, content=c.raw("content")))
 
 
+def _decode_body(c: Call) -> object:
+    b = body.decode_body(c.raw("body"))
+    received = [b.received.floor, b.received.ranges]
+    return {"kind": int(b.kind), "number": b.number, "received": received, "holds": b.holds, "content": b.content}
+
+
 def _shared(c: Call) -> ratchet.SharedSecrets:
     return ratchet.SharedSecrets(c.raw("shared"), c.raw("header_initiator"), c.raw("header_responder"))
 
@@ -66,8 +72,36 @@ def _state(state: ratchet.RatchetState) -> object:
     return {"sent": state.ns, "received": state.nr, "previous": state.pn, "kept": [len(k.keys) for k in state.skipped]}
 
 
-def _private(c: Call) -> X25519PrivateKey:
-    return X25519PrivateKey.from_private_bytes(c.raw("secret_key"))
+def _private(c: Call, name: str = "secret_key") -> X25519PrivateKey:
+    return X25519PrivateKey.from_private_bytes(c.raw(name))
+
+
+def _pair(c: Call, name: str) -> hpke.KeyPair:
+    return hpke.KeyPair(c.raw(name), _private(c, name).public_key().public_bytes_raw())
+
+
+def _identity(c: Call) -> Identity:
+    seed, agreement = c.raw("signing_seed"), _pair(c, "agreement_secret")
+    unbound = Identity(seed, agreement, IdentityKey(c.raw("verify_key"), agreement.public, b""))
+    binding = unbound.sign(PARAMETERS.session.binding_label, agreement.public)
+    return Identity(seed, agreement, IdentityKey(c.raw("verify_key"), agreement.public, binding))
+
+
+def _start(c: Call) -> object:
+    return c.keep(session.start(_identity(c), KeyPackage.decode(c.raw("package"), c.now), c.now, c.entropy))
+
+
+def _accept(c: Call) -> object:
+    package = KeyPackage.decode(c.raw("package"), c["made_s"])  # one's own, checked when it was made
+    secret = PackageSecret(package, _pair(c, "prekey_secret"))
+    begun, first, _ = session.accept(_identity(c), [secret], c.raw("ciphertext"), c.now, c.entropy)
+    return c.keep(begun, body=first)
+
+
+def _turn(c: Call, step: Callable[..., tuple[object, bytes]], takes: str) -> bytes:
+    state, out = step(c.of("session"), c.raw(takes), c.entropy)
+    c.put("session", state)
+    return out
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -85,12 +119,14 @@ OPERATIONS: dict[str, Operation] = {
     "envelope.seal": lambda c: {"envelope": _seal_envelope(c)},
     "delivery.decode": lambda c: envelope.Delivery.decode(c.raw("delivery")),
     "package.decode": lambda c: {"identifier": KeyPackage.decode(c.raw("package"), c.now).identifier()},
-    "body.decode": lambda c: body.decode_body(c.raw("body")),
+    "body.decode": _decode_body,
     "body.encode": lambda c: {"body": _encode_body(c)},
+    "session.start": _start,
+    "session.accept": _accept,
+    "session.seal": lambda c: {"ciphertext": _turn(c, session.seal, "body")},
+    "session.open": lambda c: {"body": _turn(c, session.open_message, "ciphertext")},
     "ratchet.initiate": lambda c: c.keep(ratchet.start_initiator(_shared(c), c.raw("peer_key"), c.entropy)),
-    "ratchet.respond": lambda c: c.keep(
-        ratchet.start_responder(_shared(c), hpke.KeyPair(c.raw("secret"), c.raw("public")))
-    ),
+    "ratchet.respond": lambda c: c.keep(ratchet.start_responder(_shared(c), _pair(c, "secret"))),
     "ratchet.encrypt": lambda c: {"message": _step(c, ratchet.encrypt, "plaintext")},
     "ratchet.decrypt": lambda c: {"plaintext": _step(c, ratchet.decrypt, "message")},
     "ratchet.state": lambda c: _state(c.of("ratchet")),

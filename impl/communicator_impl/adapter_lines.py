@@ -20,7 +20,7 @@ from communicator_impl.entropy import Entropy, SeededEntropy
 from communicator_impl.errors import CommunicatorError, InputError
 from communicator_spec.errors import ErrorClass
 
-__all__ = ["Call", "Operation", "serve"]
+__all__ = ["Call", "Operation", "plain", "serve"]
 
 
 class Call(msgspec.Struct):
@@ -79,19 +79,19 @@ def _answer(request: dict[str, Any], held: list[Any], operations: Mapping[str, O
         return {"unsupported": True}
     entropy = SeededEntropy(bytes.fromhex(request["entropy"]))
     try:
-        return {"ok": _plain(operation(Call(request["args"], request["now"], entropy, held)) or {})}
+        return {"ok": plain(operation(Call(request["args"], request["now"], entropy, held)) or {})}
     except CommunicatorError as error:
         return {"error": {"class": error.error_class, "detail": error.detail}}
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Turn structs into objects and bytes into hex."""
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, msgspec.Struct):
-        return _plain(msgspec.structs.asdict(value))
+        return plain(msgspec.structs.asdict(value))
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

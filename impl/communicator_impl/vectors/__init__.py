@@ -1,0 +1,27 @@
+"""The generator of the conformance suite's vectors: `python -m communicator_impl.vectors FOLDER`.
+
+Theory. The reference implementation says what is right; the authors of cases say what is asked.
+Vectors are committed, and a test generates them again and compares byte for byte: whoever changes
+the behaviour of the reference sees every vector that changes with it.
+
+Rules:
+
+1. One file a case, `area/case.json`; the same bytes on every machine.
+2. A case never changes its id; a case that asks something else is a new case.
+3. Each negative stands beside the positive that it is made from.
+"""
+
+from communicator_impl.vectors.address_cases import address_cases
+from communicator_impl.vectors.story import Case, render
+
+__all__ = ["all_cases", "files"]
+
+
+def all_cases() -> list[Case]:
+    """Return every case of the suite."""
+    return [*address_cases()]
+
+
+def files() -> dict[str, bytes]:
+    """Return every vector's file by its place, `area/case.json`; about a second."""
+    return {f"{case.id}.json": render(case) for case in all_cases()}
