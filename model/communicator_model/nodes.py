@@ -8,7 +8,7 @@ sealed envelopes there) pass through the world unread.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from communicator_model.receiving import ReceivingService
+from communicator_model.receiving import Parcel, ReceivingService
 from communicator_model.relationships import Reach, RelationshipManagers, Setting
 from communicator_model.sending import Outcome, SendingService
 from communicator_spec import Row, Terms
@@ -145,4 +145,4 @@ class ModelNodes:
 
     def junk(self, draw: float) -> object:
         """Return an address that was never issued."""
-        return (-1, int(draw * (1 << 30)), 0, None)
+        return Parcel(-1, int(draw * (1 << 30)), 0, None)

@@ -59,8 +59,9 @@ class ReceivingService:
         """Register a grant of a relationship end; its addresses resolve from now on."""
         self._grants[end, grant.serial] = _Entry(grant.valid_until_ms)
 
-    def accept(self, now_ms: int, parcel: Parcel) -> int | None:
+    def accept(self, now_ms: int, parcel: object) -> int | None:
         """Take bytes from anyone; return the end whose store grew, or None."""
+        assert isinstance(parcel, Parcel)
         end, serial, position, body = parcel
         entry = self._grants.get((end, serial))
         reason = self._refusal(now_ms, entry, position)

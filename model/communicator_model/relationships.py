@@ -101,12 +101,16 @@ class _Entry:
         self.service = -1  # where the last transmission went; -1: nowhere yet
 
 
+def _always(service: int) -> bool:
+    return True
+
+
 class End:
     """One person's end of one relationship."""
 
     __slots__ = (
         "automated", "beyond", "confirmed", "credit", "ended", "floor", "held", "held_version", "last_until",
-        "leaving", "mine", "moved", "next_number", "notice_attempts", "notice_due", "outbox", "receipt_due",
+        "mine", "moved", "next_number", "notice_attempts", "notice_due", "outbox", "receipt_due",
         "receipts", "release_due", "renew_at", "senders", "serials", "services", "spent", "suspects", "turns",
         "update_due", "used", "version",
     )  # fmt: skip
@@ -123,8 +127,7 @@ class End:
         self.last_until: dict[int, int] = {}
         self.renew_at = 0
         self.update_due = _NEVER
-        # services that are being left: announced or not, and when the last address there ends
-        self.leaving: tuple[int, ...] = ()
+        # services that were replaced: the version without each, and when the last address there ends
         self.moved: dict[int, int] = {}
         self.release_due: dict[int, int] = {}
         self.notice_due = _NEVER
@@ -185,7 +188,7 @@ class RelationshipManagers:
         for end_id, person, end in zip((first, first + 1), people, ends, strict=True):
             self._ends[end_id] = end
             self._emit((now_ms, Kind.PAIRED, end_id, -1, -1, -1, -1, -1, person))
-            self._refresh(now_ms, end_id, end, in_conversation=True)
+            self._refresh(now_ms, end_id, end, in_conversation=True, everywhere=True)
         for end, other in (ends, ends[::-1]):
             end.held, end.held_version = other.mine, other.version
             other.confirmed = other.version
@@ -210,8 +213,9 @@ class RelationshipManagers:
         end.services, end.senders = setting
         if end.ended:
             return
-        end.leaving += (old,)
+        end.moved[old] = end.version + 1
         end.renew_at = now_ms
+        self._emit((now_ms, Kind.MOVED, end_id, -1, old, -1, -1, -1, end.version + 1))
         if leave:
             end.release_due[old] = end.last_until.get(old, now_ms)
         if self._terms.announces:
@@ -289,7 +293,9 @@ class RelationshipManagers:
 
     def _send_notice(self, now_ms: int, end_id: int, end: End, out: list[Transmission]) -> None:
         self._refresh(now_ms, end_id, end, in_conversation=False)
-        if end.leaving:  # the replacement could not be reached: nothing to announce yet
+        if end.version < max(
+            end.moved.values(), default=0
+        ):  # the replacement could not be reached: nothing to announce yet
             end.notice_due = now_ms + self._terms.retry_max_ms
             return
         most = 1 if end.notice_attempts else len(end.held)
@@ -351,13 +357,17 @@ class RelationshipManagers:
 
     # ---------------------------------------------------------------- own addresses
 
-    def _refresh(self, now_ms: int, end_id: int, end: End, *, in_conversation: bool) -> None:
-        """Renew the own set where that is due, and register what is new."""
+    def _refresh(self, now_ms: int, end_id: int, end: End, *, in_conversation: bool, everywhere: bool = False) -> None:
+        """Renew the own set where that is due, and register what is new.
+
+        `everywhere`: also at services out of reach, which learn of it when they are back. Only a first set is issued
+        so: two people who meet must not part without addresses (STATE-8).
+        """
         if now_ms < end.renew_at:
             return
         terms = self._terms
         grants, fresh = renew(
-            now_ms, end.services, self._reach.receiving.__getitem__, end.mine, end.serials,
+            now_ms, end.services, _always if everywhere else self._reach.receiving.__getitem__, end.mine, end.serials,
             lambda grant: end.spent.get((grant.service, grant.serial), 0), terms, in_conversation,
         )  # fmt: skip
         if grants and grants != end.mine:
@@ -365,7 +375,6 @@ class RelationshipManagers:
             end.version += 1
             for grant in fresh:
                 self._issue(now_ms, end_id, end, grant)
-            self._announce_leaving(now_ms, end_id, end)
         self._plan_renewal(now_ms, end, in_conversation)
 
     def _issue(self, now_ms: int, end_id: int, end: End, grant: Grant) -> None:
@@ -374,12 +383,6 @@ class RelationshipManagers:
         end.last_until[service] = max(end.last_until.get(service, 0), until_ms)
         self._services[service].issue(end_id, grant)
         self._emit((now_ms, Kind.ISSUED, end_id, end.version, service, serial, int(long_term), -1, until_ms))
-
-    def _announce_leaving(self, now_ms: int, end_id: int, end: End) -> None:
-        for service in end.leaving:
-            end.moved[service] = end.version
-            self._emit((now_ms, Kind.MOVED, end_id, -1, service, -1, -1, -1, end.version))
-        end.leaving = ()
 
     def _plan_renewal(self, now_ms: int, end: End, in_conversation: bool) -> None:
         terms = self._terms
@@ -469,13 +472,13 @@ class RelationshipManagers:
 
     def _confirm(self, now_ms: int, end: End, holds: int) -> None:
         end.confirmed = holds
-        if holds >= end.version and not end.leaving:
-            end.notice_due = _NEVER
         for service, version in list(end.moved.items()):
             if holds >= version:
                 del end.moved[service]
                 if service in end.release_due:
                     end.release_due[service] = release_at(now_ms, end.release_due[service], self._terms)
+        if not end.moved:
+            end.notice_due = _NEVER
 
     def _redirect(self, now_ms: int, end: End) -> None:
         """Send again at once what last went to a service that the peer's new set does not contain."""

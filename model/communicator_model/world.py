@@ -99,7 +99,7 @@ class World:
         self._outages = [0] * (2 * providers)
         self._dead: set[int] = set()
         self._captured: dict[int, object] = {}
-        self.events_fired: dict[str, int] = {"lost": 0, "confirm-lost": 0, "down": 0}
+        self.fired: dict[str, int] = {"lost": 0, "confirm-lost": 0, "down": 0}
 
     def _first_setting(self, person: Person) -> Setting:
         terms = self._terms
@@ -216,19 +216,19 @@ class World:
         """Carry bytes over the network; tell whether the answer came back."""
         service = transmission.service
         if not self.receiving[service]:
-            self.events_fired["down"] += 1
+            self.fired["down"] += 1
             return False
         luck = self._draw_loss(transmission.end, transmission.draw_index * _RETRY_SLOTS + attempt)
         loss = self._weather.loss
         if luck < loss:
-            self.events_fired["lost"] += 1
+            self.fired["lost"] += 1
             return False
         self._captured[service] = parcel
         end = self._rsas[service].accept(now_ms, parcel)
         if end is not None:
             self._notify(now_ms, end, service)
         if luck < 1.5 * loss:
-            self.events_fired["confirm-lost"] += 1
+            self.fired["confirm-lost"] += 1
             return False
         return True
 
