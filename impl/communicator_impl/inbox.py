@@ -1,0 +1,173 @@
+"""What arrives in one relationship: opening it, applying it, and handing it to the application once.
+
+Theory. Whatever got through is trusted for what it says about its sender's state, in any order and any number of
+times: a set counts if it is newer, a confirmation if it is higher, a receipt adds up, and a message is delivered if
+its number is new. So loss, duplicates and reordering need no treatment of their own.
+
+Applying a body, in the order of the population model:
+
+1. adopt a newer set, and send again at once what last went to a service that it does not contain
+2. note which version of the own set the peer holds
+3. drop what the receipt covers from the outbox
+4. deliver a message, or note an automated command
+5. plan a receipt, if a person caused this
+
+Rules:
+
+1. Bytes that do not open change nothing but the count of spent addresses, and nobody learns of it.
+2. Automated commands cause no automated command (STATE-13): only a message and an announcement of a move are
+   answered by a receipt. A request for an update makes the own set travel with whatever goes next.
+3. A delivered message stays in the Particle's inbox until the application has confirmed its number; a crash in
+   between shows it to the application again under the same number.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from communicator_impl import session as sessions
+from communicator_impl.body import Body, decode_body
+from communicator_impl.entropy import Entropy
+from communicator_impl.errors import PeerError
+from communicator_impl.own_addresses import OwnAddresses
+from communicator_impl.particle import Particle
+from communicator_impl.particle_fields import NEVER, Delivered, Request, RevokeRoot
+from communicator_impl.peer_addresses import PeerAddresses
+from communicator_impl.root_record import Item
+from communicator_impl.turn import ServiceBook, Turn
+from communicator_spec import Command, ErrorClass, Kind, Terms, covers, receipt_delay_ms
+
+__all__ = ["Inbox", "Received"]
+
+
+class Received(NamedTuple):
+    """What a host does after `receive`: hand over, carry out, then confirm at the receiving service.
+
+    `differing` names the own or the peer's services whose configuration the peer sees otherwise than we do (T8).
+    """
+
+    deliveries: tuple[Delivered, ...]
+    confirm: frozenset[int]
+    requests: tuple[Request, ...] = ()
+    differing: tuple[int, ...] = ()
+
+
+class Inbox:
+    """What arrives, for all relationships of one person."""
+
+    def __init__(
+        self, terms: Terms, book: ServiceBook, own: OwnAddresses, peer: PeerAddresses, entropy: Entropy
+    ) -> None:
+        self._terms = terms
+        self._book = book
+        self._own = own
+        self._peer = peer
+        self._entropy = entropy
+
+    def take(self, turn: Turn, service: int, item: Item) -> tuple[int, ...]:
+        """Open and apply one item; return the services whose configuration differs."""
+        if turn.particle.ended:
+            return ()
+        self._own.note_spent(turn, service, item.serial, item.position)
+        try:
+            body = self._open(turn.particle, item.body)
+        except PeerError:
+            return ()  # SES-16: nothing happened
+        return self._apply(turn, service, body)
+
+    def _open(self, p: Particle, ciphertext: bytes) -> Body:
+        """Decrypt and parse; only then does the session move on (SES-16)."""
+        if p.session is None:
+            raise PeerError(ErrorClass.UNKNOWN, "no session yet")
+        session, plain = sessions.open_message(p.session, ciphertext, self._entropy)
+        body = decode_body(plain)
+        p.session = session
+        return body
+
+    def _apply(self, turn: Turn, service: int, body: Body) -> tuple[int, ...]:
+        p, command = turn.particle, Command(body.kind)
+        if body.addresses is not None and self._peer.is_newer(p, body.addresses):  # 1
+            self._peer.adopt(p, body.addresses)
+            p.credit += command is Command.MOVED  # the peer's person decided
+            turn.report(Kind.UPDATED, value=p.held_version)
+            self._redirect(turn)
+        if body.holds > p.confirmed:  # 2
+            self._own.confirm(turn, min(body.holds, p.version))
+        self._acknowledge(turn, body)  # 3
+        if body.number is not None:  # 4
+            self._deliver(turn, service, body.number, body.content or b"")
+        else:
+            turn.report(Kind.RECEIVED, service=service, value=command)
+            self._obey(turn, command)
+        self._plan_receipt(turn, command)  # 5
+        return self._differing(body)
+
+    def _redirect(self, turn: Turn) -> None:
+        p = turn.particle
+        present = {grant.service for grant in p.held}
+        for number, entry in p.outbox.items():
+            if entry.service not in present:
+                p.outbox[number] = msgspec.structs.replace(entry, due_ms=turn.now_ms)
+
+    def _acknowledge(self, turn: Turn, body: Body) -> None:
+        p = turn.particle
+        floor, above = body.received.floor, body.received.ranges
+        for number in [n for n in p.outbox if covers(floor, above, n)]:
+            del p.outbox[number]
+            turn.report(Kind.ACKNOWLEDGED, message=number)
+
+    def _deliver(self, turn: Turn, service: int, number: int, content: bytes) -> None:
+        p = turn.particle
+        if self._is_duplicate(p, number):  # DELIV-2
+            turn.report(Kind.DUPLICATE, message=number, service=service)
+            return
+        self._note_received(p, number)
+        p.credit += 1
+        p.inbox = (*p.inbox, Delivered(number, content))
+        turn.report(Kind.DELIVERED, message=number, service=service)
+
+    def _is_duplicate(self, p: Particle, number: int) -> bool:
+        return number < p.floor or number in p.beyond
+
+    def _note_received(self, p: Particle, number: int) -> None:
+        p.beyond.add(number)
+        while p.floor in p.beyond:
+            p.beyond.remove(p.floor)
+            p.floor += 1
+
+    def _obey(self, turn: Turn, command: Command) -> None:
+        """Follow an automated command, as far as it asks for more than the body's state says."""
+        p = turn.particle
+        if command is Command.REQUEST_UPDATE:
+            p.confirmed = 0
+        elif command is Command.END:
+            self._end(turn)
+
+    def _end(self, turn: Turn) -> None:
+        """The peer ended the relationship: nothing more is sent, and the application learns what was not."""
+        p = turn.particle
+        p.ended = True
+        for number in list(p.outbox):
+            del p.outbox[number]
+            turn.report(Kind.FAILED, message=number)
+        turn.requests.extend(RevokeRoot(service, p.roots[service].root) for service in sorted(p.roots))
+
+    def _plan_receipt(self, turn: Turn, command: Command) -> None:
+        p = turn.particle
+        if command in (Command.MESSAGE, Command.MOVED) and p.receipt_due == NEVER:  # DELIV-13: only what people caused
+            p.receipt_due = turn.now_ms + self._receipt_delay_ms(turn)
+            p.receipts += 1
+
+    def _receipt_delay_ms(self, turn: Turn) -> int:
+        """Hold a receipt back, by a draw for this relationship and the number of its receipts (DELIV-14)."""
+        draw = self._entropy.fraction("receipt-delay", turn.relationship, turn.particle.receipts)
+        return receipt_delay_ms(draw, self._terms)
+
+    def _differing(self, body: Body) -> tuple[int, ...]:
+        found = []
+        for uri, digest in body.digests or ():
+            service = self._book.number(uri)
+            config = self._book.config(service)
+            if config is not None and config.digest() != digest:  # T8
+                found.append(service)
+        return tuple(found)

@@ -1,0 +1,107 @@
+"""Two people who meet: four short texts from nothing to a relationship that works in both directions.
+
+Theory. Two devices side by side exchange a key package, the opening of a session, and each other's first complete
+address set; nothing of it passes a service. The owner of the package cannot send before the first message arrived
+(SES-11), so the other end speaks first, and the package's owner answers.
+
+::
+
+    invite      key package            ──▶
+                opening, first set     ◀──   accept
+    complete    first set              ──▶
+                                             conclude
+
+Rules:
+
+1. Only the package is in clear; both sets travel inside the session, so they are authentic.
+2. An end says that it is paired when it holds the other's set, and reports its own first grants then.
+3. A set that does not fit a first message raises `InputError`: fewer services, or smaller batches.
+"""
+
+from typing import Final
+
+from communicator_impl import session as sessions
+from communicator_impl.body import Body, decode_body, encode_body
+from communicator_impl.body import Kind as BodyKind
+from communicator_impl.body import Received as Receipt
+from communicator_impl.entropy import Entropy
+from communicator_impl.errors import InputError, PeerError
+from communicator_impl.keys import Identity, KeyPackage, make_package
+from communicator_impl.own_addresses import OwnAddresses
+from communicator_impl.particle import Particle
+from communicator_impl.particle_fields import Setting
+from communicator_impl.peer_addresses import PeerAddresses
+from communicator_impl.session import Session
+from communicator_impl.turn import Turn
+from communicator_spec import ErrorClass, Kind
+
+__all__ = ["Introduction"]
+
+_INVITATION_S: Final = 3600
+
+
+class Introduction:
+    """The first texts of a relationship, for one person."""
+
+    def __init__(self, person: int, own: OwnAddresses, peer: PeerAddresses, entropy: Entropy) -> None:
+        self._person = person
+        self._own = own
+        self._peer = peer
+        self._entropy = entropy
+
+    def invite(self, now_ms: int, setting: Setting) -> tuple[Particle, bytes]:
+        """Return a Particle that waits for an answer, and the package to show."""
+        identity = Identity.generate(self._entropy)
+        secret = make_package(identity, now_ms // 1000, _INVITATION_S, self._entropy)
+        particle = Particle(services=setting.receiving, senders=setting.sending, identity=identity, invitation=secret)
+        return particle, secret.package.encode()
+
+    def meet(self, setting: Setting) -> Particle:
+        """Return a Particle for an end that is about to answer a package."""
+        identity = Identity.generate(self._entropy)
+        return Particle(services=setting.receiving, senders=setting.sending, identity=identity)
+
+    def accept(self, turn: Turn, package: bytes) -> bytes:
+        """Answer a package: the opening of a session, with the own first set in it."""
+        decoded = KeyPackage.decode(package, turn.now_s)
+        session = sessions.start(turn.particle.identity, decoded, turn.now_s, self._entropy)
+        answer = self._hand_over(turn, session)
+        turn.events.clear()  # reported when the relationship exists
+        return answer
+
+    def complete(self, turn: Turn, answer: bytes) -> bytes:
+        """Read the answer: the relationship exists here; return the own first set."""
+        p = turn.particle
+        if p.invitation is None:
+            raise InputError(ErrorClass.REFUSED, "nobody was invited")
+        session, plain, _ = sessions.accept(p.identity, [p.invitation], answer, turn.now_s, self._entropy)
+        p.invitation = None  # SES-6
+        self._adopt(p, plain)
+        turn.report(Kind.PAIRED, value=self._person)
+        return self._hand_over(turn, session)
+
+    def conclude(self, turn: Turn, greeting: bytes) -> None:
+        """Read the other's first set: the relationship exists here too."""
+        p = turn.particle
+        if p.session is None or not p.session.awaits_reply:
+            raise InputError(ErrorClass.REFUSED, "no greeting is expected")
+        p.session, plain = sessions.open_message(p.session, greeting, self._entropy)
+        self._adopt(p, plain)
+        turn.report(Kind.PAIRED, value=self._person)
+        for grant in p.mine:
+            self._own.report_issued(turn, grant)
+
+    def _hand_over(self, turn: Turn, session: Session) -> bytes:
+        """Make the own first set and seal it; in person, handing over is confirmation enough."""
+        p = turn.particle
+        self._own.refresh(turn, in_conversation=True, everywhere=True)
+        body = Body(BodyKind.UPDATE, Receipt(), p.held_version, addresses=self._own.complete_set(p))
+        p.session, text = sessions.seal(session, encode_body(body), self._entropy)
+        p.confirmed = p.version
+        return text
+
+    def _adopt(self, p: Particle, plain: bytes) -> None:
+        body = decode_body(plain)
+        if body.addresses is None:
+            raise PeerError(ErrorClass.MALFORMED, "an introduction without an address set")
+        self._peer.adopt(p, body.addresses)

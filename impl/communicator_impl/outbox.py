@@ -1,0 +1,208 @@
+"""What leaves one relationship: messages and their escalation, announcements, receipts, renewals.
+
+Theory. At-least-once over unreliable services: a message stays in the outbox until a cumulative receipt covers it, and
+is sent again over another path, as new bytes to a fresh address, when the wait grows longer than the slowest receipt
+of a reachable peer (DELIV-9). Every transmission carries the receipt, the version of the peer's set that is held, and
+the complete own set until the peer confirmed it; so whatever gets through repairs everything that was lost before.
+
+The parts of a wake, in the order of the population model: messages, announcement of a move, receipt, renewal.
+
+Rules:
+
+1. People cause traffic: an automated command spends credit, a receipt answers only what people caused (STATE-12).
+2. The ratchet, the position and the turn are advanced in the working copy; the manager makes it durable before the
+   bytes leave (SES-15).
+3. If a content and the own set do not fit one body together, the content goes first and the set with what follows.
+"""
+
+from typing import Final
+
+import msgspec
+
+from communicator_impl import session as sessions
+from communicator_impl.body import Body, Received, encode_body
+from communicator_impl.body import Kind as BodyKind
+from communicator_impl.entropy import Entropy
+from communicator_impl.errors import InputError, OwnError
+from communicator_impl.own_addresses import OwnAddresses
+from communicator_impl.particle import Particle
+from communicator_impl.particle_fields import NEVER, Queued
+from communicator_impl.peer_addresses import PeerAddresses
+from communicator_impl.ratchet import MESSAGE_OVERHEAD
+from communicator_impl.session import Session
+from communicator_impl.turn import Outgoing, Turn
+from communicator_spec import NONE, Command, ErrorClass, Kind, Path, Terms, choose_path, escalation_ms, ranges
+from communicator_spec.parameters import PARAMETERS
+
+__all__ = ["CONTENT_BYTES_MAX", "Outbox"]
+
+_E, _S = PARAMETERS.envelope, PARAMETERS.session
+_RANGE_BYTES: Final = 19  # two numbers of at most 9 bytes, and the array around them
+_REST_BYTES: Final = 64  # the other fields of a body
+_FIRST_ROOM: Final = max(_E.ciphertext_classes_bytes) - _S.opening_sealed_bytes - MESSAGE_OVERHEAD
+CONTENT_BYTES_MAX: Final = _FIRST_ROOM - _S.length_prefix_bytes - _E.received_ranges_max * _RANGE_BYTES - _REST_BYTES
+"""The longest content that fits any body, that of a first message with a full receipt included."""
+
+_ATTEMPT_SLOTS: Final = 64
+_CONTROL_DRAWS: Final = 1 << 32
+
+
+class Outbox:
+    """What leaves, for all relationships of one person."""
+
+    def __init__(self, terms: Terms, own: OwnAddresses, peer: PeerAddresses, entropy: Entropy) -> None:
+        self._terms = terms
+        self._own = own
+        self._peer = peer
+        self._entropy = entropy
+
+    def submit(self, turn: Turn, content: bytes) -> int:
+        """Take a message from the application; return its number."""
+        if len(content) > CONTENT_BYTES_MAX:  # ENV-11
+            raise InputError(ErrorClass.TOO_LARGE, f"content of {len(content)} bytes")
+        p = turn.particle
+        number = p.next_number
+        p.next_number += 1
+        p.outbox[number] = Queued(content, turn.now_ms, turn.now_ms)
+        p.credit += 1
+        turn.report(Kind.ACCEPTED, message=number, value=0)
+        return number
+
+    def send_messages(self, turn: Turn) -> None:
+        """Send or escalate what is due."""
+        p = turn.particle
+        for number, entry in list(p.outbox.items()):
+            if entry.due_ms > turn.now_ms:
+                continue
+            last_ms = entry.accepted_ms + self._terms.message_lifetime_ms
+            if turn.now_ms >= last_ms:  # DELIV-10
+                del p.outbox[number]
+                turn.report(Kind.FAILED, message=number)
+                continue
+            self._own.refresh(turn, in_conversation=True)
+            p.outbox[number] = self._send_message(turn, number, entry, last_ms)
+
+    def _send_message(self, turn: Turn, number: int, entry: Queued, last_ms: int) -> Queued:
+        p, terms = turn.particle, self._terms
+        senders = self._senders(turn)
+        offers = self._peer.offers(turn)
+        path = choose_path(turn.now_ms, offers, p.used, senders, p.turns, number + entry.attempts, p.suspects)
+        if path is None:
+            # no sending service: soon again; no usable address: when the peer's next set arrives
+            due_ms = last_ms if senders else min(turn.now_ms + terms.retry_max_ms, last_ms)
+            return msgspec.structs.replace(entry, due_ms=due_ms, service=NONE)
+        self._transmit(turn, path, Command.MESSAGE, number, number * _ATTEMPT_SLOTS + entry.attempts)
+        attempts = entry.attempts + 1
+        due_ms = min(turn.now_ms + escalation_ms(attempts, terms), last_ms)
+        return msgspec.structs.replace(entry, attempts=attempts, service=path.grant.service, due_ms=due_ms)
+
+    def send_notice(self, turn: Turn) -> None:
+        """Announce a move to all of the peer's services, later attempts to one."""
+        p = turn.particle
+        self._own.refresh(turn, in_conversation=False)
+        if p.version < max(p.moved.values(), default=0):  # the replacement is out of reach: nothing to announce yet
+            p.notice_due = turn.now_ms + self._terms.retry_max_ms
+            return
+        most = 1 if p.notice_attempts else len(p.held)
+        self._send_control(turn, Command.MOVED, most)
+        p.notice_attempts += 1
+        p.notice_due = turn.now_ms + escalation_ms(p.notice_attempts, self._terms)
+
+    def send_receipt(self, turn: Turn) -> None:
+        """Send a receipt by itself, if nothing carried it so far and people caused as much."""
+        p = turn.particle
+        if p.credit <= 0:  # STATE-12
+            p.receipt_due = NEVER
+            return
+        self._own.refresh(turn, in_conversation=True)
+        p.credit -= self._send_control(turn, Command.RECEIPT, 1)
+        p.receipt_due = NEVER
+
+    def send_update(self, turn: Turn) -> None:
+        """Renew a long-term address of an idle relationship, and tell the peer."""
+        p = turn.particle
+        self._own.refresh(turn, in_conversation=False)
+        if p.update_due > turn.now_ms and p.confirmed < p.version and p.credit > 0:  # STATE-12
+            p.credit -= self._send_control(turn, Command.UPDATE, p.credit)
+        elif p.update_due <= turn.now_ms:
+            p.update_due = turn.now_ms + self._terms.retry_max_ms
+
+    def _send_control(self, turn: Turn, command: Command, most: int) -> int:
+        """Send a command to at most `most` of the peer's receiving services; return to how many (DELIV-15)."""
+        p = turn.particle
+        senders = self._senders(turn)
+        sent = 0
+        for service in sorted({grant.service for grant in p.held}):
+            if sent == most:
+                break
+            held = self._peer.offers(turn)
+            offers = held if most == 1 else tuple(g for g in held if g.service == service)
+            path = choose_path(turn.now_ms, offers, p.used, senders, p.turns, p.automated, p.suspects)
+            if path is not None:
+                self._transmit(turn, path, command, NONE, _CONTROL_DRAWS + p.automated)
+                p.automated += 1
+                sent += 1
+        return sent
+
+    def suspect(self, turn: Turn, service: int, reference: int) -> None:
+        """Avoid a service that does not answer; its message escalates at once if there is another one (DELIV-6)."""
+        p, now_ms = turn.particle, turn.now_ms
+        p.suspects[service] = now_ms + self._terms.suspect_ms
+        entry = p.outbox.get(reference)
+        others = any(p.suspects.get(g.service, 0) <= now_ms and g.valid_until_ms > now_ms for g in p.held)
+        if entry is not None and entry.service == service and others:
+            p.outbox[reference] = msgspec.structs.replace(entry, due_ms=now_ms)
+
+    def _senders(self, turn: Turn) -> list[int]:
+        up = turn.reach.sending
+        return [sender for sender in turn.particle.senders if up[sender]]
+
+    # ---------------------------------------------------------------- one transmission
+
+    def _transmit(self, turn: Turn, path: Path, command: Command, number: int, draw_index: int) -> None:
+        """Seal a body to one address and gather the hand-over.
+
+        1. take a position of the grant
+        2. build the body; whatever travels carries the receipt
+        3. encrypt it in the session, seal it to the address
+        """
+        p, (via, grant) = turn.particle, path
+        position = self._peer.take(p, grant)  # 1
+        p.turns[via] = p.turns.get(via, 0) + 1
+        p.receipt_due = NEVER
+        plain = self._body(p, command, number)  # 2
+        p.session, ciphertext = sessions.seal(_session_of(p), plain, self._entropy)  # 3
+        request = self._peer.seal(turn, grant, position, ciphertext)
+        turn.report(Kind.SENT, number, grant.service, grant.serial, position, via, command)
+        not_after_ms = min(turn.now_ms + self._terms.queue_lifetime_ms, grant.valid_until_ms)
+        out = Outgoing(via, grant.service, not_after_ms, request, turn.relationship, number, draw_index)
+        turn.out.append(out)
+
+    def _body(self, p: Particle, command: Command, number: int) -> bytes:
+        """Return the plaintext: the command, and always the state of the relationship."""
+        is_message = command is Command.MESSAGE
+        body = Body(
+            BodyKind(command),
+            self._receipt(p),
+            p.held_version,
+            number=number if is_message else None,
+            content=p.outbox[number].content if is_message else None,
+        )
+        return self._attach_set(p, body)
+
+    def _receipt(self, p: Particle) -> Received:
+        return Received(p.floor, ranges(p.beyond, self._terms.ranges_max) if p.beyond else ())
+
+    def _attach_set(self, p: Particle, body: Body) -> bytes:
+        """Encode a body with the own set in it, until the peer confirmed that (STATE-1)."""
+        if p.confirmed >= p.version:
+            return encode_body(body)
+        news = msgspec.structs.replace(body, addresses=self._own.complete_set(p), digests=self._own.digests(p))
+        whole = encode_body(news)
+        return whole if len(whole) <= sessions.room(_session_of(p)) else encode_body(body)
+
+
+def _session_of(p: Particle) -> Session:
+    if p.session is None:
+        raise OwnError(ErrorClass.REFUSED, "no session yet")
+    return p.session

@@ -1,0 +1,223 @@
+"""One's own addresses in one relationship: renewing, issuing, announcing a move, and giving a service up.
+
+Theory. What a peer holds is one complete set of grants; the policy `renew` decides what belongs into the next one. This
+part turns its decision into secrets and into requests to receiving services. At each service a relationship has one
+root (ADDR-5). In label/1 a grant is an epoch whose key the service and the peer get; in two-layer/1 it is a batch of
+signed addresses that only the peer gets, numbered serial << 16 | position.
+
+A set travels until the peer confirmed its version. Epoch keys are short and travel each time; a batch of two-layer/1
+is long, and once the peer has confirmed a version that carried it, later sets name it with an empty stock.
+
+Rules:
+
+1. The steps and their order are those of the population model; `renew` and `release_at` decide.
+2. A service whose configuration is unknown, or has no key that outlives the address, counts as out of reach.
+3. Secrets of grants that left the set are erased with the set that drops them.
+"""
+
+from itertools import groupby
+
+from communicator_impl.addresses import LabelGrant, LabelRoot, Profile, TwoLayerRoot
+from communicator_impl.body import ServiceEntry, WireGrant, WireSet
+from communicator_impl.entropy import Entropy
+from communicator_impl.errors import InputError, OwnError, PeerError
+from communicator_impl.particle import Particle
+from communicator_impl.particle_fields import NEVER, IssueGrant, OwnRoot, RegisterRoot, Secret, Setting
+from communicator_impl.root_record import address_index
+from communicator_impl.turn import ServiceBook, Turn
+from communicator_spec import ErrorClass, Grant, Kind, Terms, release_at, renew, round_up_to_hour
+
+__all__ = ["OwnAddresses"]
+
+
+class OwnAddresses:
+    """The recipient's half of the address state, for all relationships of one person."""
+
+    def __init__(self, terms: Terms, book: ServiceBook, entropy: Entropy, profiles: tuple[Profile, ...]) -> None:
+        self._terms = terms
+        self._book = book
+        self._entropy = entropy
+        self._profiles = profiles
+
+    def refresh(self, turn: Turn, *, in_conversation: bool, everywhere: bool = False) -> None:
+        """Renew the own set where that is due, and register what is new.
+
+        `everywhere`: also at services out of reach, which learn of it when they are back. Only a first set is issued
+        so: two people who meet must not part without addresses (STATE-8).
+        """
+        p = turn.particle
+        if turn.now_ms < p.renew_at:
+            return
+        grants, fresh = renew(
+            turn.now_ms, p.services, lambda service: self._can_issue(turn, service, everywhere), p.mine, p.serials,
+            lambda grant: p.spent.get((grant.service, grant.serial), 0), self._terms, in_conversation,
+        )  # fmt: skip
+        if grants and grants != p.mine:
+            p.mine = grants
+            p.version += 1  # STATE-1
+            for grant in fresh:
+                self._issue(turn, grant)
+            self._erase_secrets(p)
+        self._plan_renewal(turn, in_conversation=in_conversation)
+
+    def complete_set(self, p: Particle) -> WireSet:
+        """Return the own set as the peer gets it."""
+        by_service = groupby(p.mine, key=lambda grant: grant.service)
+        return WireSet(p.version, tuple(self._entry(p, service, tuple(grants)) for service, grants in by_service))
+
+    def digests(self, p: Particle) -> tuple[tuple[str, bytes], ...]:
+        """Return what the peer compares: name and digest of the configuration of each own service (T8)."""
+        services = sorted({grant.service for grant in p.mine}, key=lambda s: self._book.uri(s))
+        configs = ((self._book.uri(s), self._book.config(s)) for s in services)
+        return tuple((uri, config.digest()) for uri, config in configs if config is not None)
+
+    def confirm(self, turn: Turn, holds: int) -> None:
+        """The peer holds this version of the own set."""
+        p = turn.particle
+        p.confirmed = holds
+        for service, version in list(p.moved.items()):
+            if holds >= version:
+                del p.moved[service]
+                if service in p.release_due:
+                    p.release_due[service] = release_at(turn.now_ms, p.release_due[service], self._terms)
+        if not p.moved:
+            p.notice_due = NEVER
+
+    def note_spent(self, turn: Turn, service: int, serial: int, position: int) -> None:
+        """A message came to this own address; a grant that is half used is renewed soon."""
+        p = turn.particle
+        name = (service, serial)
+        if position >= p.spent.get(name, 0):
+            p.spent[name] = position + 1
+            if 2 * (position + 1) >= self._terms.ephemeral_capacity:
+                p.renew_at = min(p.renew_at, turn.now_ms)
+
+    def replace(self, turn: Turn, old: int, setting: Setting, announce_ms: int, *, leave: bool) -> None:
+        """Take the person's decision to replace a receiving service."""
+        p = turn.particle
+        p.services, p.senders = setting
+        if p.ended:
+            return
+        p.moved[old] = p.version + 1
+        p.renew_at = turn.now_ms
+        turn.report(Kind.MOVED, service=old, value=p.version + 1)
+        if leave:
+            p.release_due[old] = p.last_until.get(old, turn.now_ms)
+        if self._terms.announces:
+            p.notice_due = min(p.notice_due, announce_ms)
+            p.credit += 1
+
+    def release(self, turn: Turn) -> None:
+        """Give up the services whose last address has ended."""
+        due = turn.particle.release_due
+        for service, due_ms in list(due.items()):
+            if self._may_release(turn, due_ms):  # STATE-10
+                del due[service]
+                turn.report(Kind.RELEASED, service=service)
+
+    def _may_release(self, turn: Turn, due_ms: int) -> bool:
+        return due_ms <= turn.now_ms
+
+    # ---------------------------------------------------------------- issuing
+
+    def _can_issue(self, turn: Turn, service: int, everywhere: bool) -> bool:
+        config = self._book.config(service)
+        if config is None or not (everywhere or turn.reach.receiving[service]):
+            return False
+        if self._profile(turn.particle, service) is Profile.LABEL:
+            return True
+        try:
+            until_ms = round_up_to_hour(turn.now_ms + self._terms.long_term_lifetime_ms)
+            config.inner_for(turn.now_s, until_ms // 1000)  # ADDR-9
+        except PeerError:
+            return False
+        return True
+
+    def _profile(self, p: Particle, service: int) -> Profile:
+        """Return the profile at one service: that of its root, else the first that both sides have."""
+        own = p.roots.get(service)
+        if own is not None:
+            return Profile.LABEL if isinstance(own, LabelRoot) else Profile.TWO_LAYER
+        config = self._book.config(service)
+        for profile in self._profiles:
+            if config is not None and profile in config.profiles:
+                return profile
+        raise InputError(ErrorClass.UNKNOWN, "no common address profile")
+
+    def _issue(self, turn: Turn, grant: Grant) -> None:
+        p = turn.particle
+        service, serial, _, until_ms, _ = grant
+        p.serials[service] = serial
+        p.last_until[service] = max(p.last_until.get(service, 0), until_ms)
+        name = (service, serial)
+        p.secrets[name] = self._make_secret(turn, self._root(turn, service), grant)
+        p.introduced[name] = p.version
+        self.report_issued(turn, grant)
+
+    def report_issued(self, turn: Turn, grant: Grant) -> None:
+        """Report a grant that exists, with the version of the set that first carries it."""
+        service, serial, long_term, until_ms, _ = grant
+        version = turn.particle.introduced[service, serial]
+        turn.report(Kind.ISSUED, version, service, serial, int(long_term), value=until_ms)
+
+    def _root(self, turn: Turn, service: int) -> OwnRoot:
+        """Return this relationship's root at a service; the first use registers it (ADDR-5)."""
+        roots = turn.particle.roots
+        if service not in roots:
+            own: OwnRoot
+            if self._profile(turn.particle, service) is Profile.LABEL:
+                own = LabelRoot.generate(self._entropy)
+                turn.requests.append(RegisterRoot(service, own.root, None))
+            else:
+                own = TwoLayerRoot.generate(self._entropy)
+                turn.requests.append(RegisterRoot(service, own.root, own.registration().verify_key))
+            roots[service] = own
+        return roots[service]
+
+    def _make_secret(self, turn: Turn, own: OwnRoot, grant: Grant) -> Secret:
+        until_s = grant.valid_until_ms // 1000
+        if isinstance(own, LabelRoot):
+            key = own.epoch_key(grant.serial)
+            registered = LabelGrant(own.root, grant.serial, key, until_s, grant.capacity)
+            turn.requests.append(IssueGrant(grant.service, registered))
+            return key
+        first = address_index(grant.serial, 0)
+        last = address_index(grant.serial, grant.capacity - 1)
+        config = self._book.config(grant.service)
+        if config is None:
+            raise OwnError(ErrorClass.UNKNOWN, "issuing without a configuration")
+        return own.issue(config, range(first, last + 1), until_s, turn.now_s, self._entropy)
+
+    def _entry(self, p: Particle, service: int, grants: tuple[Grant, ...]) -> ServiceEntry:
+        config = self._book.config(service)
+        if config is None:
+            raise OwnError(ErrorClass.UNKNOWN, "the book forgot a configuration")
+        wired = tuple(self._wire_grant(p, grant) for grant in grants)
+        return ServiceEntry(config.uri, self._profile(p, service), config.outer, wired)
+
+    def _wire_grant(self, p: Particle, grant: Grant) -> WireGrant:
+        name = (grant.service, grant.serial)
+        secret = p.secrets[name]
+        if isinstance(secret, tuple) and p.introduced[name] <= p.confirmed:
+            secret = ()
+        return WireGrant(grant.serial, grant.long_term, grant.valid_until_ms // 1000, grant.capacity, secret)
+
+    def _erase_secrets(self, p: Particle) -> None:
+        names = {(grant.service, grant.serial) for grant in p.mine}
+        p.secrets = {name: secret for name, secret in p.secrets.items() if name in names}
+        p.introduced = {name: version for name, version in p.introduced.items() if name in names}
+
+    def _plan_renewal(self, turn: Turn, *, in_conversation: bool) -> None:
+        p, terms = turn.particle, self._terms
+        renew_at = update_due = NEVER
+        for _, _, long_term, until_ms, _ in p.mine:
+            if long_term:
+                renew_at = min(renew_at, until_ms - terms.long_term_refresh_ms)
+                update_due = min(update_due, until_ms - terms.long_term_refresh_ms // 2)
+            else:
+                renew_at = min(renew_at, until_ms - terms.ephemeral_refresh_ms)
+        wanted = len(p.services) * (2 if terms.ephemeral_lifetime_ms else 1)
+        if len(p.mine) < wanted:  # a service was out of reach, or this was no conversation
+            renew_at = min(renew_at, turn.now_ms + (terms.retry_max_ms if in_conversation else 0))
+        p.renew_at = renew_at
+        p.update_due = update_due if terms.announces else NEVER

@@ -1,0 +1,314 @@
+"""The relationship manager of one person: Particles, their storage, and one step at a time.
+
+Theory. The core does no input or output and reads no clock. The host calls a method with the time and what is in
+reach; the method works on a copy of one Particle, makes it durable, and only then returns what is to be done outside.
+If it raises, or the device dies at any instant, the stored Particle is the one before the step or the one after it.
+
+How a relationship behaves, at every instant `now_ms`:
+
+1. `submit` puts a message into the outbox, durably, and nothing else.
+2. `wake` does everything that is due: transmissions and escalations, the announcement of a move, a receipt, the renewal
+   of a long-term address, the release of a service that is being left; in this order.
+3. `receive` applies what was fetched from one root.
+4. `deadline_ms` tells when `wake` has something to do next.
+
+What the host does with the result of a step, before its next call for the same relationship:
+
+1. it carries out `requests`, in order, at the person's own receiving services; all of them may be repeated. Those of
+   a first meeting may be for a service that is out of reach: the host keeps them until it is back.
+2. it hands `transmissions` to the sending services.
+3. it gives `deliveries` to the application, which knows (relationship, number) of what it has seen, then calls
+   `drain`; then it confirms `confirm` at the receiving service.
+
+Rules:
+
+1. State is saved before a step returns and before an event is reported (SES-15).
+2. After a crash, `deadline_ms` is 0 for a relationship whose last requests may not have been carried out, and its next
+   step returns them again. Transmissions that were lost with the device escalate like any other loss; a receipt that
+   was lost goes with the next transmission. `undelivered` lists what the application has not confirmed.
+3. A local relationship number is the host's choice; it is never on the wire.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from communicator_impl.addresses import Profile, Root
+from communicator_impl.core_event import CoreEvent, Emit
+from communicator_impl.entropy import Entropy
+from communicator_impl.errors import InputError
+from communicator_impl.inbox import Inbox, Received
+from communicator_impl.introduction import Introduction
+from communicator_impl.outbox import Outbox
+from communicator_impl.own_addresses import OwnAddresses
+from communicator_impl.particle import Particle
+from communicator_impl.particle_fields import Delivered, Request, RevokeRoot, Setting
+from communicator_impl.peer_addresses import PeerAddresses
+from communicator_impl.root_record import Item
+from communicator_impl.storage import Storage
+from communicator_impl.turn import NOTHING_REACHABLE, Outgoing, Reach, ServiceBook, Turn
+from communicator_spec import ErrorClass, Kind, Terms
+
+__all__ = ["RelationshipManager", "Step", "pair"]
+
+_PREFIX: Final = "particle/"
+
+
+class Step(NamedTuple):
+    """What a host does after a step: requests first, in order, then transmissions."""
+
+    requests: tuple[Request, ...] = ()
+    transmissions: tuple[Outgoing, ...] = ()
+
+
+class RelationshipManager:
+    """All relationships of one person; `person` is the number in the log, never on the wire.
+
+    `own_type`, `peer_type`, `outbox_type` and `inbox_type` are the parts of a step; a subclass may replace them.
+    """
+
+    own_type = OwnAddresses
+    peer_type = PeerAddresses
+    outbox_type = Outbox
+    inbox_type = Inbox
+
+    def __init__(
+        self,
+        person: int,
+        terms: Terms,
+        book: ServiceBook,
+        storage: Storage,
+        entropy: Entropy,
+        emit: Emit,
+        profiles: tuple[Profile, ...] = (Profile.LABEL, Profile.TWO_LAYER),
+    ) -> None:
+        self._person = person
+        self._terms = terms
+        self._storage = storage
+        self._emit = emit
+        own = self._own = self.own_type(terms, book, entropy, profiles)
+        peer = self.peer_type(book, entropy)
+        self._outbox = self.outbox_type(terms, own, peer, entropy)
+        self._inbox = self.inbox_type(terms, book, own, peer, entropy)
+        self._introduction = Introduction(person, own, peer, entropy)
+        self._particles: dict[int, Particle] = {}
+        self._handed: set[int] = set()  # whose requests this process has returned already
+        for key in storage.keys(_PREFIX):
+            data = storage.load(key)
+            if data is not None:
+                self._particles[int(key.removeprefix(_PREFIX))] = Particle.from_bytes(data)
+
+    def relationships(self) -> tuple[int, ...]:
+        """Return the local numbers of all relationships, ascending."""
+        return tuple(sorted(self._particles))
+
+    def root(self, relationship: int, service: int) -> Root | None:
+        """Return the root to fetch for one relationship at one service, if there is one."""
+        own = self._of(relationship).roots.get(service)
+        return None if own is None else own.root
+
+    # ---------------------------------------------------------------- two people meet
+
+    def invite(self, now_ms: int, relationship: int, setting: Setting) -> bytes:
+        """Begin: return the key package that is shown to the other device."""
+        particle, package = self._introduction.invite(now_ms, setting)
+        self._keep(self._begin(now_ms, relationship, particle))
+        return package
+
+    def accept(self, now_ms: int, relationship: int, setting: Setting, package: bytes) -> bytes:
+        """Answer a package: return the opening of a session, with the own first set in it."""
+        turn = self._begin(now_ms, relationship, self._introduction.meet(setting))
+        answer = self._introduction.accept(turn, package)
+        self._keep(turn)
+        return answer
+
+    def complete(self, now_ms: int, relationship: int, answer: bytes) -> tuple[bytes, Step]:
+        """Read the answer: the relationship exists here; return the greeting, with the own first set in it."""
+        turn = self._turn(now_ms, relationship)
+        greeting = self._introduction.complete(turn, answer)
+        return greeting, self._finish(turn)
+
+    def conclude(self, now_ms: int, relationship: int, greeting: bytes) -> Step:
+        """Read the greeting: the relationship exists here too."""
+        turn = self._turn(now_ms, relationship)
+        self._introduction.conclude(turn, greeting)
+        return self._finish(turn)
+
+    # ---------------------------------------------------------------- what people do
+
+    def submit(self, now_ms: int, relationship: int, content: bytes) -> int:
+        """Take a message from the application; return its number. Too long a content raises `InputError`."""
+        turn = self._turn(now_ms, relationship)
+        number = self._outbox.submit(turn, content)
+        self._keep(turn)
+        return number
+
+    def move(
+        self, now_ms: int, relationship: int, old: int, setting: Setting, announce_ms: int, *, leave: bool
+    ) -> None:
+        """Replace a receiving service by the person's decision; `leave` when it still runs and is to be left.
+
+        From now on nothing is issued at the old one. The peer learns it from the next message, or from an
+        announcement at `announce_ms` at the latest.
+        """
+        turn = self._turn(now_ms, relationship)
+        self._own.replace(turn, old, setting, announce_ms, leave=leave)
+        self._keep(turn)
+
+    def change_senders(self, now_ms: int, relationship: int, senders: tuple[int, ...]) -> None:
+        """Use other sending services from now on; nobody else needs to know."""
+        turn = self._turn(now_ms, relationship)
+        turn.particle.senders = senders
+        self._keep(turn)
+
+    def refuse(self, now_ms: int, relationship: int) -> Step:
+        """End the relationship silently: the peer is stopped at every service, and nobody else is affected."""
+        turn = self._turn(now_ms, relationship)
+        p = turn.particle
+        if p.ended:
+            return Step()
+        p.ended = True
+        turn.report(Kind.ENDED)
+        turn.requests.extend(RevokeRoot(s, p.roots[s].root) for s in sorted(p.last_until) if s in p.roots)
+        return self._finish(turn)
+
+    # ---------------------------------------------------------------- what is due
+
+    def deadline_ms(self, relationship: int) -> int:
+        """Return when `wake` has something to do for this relationship; huge if never."""
+        p = self._of(relationship)
+        if p.pending and relationship not in self._handed:
+            return 0
+        return p.deadline_ms()
+
+    def wake(self, now_ms: int, relationship: int, reach: Reach) -> Step:
+        """Do everything that is due."""
+        if self.deadline_ms(relationship) > now_ms:
+            return Step()
+        turn = self._turn(now_ms, relationship, reach)
+        p = turn.particle
+        if not p.ended and p.session is not None:
+            if p.outbox:
+                self._outbox.send_messages(turn)
+            if p.notice_due <= now_ms:
+                self._outbox.send_notice(turn)
+            if p.receipt_due <= now_ms:
+                self._outbox.send_receipt(turn)
+            if p.update_due <= now_ms:
+                self._outbox.send_update(turn)
+            if p.release_due:
+                self._own.release(turn)
+        return self._finish(turn)
+
+    # ---------------------------------------------------------------- what arrives
+
+    def receive(self, now_ms: int, relationship: int, service: int, items: Sequence[Item]) -> Received:
+        """Apply what was fetched from one root at one service; all of it may be confirmed then."""
+        if not items:
+            return Received((), frozenset())
+        turn = self._turn(now_ms, relationship)
+        known = len(turn.particle.inbox)
+        differing: set[int] = set()
+        for item in items:
+            differing.update(self._inbox.take(turn, service, item))
+        step = self._finish(turn)
+        numbers = frozenset(item.number for item in items)
+        return Received(turn.particle.inbox[known:], numbers, step.requests, tuple(sorted(differing)))
+
+    def undelivered(self, relationship: int) -> tuple[Delivered, ...]:
+        """Return the messages that the application has not confirmed; after a crash, hand them over again."""
+        return self._of(relationship).inbox
+
+    def drain(self, now_ms: int, relationship: int, numbers: frozenset[int]) -> None:
+        """The application has these messages durably."""
+        turn = self._turn(now_ms, relationship)
+        turn.particle.inbox = tuple(m for m in turn.particle.inbox if m.number not in numbers)
+        self._keep(turn)
+
+    def unreachable(self, now_ms: int, relationship: int, service: int, reference: int) -> None:
+        """Take a sending service's notice that a receiving service does not answer (DELIV-6).
+
+        The message escalates at once if there is another service to try.
+        """
+        turn = self._turn(now_ms, relationship)
+        self._outbox.suspect(turn, service, reference)
+        self._keep(turn)
+
+    # ---------------------------------------------------------------- leaving a service
+
+    def released(self, relationship: int, service: int) -> bool:
+        """Tell whether no address of this relationship points to a service that is being left."""
+        p = self._of(relationship)
+        return p.ended or service not in p.release_due
+
+    def leave(self, now_ms: int, service: int, is_empty: Callable[[Root], bool]) -> tuple[RevokeRoot, ...] | None:
+        """Leave a receiving service; None while an address points to it or a store there is not empty (STATE-11).
+
+        The host carries the requests out. `is_empty` looks at the store of one root.
+        """
+        if not all(self._may_leave(p, service, is_empty) for p in self._particles.values()):
+            return None
+        requests: list[RevokeRoot] = []
+        for relationship in self.relationships():
+            if service in self._of(relationship).roots:
+                turn = self._turn(now_ms, relationship)
+                request = RevokeRoot(service, turn.particle.roots.pop(service).root)
+                turn.requests.append(request)
+                self._finish(turn)
+                requests.append(request)
+        self._emit(CoreEvent(now_ms, Kind.LEFT, service=service, value=self._person))
+        return tuple(requests)
+
+    def _may_leave(self, p: Particle, service: int, is_empty: Callable[[Root], bool]) -> bool:
+        own = p.roots.get(service)
+        return p.ended or own is None or (service not in p.release_due and is_empty(own.root))
+
+    # ---------------------------------------------------------------- state
+
+    def _of(self, relationship: int) -> Particle:
+        particle = self._particles.get(relationship)
+        if particle is None:
+            raise InputError(ErrorClass.UNKNOWN, "no such relationship")
+        return particle
+
+    def _begin(self, now_ms: int, relationship: int, particle: Particle) -> Turn:
+        if relationship in self._particles:
+            raise InputError(ErrorClass.REFUSED, "relationship number is taken")
+        return Turn(now_ms, relationship, particle, NOTHING_REACHABLE)
+
+    def _turn(self, now_ms: int, relationship: int, reach: Reach = NOTHING_REACHABLE) -> Turn:
+        """Work on a copy. What was returned in this process before has been carried out by now."""
+        particle = self._of(relationship).copy()
+        if relationship in self._handed:
+            particle.pending = ()
+        return Turn(now_ms, relationship, particle, reach)
+
+    def _keep(self, turn: Turn) -> None:
+        """Make a step durable, then report what happened (SES-15)."""
+        p = turn.particle
+        p.pending += tuple(turn.requests)
+        self._save(turn.relationship, p)
+        self._particles[turn.relationship] = p
+        for event in turn.events:
+            self._emit(event)
+
+    def _finish(self, turn: Turn) -> Step:
+        self._keep(turn)
+        self._handed.add(turn.relationship)
+        return Step(turn.particle.pending, tuple(turn.out))
+
+    def _save(self, relationship: int, particle: Particle) -> None:
+        self._storage.save(f"{_PREFIX}{relationship}", particle.to_bytes())
+
+
+def pair(
+    now_ms: int,
+    managers: tuple[RelationshipManager, RelationshipManager],
+    relationships: tuple[int, int],
+    settings: tuple[Setting, Setting],
+) -> tuple[Step, Step]:
+    """Let two devices meet: the whole exchange at one instant, the first end's events before the second's."""
+    (first, second), (one, other) = managers, relationships
+    package = first.invite(now_ms, one, settings[0])
+    answer = second.accept(now_ms, other, settings[1], package)
+    greeting, step = first.complete(now_ms, one, answer)
+    return step, second.conclude(now_ms, other, greeting)
