@@ -68,7 +68,7 @@ class Kind(IntEnum):
     UPDATE = 2
     REQUEST_UPDATE = 3
     END = 4
-    MOVED = 5
+    MOVED = 5  # an update that a person caused
 
 
 class Received(msgspec.Struct, frozen=True):

@@ -8,8 +8,7 @@ session without its owner being online.
 
 Rules:
 
-1. Every signature covers a label, so that no signature of one kind can serve as one of another
-   kind.
+1. Every signature covers a label, so that no signature of one kind serves as one of another (SES-3).
 2. A package is checked as a whole before any field is used: encoding, suite, both signatures, dates
    (SES-4, SES-5).
 3. A package is for one session, unless it says that it may be used again (SES-6).
@@ -118,7 +117,7 @@ class KeyPackage(msgspec.Struct, frozen=True):
         self.identity.verify(_P.package_label, signed, self.signature)  # SES-4
         lifetime_s = self.not_after_s - self.not_before_s
         if not 0 < lifetime_s <= _P.package_lifetime_s_max:
-            raise PeerError(ErrorClass.MALFORMED, "package lifetime")
+            raise PeerError(ErrorClass.MALFORMED, "package lifetime")  # SES-22
         if not self.not_before_s <= now < self.not_after_s:  # SES-5
             raise PeerError(ErrorClass.EXPIRED, "package dates")
 
@@ -127,7 +126,7 @@ class KeyPackage(msgspec.Struct, frozen=True):
         """Read and check a package."""
         f = wire.fields(wire.decode(data, _PACKAGE_BYTES_MAX), _FIELDS)
         if f[0] != _P.version or f[1] != _S.number:
-            raise wire.wrong("unknown package version or suite")
+            raise wire.wrong("unknown package version or suite")  # ENV-5
         key, signature = _S.public_key_bytes, _S.signature_bytes
         identity = IdentityKey(wire.octets(f[2], key), wire.octets(f[3], key), wire.octets(f[4], signature))
         prekey, begin, end = wire.octets(f[5], key), wire.uint(f[6]), wire.uint(f[7])

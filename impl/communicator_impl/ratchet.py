@@ -9,7 +9,7 @@ two ends know, and a message is random bytes to everybody else.
 
 ::
 
-    message   salt(16) ‖ sealed header(40 + 16) ‖ sealed body(n + 16)         88 bytes more than the body
+    message   salt(16) ‖ sealed header(40 + 16) ‖ sealed body(n + 16)         88 bytes more than the body (SES-12)
     header    ratchet public key(32) ‖ previous chain's length(4) ‖ number(4)
 
     header    ChaCha20-Poly1305, key HK, nonce salt[:12], data AD
@@ -32,11 +32,12 @@ from collections.abc import Mapping
 
 import msgspec
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import OwnError, PeerError
-from communicator_impl.hpke import KeyPair, public_key
+from communicator_impl.hpke import KeyPair, loaded_key_pair, public_key
 from communicator_impl.kdf import hkdf, prf
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
@@ -102,8 +103,8 @@ class RatchetState(msgspec.Struct, frozen=True):
 
 def start_initiator(shared: SharedSecrets, peer_key: bytes, entropy: Entropy) -> RatchetState:
     """Begin as the end that sends first, knowing the other's first ratchet key."""
-    dhs = KeyPair.generate(entropy, "ratchet.key")
-    rk, cks, nhks = _step_root(shared.root, dhs, peer_key)
+    dhs, private = _draw_key(entropy)
+    rk, cks, nhks = _step_root(shared.root, private, peer_key)
     return RatchetState(dhs, peer_key, rk, cks, None, shared.header_initiator, None, nhks, shared.header_responder)
 
 
@@ -125,6 +126,7 @@ def start_responder(shared: SharedSecrets, own: KeyPair) -> RatchetState:
 def encrypt(state: RatchetState, plaintext: bytes, associated: bytes, entropy: Entropy) -> tuple[RatchetState, bytes]:
     """Encrypt one message; store the new state before the message leaves (SES-15)."""
     if state.cks is None or state.hks is None:
+        # SES-17
         raise OwnError(ErrorClass.REFUSED, "no sending chain before the first message arrives")
     cks, message_key = _step_chain(state.cks)
     salt = entropy.draw("ratchet.salt", _P.salt_bytes)  # SES-14
@@ -168,10 +170,14 @@ def decrypt(state: RatchetState, message: bytes, associated: bytes, entropy: Ent
     return msgspec.structs.replace(passed, ckr=ckr, nr=number + 1), plaintext
 
 
-def _step_root(rk: bytes, own: KeyPair, peer_key: bytes) -> tuple[bytes, bytes, bytes]:
-    """Mix a Diffie-Hellman secret into the root: new root, chain key, next header key."""
+def _draw_key(entropy: Entropy) -> tuple[KeyPair, X25519PrivateKey]:
+    return loaded_key_pair(entropy.draw("ratchet.key", PARAMETERS.suite.secret_key_bytes))
+
+
+def _step_root(rk: bytes, own: X25519PrivateKey, peer_key: bytes) -> tuple[bytes, bytes, bytes]:
+    """Mix a Diffie-Hellman secret into the root: new root, chain key, next header key (SES-13)."""
     try:
-        agreed = own.private_key().exchange(public_key(peer_key))
+        agreed = own.exchange(public_key(peer_key))
     except ValueError as error:  # a point of small order
         raise PeerError(ErrorClass.MALFORMED, "ratchet key of small order") from error
     out = hkdf(rk, agreed, _ROOT_INFO, 96)
@@ -185,9 +191,9 @@ def _step_chain(ck: bytes) -> tuple[bytes, bytes]:
 
 def _turn(state: RatchetState, peer_key: bytes, entropy: Entropy) -> RatchetState:
     """Answer a new ratchet key of the peer with one of our own."""
-    rk, ckr, nhkr = _step_root(state.rk, state.dhs, peer_key)
-    dhs = KeyPair.generate(entropy, "ratchet.key")
-    rk, cks, nhks = _step_root(rk, dhs, peer_key)
+    rk, ckr, nhkr = _step_root(state.rk, state.dhs.private_key(), peer_key)
+    dhs, private = _draw_key(entropy)
+    rk, cks, nhks = _step_root(rk, private, peer_key)
     return RatchetState(
         dhs,
         peer_key,

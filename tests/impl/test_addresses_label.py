@@ -150,8 +150,16 @@ def test_an_epoch_registers_once_and_within_limits(world: World) -> None:
     for capacity, lanes in ((0, 1), (CAPACITY + 1, 1), (1, 0)):
         with pytest.raises(PeerError):
             world.table.register(LabelGrant(world.root.root, 9, world.key, UNTIL, capacity, lanes))
-    with pytest.raises(InputError):
+    with pytest.raises(PeerError):
         world.table.register(LabelGrant(world.root.root, 9, world.key, UNTIL + 1, 1))
+
+
+def test_a_grant_is_for_whole_hours_and_a_bounded_lifetime(world: World) -> None:
+    assert world.root.grant(3, UNTIL, CAPACITY, NOW) == world.grant
+    too_long = NOW + PARAMETERS.address.lifetime_long_term_s_max + 3600
+    for until in (UNTIL + 1, too_long):
+        with pytest.raises(InputError):
+            world.root.grant(3, until, CAPACITY, NOW)
 
 
 @given(st.lists(st.integers(0, 40), max_size=40))
