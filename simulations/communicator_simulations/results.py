@@ -1,0 +1,190 @@
+"""Results of a sweep as files: Parquet for every number behind a figure, one JSON for what a reader asks first.
+
+Files are written into a folder beside the target that replaces it when it is complete: a reader sees a whole result or
+the former one. Nothing in them depends on when, where or by how many workers they were computed.
+"""
+
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from communicator_model.calibration import calibration
+from communicator_simulations.statistics import Interval, interval, paired
+from communicator_simulations.sweep import Plan, Stored, describe_trace, supplies_for
+from communicator_spec.invariants import Monitors
+from communicator_spec.terms import standard_terms
+
+__all__ = ["ResultsError", "check_writable", "replace_folder", "summary", "tables", "write_json"]
+
+BASELINE = "static"
+"""The policy that the others are compared with, if a scenario has it."""
+
+
+class ResultsError(OSError):
+    """Results cannot be written where they were asked for."""
+
+
+def tables(stored: Sequence[Stored]) -> dict[str, pl.DataFrame]:
+    """Return the tables of a sweep by name, rows in the order of the plan."""
+
+    def long(names: tuple[str, ...], rows: str) -> pl.DataFrame:
+        data = [(s.policy, s.fault, s.replication, *row) for s in stored for row in getattr(s, rows)]
+        return pl.DataFrame(data, schema=["policy", "fault", "replication", *names], orient="row")
+
+    runs = [
+        {"policy": s.policy, "fault": s.fault, "replication": s.replication, **s.row, "events": s.events, **_fired(s)}
+        for s in stored
+    ]
+    return {
+        "runs": pl.DataFrame(runs),
+        "latency": long(("latency_ms", "share"), "latency"),
+        "cutover": long(("hours", "peers_share", "people_share"), "cutover"),
+        "load": long(("provider", "role", "messages", "peak_hour"), "load"),
+    }
+
+
+def _fired(stored: Stored) -> dict[str, int]:
+    return {f"fired_{name.replace('-', '_')}": count for name, count in sorted(stored.fired.items())}
+
+
+def summary(plan: Plan, stored: Sequence[Stored]) -> dict[str, object]:
+    """Return what a reader asks first: question, conditions, outcomes with intervals, invariants."""
+    scenario = plan.scenario
+    supplies = supplies_for(plan, 0)
+    synthetic = plan.sources.trace is None
+    statistics = calibration(supplies.trace) if synthetic else []
+    duration_ms = int(supplies.trace.duration_ms)
+    fault = scenario.conditions(0, plan.keys[0].fault, duration_ms)
+    return {
+        "scenario": msgspec.to_builtins(scenario),
+        "seed": plan.seed,
+        "replications": scenario.study.replications,
+        "faults": list(dict.fromkeys(key.fault.value for key in plan.keys)),
+        "policies": list(dict.fromkeys(key.policy for key in plan.keys)),
+        "days": {
+            "fault": round(fault.fault.at_ms / 86_400_000, 2),
+            "closing": round((fault.fault.at_ms + fault.fault.notice_ms) / 86_400_000, 2),
+            "horizon": round(fault.horizon_ms / 86_400_000, 2),
+        },
+        "data": {
+            "synthetic": synthetic,
+            "trace": describe_trace(supplies.trace),
+            "phones": {
+                "name": supplies.phones.name,
+                "sha256": supplies.phones.digest,
+                "count": len(supplies.phones),
+                "online_share": round(supplies.phones.online_share, 3),
+            },
+            "calibration": [
+                {"name": s.name, "published": s.published, "here": s.here, "ratio": s.ratio} for s in statistics
+            ],
+        },
+        "outcomes": _outcomes(stored),
+        "paired": _paired(stored),
+        "invariants": _invariants(stored),
+    }
+
+
+def _outcomes(stored: Sequence[Stored]) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for (policy, fault), runs in _groups(stored).items():
+        for metric in runs[0].row:
+            values = [float(r.row[metric]) for r in runs]
+            rows.append({"policy": policy, "fault": fault, "metric": metric, **_plain(_finite(values))})
+    return rows
+
+
+def _paired(stored: Sequence[Stored]) -> list[dict[str, object]]:
+    """Differences to the baseline, replication by replication: both saw the same people, phones, weather and fault."""
+    groups = _groups(stored)
+    rows: list[dict[str, object]] = []
+    for (policy, fault), runs in groups.items():
+        base = groups.get((BASELINE, fault))
+        if base is None or policy == BASELINE:
+            continue
+        for metric in runs[0].row:
+            ours = [float(r.row[metric]) for r in runs]
+            theirs = [float(r.row[metric]) for r in base]
+            if all(map(math.isfinite, ours + theirs)):
+                difference = _plain(paired(ours, theirs))
+                rows.append({"policy": policy, "versus": BASELINE, "fault": fault, "metric": metric, **difference})
+    return rows
+
+
+def _groups(stored: Sequence[Stored]) -> dict[tuple[str, str], list[Stored]]:
+    groups: dict[tuple[str, str], list[Stored]] = {}
+    for run in stored:
+        groups.setdefault((run.policy, run.fault), []).append(run)
+    return groups
+
+
+def _finite(values: Sequence[float]) -> Interval:
+    """A figure that some replication did not reach has no mean."""
+    if all(map(math.isfinite, values)):
+        return interval(values)
+    return Interval(math.inf, math.inf, math.inf, len(values))
+
+
+def _plain(x: Interval) -> dict[str, float | int | None]:
+    def number(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    return {"mean": number(x.mean), "low": number(x.low), "high": number(x.high), "n": x.n}
+
+
+def _invariants(stored: Sequence[Stored]) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for invariant in Monitors(standard_terms()).invariants:
+        found = [
+            {"policy": s.policy, "fault": s.fault, "replication": s.replication, "t_ms": v[1], "detail": v[2],
+             "events": v[3]}
+            for s in stored for v in s.violations if v[0] == invariant.name
+        ]  # fmt: skip
+        rows.append(
+            {
+                "name": invariant.name,
+                "promise": (invariant.__doc__ or "").strip().split("\n")[0],
+                "clauses": list(invariant.clauses),
+                "runs": len(stored),
+                "events": sum(s.events for s in stored),
+                "violations": len(found),
+                "first": found[:3],
+            }
+        )
+    return rows
+
+
+def write_json(path: Path, value: Mapping[str, object] | Sequence[object]) -> None:
+    """Write JSON with stable bytes."""
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+
+
+def check_writable(out: Path) -> None:
+    """Raise `ResultsError` now rather than after minutes of work."""
+    parent = out.resolve().parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        if out.exists() and not out.is_dir():
+            raise ResultsError(f"{out} exists and is no folder; choose another --out")
+        probe = parent / f".{out.name}.probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        if isinstance(error, ResultsError):
+            raise
+        raise ResultsError(f"cannot write to {parent} ({error.strerror}); choose another --out") from None
+
+
+def replace_folder(new: Path, out: Path) -> None:
+    """Put a finished folder in the place of `out`; a reader never sees half of it."""
+    former = out.with_name(f".{out.name}.former")
+    shutil.rmtree(former, ignore_errors=True)
+    if out.exists():
+        out.replace(former)
+    new.replace(out)
+    shutil.rmtree(former, ignore_errors=True)

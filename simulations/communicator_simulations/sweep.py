@@ -1,0 +1,197 @@
+"""All runs of a study, on any number of workers, resumable, with the same bytes as result.
+
+Every finished run is kept as one file in a work folder that is named after what decides it (scenario, seed, data,
+code), so that an interrupted study goes on where it stopped. Results are read back in the order of their keys, never
+in the order in which they finished: the number of workers leaves no trace.
+"""
+
+import hashlib
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from communicator_model.draws import subseed
+from communicator_model.faults import FaultKind
+from communicator_model.phones import Phones, find_phones
+from communicator_model.synthetic import synthesise
+from communicator_model.traces import Trace, find_trace, load_trace
+from communicator_model.world import Fidelity
+from communicator_simulations.runs import RunKey, Supplies, run
+from communicator_simulations.scenario import Scenario, ScenarioError
+from communicator_spec.monitors import Violation
+
+__all__ = ["Plan", "Stored", "Sweep", "plan", "supplies_for"]
+
+Progress = Callable[[int, int], None]
+"""(runs finished, runs in all)."""
+
+
+class Sources(NamedTuple):
+    """Where the data come from; None: synthetic."""
+
+    trace: Path | None
+    phones: Path | None
+
+
+class Plan(NamedTuple):
+    """A study, ready to run."""
+
+    scenario: Scenario
+    seed: int
+    sources: Sources
+    keys: tuple[RunKey, ...]
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A finished run as it is kept in the work folder."""
+
+    policy: str
+    fault: str
+    replication: int
+    row: dict[str, int | float]
+    latency: list[tuple[int, float]]
+    cutover: list[tuple[int, float, float]]
+    load: list[tuple[int, str, int, int]]
+    violations: list[tuple[str, int, str, list[tuple[int, ...]]]]
+    events: int
+    fired: dict[str, int]
+
+
+def plan(scenario: Scenario, seed: int, trace: Path | None, phones: Path | None, *, synthetic: bool = False,
+         policies: Sequence[str] = (), faults: Sequence[str] = ()) -> Plan:  # fmt: skip
+    """Find the data and lay out the runs: every policy under every fault, in every replication.
+
+    Raises `ScenarioError` for a policy or fault that there is not, `DataError` for data that is named but missing.
+    """
+    sources = Sources(None, None) if synthetic else Sources(find_trace(trace), find_phones(phones))
+    chosen = _choose([p.name for p in scenario.policy], policies, "policy")
+    kinds = [FaultKind(f) for f in _choose([f.value for f in FaultKind], faults, "fault")]
+    rounds = range(scenario.study.replications)
+    return Plan(scenario, seed, sources, tuple(RunKey(p, f, r) for r in rounds for f in kinds for p in chosen))
+
+
+def _choose(known: list[str], wanted: Sequence[str], what: str) -> list[str]:
+    for name in wanted:
+        if name not in known:
+            raise ScenarioError(f"no {what} {name!r} in this scenario; there are: {', '.join(known)}")
+    return [name for name in known if not wanted or name in wanted]
+
+
+def supplies_for(plan: Plan, replication: int) -> Supplies:
+    """Load or make the data of one replication."""
+    scenario, sources = plan.scenario, plan.sources
+    seed = subseed(plan.seed, scenario.name, "data", replication)
+    trace = synthesise(seed) if sources.trace is None else load_trace(sources.trace)
+    phones = Phones.synthetic(seed) if sources.phones is None else Phones.load(sources.phones)
+    if scenario.people.count or scenario.people.days:
+        trace = trace.restrict(scenario.people.count or None, scenario.people.days or None)
+    return Supplies(trace, phones)
+
+
+class Sweep:
+    """Runs a plan, keeping every finished run in `folder`."""
+
+    def __init__(self, plan: Plan, folder: Path, fidelity: Fidelity, fidelity_name: str, version: str) -> None:
+        self._plan = plan
+        self._fidelity = fidelity
+        self._folder = folder / self._name(fidelity_name, version)
+
+    def _name(self, fidelity_name: str, version: str) -> str:
+        first = supplies_for(self._plan, 0)
+        decides = (
+            self._plan.scenario,
+            self._plan.seed,
+            first.trace.digest,
+            first.phones.digest,
+            fidelity_name,
+            version,
+        )
+        return hashlib.sha256(msgspec.json.encode(decides)).hexdigest()[:16]
+
+    def run(self, workers: int, progress: Progress) -> None:
+        """Compute what is missing. Ctrl-C stops at once; finished runs stay."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        missing = [key for key in self._plan.keys if not self._path(key).exists()]
+        done, total = len(self._plan.keys) - len(missing), len(self._plan.keys)
+        progress(done, total)
+        for _ in self._finished(missing, workers):
+            done += 1
+            progress(done, total)
+
+    def _finished(self, missing: list[RunKey], workers: int) -> Iterator[None]:
+        if workers == 1:
+            supplies: dict[int, Supplies] = {}
+            for key in missing:
+                if key.replication not in supplies:
+                    supplies = {key.replication: supplies_for(self._plan, key.replication)}
+                self._store(key, supplies[key.replication])
+                yield
+            return
+        context = get_context("fork" if os.name == "posix" else "spawn")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt) as pool:
+            futures: list[Future[None]] = [pool.submit(self._compute, key) for key in missing]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    yield
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in list(pool._processes.values()):
+                    process.terminate()
+                raise
+
+    def _compute(self, key: RunKey) -> None:
+        self._store(key, supplies_for(self._plan, key.replication))
+
+    def _store(self, key: RunKey, supplies: Supplies) -> None:
+        result = run(self._plan.scenario, self._plan.seed, supplies, key, self._fidelity)
+        measured = result.measured
+        stored = Stored(
+            key.policy, key.fault.value, key.replication, measured.row, measured.latency, measured.cutover,
+            measured.load, [_plain(v) for v in result.violations], result.events, result.fired,
+        )  # fmt: skip
+        path = self._path(key)
+        part = path.with_suffix(".part")
+        part.write_bytes(msgspec.msgpack.encode(stored))
+        part.replace(path)
+
+    def _path(self, key: RunKey) -> Path:
+        return self._folder / f"{key.replication}-{key.fault.value}-{key.policy}.msgpack"
+
+    def results(self) -> list[Stored]:
+        """Return the finished runs in the order of the plan."""
+        return [msgspec.msgpack.decode(self._path(key).read_bytes(), type=Stored) for key in self._plan.keys]
+
+    def clear(self) -> None:
+        """Remove the work folder of this plan."""
+        for path in sorted(self._folder.glob("*")):
+            path.unlink()
+        self._folder.rmdir()
+
+
+def _plain(violation: Violation) -> tuple[str, int, str, list[tuple[int, ...]]]:
+    rows = [tuple(map(int, event)) for event in violation.events]
+    return violation.invariant, violation.t_ms, violation.detail, rows
+
+
+def _ignore_interrupt() -> None:
+    """Let the parent alone answer Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def describe_trace(trace: Trace) -> dict[str, object]:
+    """Return what a reader needs to recognise a trace."""
+    return {
+        "name": trace.name,
+        "sha256": trace.digest,
+        "people": trace.people,
+        "messages": trace.messages,
+        "pairs": len(trace.pairs()),
+        "days": round(trace.duration_ms / 86_400_000, 2),
+    }
