@@ -9,16 +9,11 @@ complete, never a difference, so any later one replaces a lost one.
 
     Body           {0: 1, 1: kind, ?2: id, 3: received, 4: holds, ?5: set, ?6: digests, ?7: content}
     received       [floor, [[from, to] …]]        all ids < floor, and these; ascending, gaps between them
-    WireSet        {0: version, 1: [ServiceEntry …]}
-    ServiceEntry   {0: uri, 1: profile, 2: {0: suite, 1: [outer generation …]}, 3: [WireGrant …]}
-    WireGrant      {0: serial, 1: long-term, 2: valid until, 3: capacity, 4: secret}
-    secret         label/1: the epoch key; two-layer/1: array of RDAS, empty when an earlier version carried it
 
 Rules:
 
 1. Only a message has an id; ids count up from 0 at each end of a relationship (ENV-14).
-2. Dates are whole hours in seconds (ADDR-4).
-3. `decode_body` accepts exactly what `encode_body` writes, and gives frozen values.
+2. `decode_body` accepts exactly what `encode_body` writes, and gives frozen values.
 """
 
 from enum import IntEnum
@@ -27,16 +22,7 @@ from typing import Self
 import msgspec
 
 from communicator_impl import wire
-from communicator_impl.addresses.config import Generation, newest_live
-from communicator_impl.addresses.values import (
-    EpochKey,
-    Profile,
-    Rdas,
-    SealingKey,
-    epoch_key,
-    hours_of,
-    rdas,
-)
+from communicator_impl.address_set import ServiceEntry, WireGrant, WireSet, decode_set, encode_set
 from communicator_impl.errors import InputError, PeerError
 from communicator_spec.parameters import PARAMETERS
 
@@ -56,8 +42,6 @@ __all__ = [
 _A, _E = PARAMETERS.address, PARAMETERS.envelope
 _BODY_REQUIRED, _BODY_OPTIONAL = frozenset({0, 1, 3, 4}), frozenset({2, 5, 6, 7})
 _BODY_BYTES_MAX = _E.device_bytes_max
-_DATE_MAX_S = _A.hours_max * _A.date_granularity_s
-_SET_FIELDS, _ENTRY_FIELDS, _GRANT_FIELDS = map(frozenset, (range(2), range(4), range(5)))
 
 
 class Kind(IntEnum):
@@ -98,97 +82,6 @@ class Received(msgspec.Struct, frozen=True):
         received = cls(_number(floor), numbers)
         received.to_wire()
         return received
-
-
-class WireGrant(msgspec.Struct, frozen=True):
-    """One grant: an epoch of label/1, or a numbered batch of two-layer/1."""
-
-    serial: int
-    long_term: bool
-    valid_until_s: int
-    capacity: int
-    secret: EpochKey | tuple[Rdas, ...]
-
-    def to_wire(self) -> dict[int, object]:
-        """Return the wire form."""
-        hours_of(self.valid_until_s)
-        secret = list(self.secret) if isinstance(self.secret, tuple) else self.secret
-        return {0: self.serial, 1: self.long_term, 2: self.valid_until_s, 3: self.capacity, 4: secret}
-
-    @classmethod
-    def from_wire(cls, value: object, profile: Profile) -> Self:
-        """Read the wire form; the profile decides what the secret is."""
-        f = wire.fields(value, _GRANT_FIELDS)
-        valid_until_s = wire.uint(f[2], _DATE_MAX_S)
-        if valid_until_s % _A.date_granularity_s:  # ADDR-4
-            raise wire.wrong("a valid-until date is not a whole hour")
-        return cls(
-            wire.uint(f[0], _A.epoch_max),
-            wire.boolean(f[1]),
-            valid_until_s,
-            wire.uint(f[3], _A.grant_capacity_max),
-            _secret(f[4], profile),
-        )
-
-
-class ServiceEntry(msgspec.Struct, frozen=True):
-    """One receiving service of a set: where, how to seal to it, and what may be sent there."""
-
-    uri: str
-    profile: Profile
-    generations: tuple[Generation, ...]
-    grants: tuple[WireGrant, ...]
-
-    def sealing_key(self, now: int) -> SealingKey:
-        """Return the newest live key (ADDR-30); `EXPIRED` when the service's configuration must be fetched."""
-        key = newest_live(self.generations, now)
-        return SealingKey(self.uri, key.number, key.public)
-
-    def to_wire(self) -> dict[int, object]:
-        """Return the wire form."""
-        keys = {0: PARAMETERS.suite.number, 1: [g.to_wire() for g in self.generations]}
-        grants = [g.to_wire() for g in self.grants]
-        return {0: self.uri, 1: int(self.profile), 2: keys, 3: grants}
-
-    @classmethod
-    def from_wire(cls, value: object) -> Self:
-        """Read the wire form."""
-        f = wire.fields(value, _ENTRY_FIELDS)
-        number = wire.uint(f[1])
-        if number not in Profile._value2member_map_:
-            raise wire.wrong("unknown profile")
-        profile, keys = Profile(number), wire.fields(f[2], _SET_FIELDS)
-        if keys[0] != PARAMETERS.suite.number:
-            raise wire.wrong("unknown suite")
-        generations = wire.array(keys[1], _A.generations_max)
-        grants = wire.array(f[3], _E.grants_max)
-        return cls(
-            wire.text(f[0], _A.uri_bytes_max),
-            profile,
-            tuple(Generation.from_wire(g) for g in generations),
-            tuple(WireGrant.from_wire(g, profile) for g in grants),
-        )
-
-
-class WireSet(msgspec.Struct, frozen=True):
-    """A complete, versioned address set; a higher version replaces a lower one."""
-
-    version: int
-    services: tuple[ServiceEntry, ...]
-
-    def to_wire(self) -> dict[int, object]:
-        """Return the wire form."""
-        return {0: self.version, 1: [s.to_wire() for s in self.services]}
-
-    @classmethod
-    def from_wire(cls, value: object) -> Self:
-        """Read the wire form; each service appears once."""
-        f = wire.fields(value, _SET_FIELDS)
-        entries = wire.array(f[1], _E.services_max)
-        services = tuple(ServiceEntry.from_wire(e) for e in entries)
-        if len({s.uri for s in services}) != len(services):
-            raise wire.wrong("a service repeats")  # ENV-13
-        return cls(_number(f[0]), services)
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -232,16 +125,6 @@ def decode_body(data: bytes) -> Body:
     )
 
 
-def encode_set(addresses: WireSet) -> bytes:
-    """Encode an address set on its own, for storage and for exchange in person."""
-    return wire.encode(addresses.to_wire())
-
-
-def decode_set(data: bytes) -> WireSet:
-    """Read what `encode_set` wrote."""
-    return WireSet.from_wire(wire.decode(data, _BODY_BYTES_MAX))
-
-
 def _body_to_wire(body: Body) -> dict[int, object]:
     out: dict[int, object] = {
         0: _E.body_version,
@@ -262,13 +145,6 @@ def _body_to_wire(body: Body) -> dict[int, object]:
 
 def _number(value: object) -> int:
     return wire.uint(value, _E.number_max)
-
-
-def _secret(value: object, profile: Profile) -> EpochKey | tuple[Rdas, ...]:
-    if profile is Profile.LABEL:  # ENV-19
-        return epoch_key(wire.octets(value))
-    stock = wire.array(value, _A.grant_capacity_max)
-    return tuple(rdas(wire.octets(item)) for item in stock)
 
 
 def _digests(value: object) -> tuple[tuple[str, bytes], ...]:

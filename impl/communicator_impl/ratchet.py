@@ -110,17 +110,8 @@ def start_initiator(shared: SharedSecrets, peer_key: bytes, entropy: Entropy) ->
 
 def start_responder(shared: SharedSecrets, own: KeyPair) -> RatchetState:
     """Begin as the end that waits for the first message."""
-    return RatchetState(
-        own,
-        None,
-        shared.root,
-        None,
-        None,
-        None,
-        None,
-        shared.header_responder,
-        shared.header_initiator,
-    )
+    first, second = shared.header_responder, shared.header_initiator
+    return RatchetState(own, None, shared.root, None, None, None, None, nhks=first, nhkr=second)
 
 
 def encrypt(state: RatchetState, plaintext: bytes, associated: bytes, entropy: Entropy) -> tuple[RatchetState, bytes]:
