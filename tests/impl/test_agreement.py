@@ -65,6 +65,13 @@ def test_both_ends_agree(world: World) -> None:
     assert len(opening.to_bytes()) == PARAMETERS.session.opening_bytes == 176
 
 
+def test_an_opening_that_names_another_package_is_forged(world: World) -> None:
+    _, opening = initiate(world.alex, world.package, NOW, world.entropy)
+    with pytest.raises(PeerError) as caught:
+        respond(world.blair, make_package(world.blair, NOW, DAY, world.entropy), opening)
+    assert error_class(caught) is ErrorClass.FORGED
+
+
 def test_an_opening_is_sealed_anew_and_bound_to_its_message(world: World) -> None:
     _, opening = initiate(world.alex, world.package, NOW, world.entropy)
     prekey = world.secret.prekey
@@ -120,7 +127,7 @@ def test_a_package_that_lives_too_long_is_malformed(world: World) -> None:
 def test_any_first_message_may_arrive_first_and_none_repeats_bytes(world: World) -> None:
     begun = world.start()
     begun, first = world.seal(begun, b"same")
-    begun, second = world.seal(begun, b"same")
+    begun, second = world.seal(begun, b"same")  # SES-9, SES-23
     windows = {first[at : at + 5] for at in range(len(first) - 4)}
     assert not any(second[at : at + 5] in windows for at in range(len(second) - 4))
     answered, body, used = world.accept(second)
