@@ -47,7 +47,7 @@ OPERATIONS: dict[str, Operation] = {
     "address.spend": _op("rsa two-layer/1", "service address ciphertext", "root index valid_until_s"),
     "address.revoke": _op("rsa two-layer/1", "service root"),
     # label/1.
-    "label.grant": _op("rm label/1", "secret epoch", "key"),
+    "label.grant": _op("rm label/1", "secret epoch valid_until_s", "key"),
     "label.derive": _op("rm label/1", "key lane index", "label"),
     "label.seal": _op("rm label/1", "label ciphertext config", "sealed"),
     "label.register": _op("rsa label/1", "service root epoch key valid_until_s capacity lanes"),

@@ -111,7 +111,9 @@ OPERATIONS: dict[str, Operation] = {
     "address.diversify": lambda c: {
         "address": a.diversify(a.Rdas(c.raw("address")), _key(c), c.raw("ciphertext"), c.entropy)
     },
-    "label.grant": lambda c: {"key": a.LabelRoot(a.Root(b""), c.raw("secret")).epoch_key(c["epoch"])},
+    "label.grant": lambda c: {
+        "key": a.LabelRoot(a.Root(b""), c.raw("secret")).grant(c["epoch"], c["valid_until_s"], 1, c.now).key
+    },
     "label.derive": lambda c: {"label": a.derive_label(a.EpochKey(c.raw("key")), c["lane"], c["index"])},
     "label.seal": lambda c: {
         "sealed": a.seal_labelled(a.Label(c.raw("label")), c.raw("ciphertext"), _key(c), c.entropy)

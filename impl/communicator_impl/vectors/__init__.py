@@ -12,6 +12,9 @@ Rules:
 """
 
 from communicator_impl.vectors.address_cases import address_cases
+from communicator_impl.vectors.body_cases import body_cases
+from communicator_impl.vectors.envelope_cases import envelope_cases
+from communicator_impl.vectors.label_cases import label_cases
 from communicator_impl.vectors.story import Case, render
 
 __all__ = ["all_cases", "files"]
@@ -19,7 +22,7 @@ __all__ = ["all_cases", "files"]
 
 def all_cases() -> list[Case]:
     """Return every case of the suite."""
-    return [*address_cases()]
+    return [*address_cases(), *label_cases(), *envelope_cases(), *body_cases()]
 
 
 def files() -> dict[str, bytes]:

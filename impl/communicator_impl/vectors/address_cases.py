@@ -15,7 +15,7 @@ from communicator_impl.entropy import SeededEntropy
 from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 
-__all__ = ["DAY", "HOUR", "URI", "address_cases", "generation", "issued", "keys", "load", "register", "sda"]
+__all__ = ["DAY", "HOUR", "OUTER", "URI", "address_cases", "generation", "issued", "keys", "load", "register", "sda"]
 
 HOUR, DAY = 3600, 86_400
 URI = "https://receiving.example"
@@ -92,6 +92,19 @@ def _issue(until_s: int = UNTIL, config: object = None) -> Step:
     return Step("issue", "address.issue", {**args, "first": 40, "count": 2, "valid_until_s": until_s})
 
 
+def _long_lived() -> list[Case]:
+    lasting = KeySchedule(URI, tuple(Profile), (OUTER,), (generation("lasting inner", 3, end=NOW + 500 * DAY),))
+    step = _issue(NOW + 396 * DAY, lasting.config().encode())
+    issue = Case("address/issue-longest", "addresses of 396 days", ("ADDR-29",), (step,))
+    title = "addresses of 396 days and an hour"
+    return [
+        issue,
+        issue.refused("issue-too-long", title, ("ADDR-29",), ErrorClass.LIMIT).changed(
+            "issue", valid_until_s=NOW + 396 * DAY + HOUR
+        ),
+    ]
+
+
 def _diversify(address: object, config: object = None) -> Step:
     args = {"address": address, "config": config or _config(), "ciphertext": TEXT}
     return Step("diversify", "address.diversify", args)
@@ -99,7 +112,15 @@ def _diversify(address: object, config: object = None) -> Step:
 
 def address_cases() -> list[Case]:
     """Return all cases of the profile."""
-    return [*_sender_cases(), *_resolve_cases(), *_binding_cases(), *_time_cases(), *_spend_cases(), *_registry_cases()]
+    return [
+        *_sender_cases(),
+        *_config_cases(),
+        *_resolve_cases(),
+        *_binding_cases(),
+        *_time_cases(),
+        *_spend_cases(),
+        *_registry_cases(),
+    ]
 
 
 def _sender_cases() -> list[Case]:
@@ -122,6 +143,31 @@ def _sender_cases() -> list[Case]:
             "issue, seal again and resolve, all by the testee",
             ("ADDR-3", "ADDR-12", "ADDR-15"),
             (*round_trip, seal, _take("resolve", "$diversify.address")),
+        ),
+    ]
+
+
+def _config_cases() -> list[Case]:
+    old, future = generation("old outer", 6, begin=NOW - 2 * DAY), generation("future outer", 9, begin=NOW + DAY)
+    three = keys(outer=(old, future, OUTER)).config().encode()
+    decode = Case(
+        "address/config",
+        "a configuration and its digest",
+        ("ADDR-26",),
+        (Step("decode", "config.decode", {"config": _config()}),),
+    )
+    # The map's first key, 0, in two bytes instead of one.
+    long = _config()[:1] + b"\x18\x00" + _config()[2:]
+    return [
+        Case(
+            "address/newest-generation",
+            "of three outer keys the live one that began last",
+            ("ADDR-30",),
+            (_diversify(issued(40), three),),
+        ),
+        decode,
+        decode.refused("config-not-shortest", "an integer in two bytes", ("ENV-1",), ErrorClass.MALFORMED).changed(
+            "decode", config=long
         ),
     ]
 

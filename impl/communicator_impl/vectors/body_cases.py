@@ -1,0 +1,73 @@
+"""Cases of bodies (chapter 3): what one relationship manager tells another inside the ratchet."""
+
+from communicator_impl import wire
+from communicator_impl.vectors.address_cases import DAY, OUTER, URI, issued
+from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
+from communicator_spec.errors import ErrorClass
+
+__all__ = ["body_cases"]
+
+MESSAGE = {0: 1, 1: 0, 2: 17, 3: [12, [[13, 14], [16, 16]]], 4: 3, 7: b"good morning"}
+EPOCH_GRANT = {0: 5, 1: True, 2: NOW + 30 * DAY, 3: 64, 4: named_bytes("granted key")}
+
+
+def _decode(fields: dict[int, object]) -> Step:
+    return Step("decode", "body.decode", {"body": wire.encode(fields)})
+
+
+def _entry(grant: dict[int, object], uri: str = URI) -> dict[int, object]:
+    return {0: uri, 1: 2, 2: {0: 1, 1: [OUTER.public.to_wire()]}, 3: [grant]}
+
+
+def _update(*entries: dict[int, object]) -> dict[int, object]:
+    return {0: 1, 1: 2, 3: [18, []], 4: 3, 5: {0: 4, 1: list(entries)}}
+
+
+def body_cases() -> list[Case]:
+    """Return all cases of bodies."""
+    return [*_message_cases(), *_set_cases()]
+
+
+def _message_cases() -> list[Case]:
+    message = Case("body/message", "a message with a receipt", ("ENV-14", "ENV-15"), (_decode(MESSAGE),))
+    fields = {"kind": 0, "number": 17, "received": [12, [[13, 14], [16, 16]]], "holds": 3, "content": b"good morning"}
+    receipt = {0: 1, 1: 1, 3: [18, []], 4: 3}
+
+    def wrong(case: str, title: str, clause: str, body: dict[int, object]) -> Case:
+        refused = message.refused(case, title, (clause,), ErrorClass.MALFORMED)
+        return refused.changed("decode", body=wire.encode(body))
+
+    without = {name: value for name, value in MESSAGE.items() if name != 2}
+    many = [[2 * n, 2 * n] for n in range(10, 43)]
+    return [
+        message,
+        Case("body/encode", "the one encoding of a message", ("ENV-1",), (Step("encode", "body.encode", fields),)),
+        Case("body/receipt", "a receipt by itself", ("ENV-14",), (_decode(receipt),)),
+        wrong("message-without-id", "a message has an id", "ENV-14", without),
+        wrong("receipt-with-id", "nothing else has one", "ENV-14", receipt | {2: 17}),
+        wrong("unknown-kind", "kind 5", "ENV-14", MESSAGE | {1: 5}),
+        wrong("unknown-version", "version 2", "ENV-5", MESSAGE | {0: 2}),
+        wrong("unknown-field", "one more field", "ENV-3", MESSAGE | {8: 0}),
+        wrong("mistyped-content", "text where bytes belong", "ENV-3", MESSAGE | {7: "good morning"}),
+        wrong("ranges-touch", "no missing id between two ranges", "ENV-15", MESSAGE | {3: [12, [[13, 14], [15, 16]]]}),
+        wrong("ranges-unordered", "ranges in another order", "ENV-15", MESSAGE | {3: [12, [[16, 16], [13, 14]]]}),
+        wrong("ranges-many", "33 ranges", "ENV-15", MESSAGE | {3: [12, many]}),
+    ]
+
+
+def _set_cases() -> list[Case]:
+    decode = Case("body/update", "an update with a complete set", ("ENV-19",), (_decode(_update(_entry(EPOCH_GRANT))),))
+
+    def wrong(case: str, title: str, clause: str, *entries: dict[int, object]) -> Case:
+        refused = decode.refused(case, title, (clause,), ErrorClass.MALFORMED)
+        return refused.changed("decode", body=wire.encode(_update(*entries)))
+
+    stock = EPOCH_GRANT | {4: [issued(60)]}
+    good = _entry(EPOCH_GRANT)
+    return [
+        decode,
+        wrong("set-repeats-service", "one service twice", "ENV-13", good, good),
+        wrong("set-wrong-secret", "signed addresses for label/1", "ENV-19", _entry(stock)),
+        wrong("set-odd-date", "a date that is not a whole hour", "ADDR-4", _entry(EPOCH_GRANT | {2: NOW + 1})),
+        wrong("set-unknown-profile", "profile 3", "ENV-5", good | {1: 3}),
+    ]

@@ -1,0 +1,143 @@
+"""Cases of requests and deliveries (chapter 3): one encoding, one layout, one length.
+
+Faults of the outer form are made on a request whose address is good, so that nothing but the form
+can be the reason to refuse it.
+"""
+
+import cbor2
+
+from communicator_impl import envelope, wire
+from communicator_impl.entropy import SeededEntropy
+from communicator_impl.vectors.address_cases import issued, keys, load, register
+from communicator_impl.vectors.label_cases import label, register_epoch
+from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
+from communicator_spec.errors import ErrorClass
+from communicator_spec.parameters import PARAMETERS
+
+__all__ = ["envelope_cases"]
+
+SIZE = PARAMETERS.envelope.ciphertext_classes_bytes[0]
+MOST = PARAMETERS.envelope.request_bytes_max
+TEXT = (named_bytes("envelope text") * (SIZE // 32 + 1))[:SIZE]
+MALFORMED = ErrorClass.MALFORMED
+
+
+def _two_layer(text: bytes = TEXT) -> bytes:
+    key, entropy = keys().config().sealing_key(NOW), SeededEntropy(named_bytes("envelope"))
+    return envelope.two_layer_request(issued(50), key, text, entropy)
+
+
+def _label(text: bytes = TEXT, index: int = 8) -> bytes:
+    key, entropy = keys().config().sealing_key(NOW), SeededEntropy(named_bytes(f"labelled envelope {index}"))
+    return envelope.label_request(label(index), key, text, entropy)
+
+
+def _take(name: str, data: object, op: str = "resolve") -> Step:
+    return Step(name, f"envelope.{op}", {"service": "$service.handle", "envelope": data})
+
+
+def _seal(address: bytes, config: object, name: str = "seal") -> Step:
+    return Step(name, "envelope.seal", {"address": address, "config": config, "ciphertext": TEXT})
+
+
+def envelope_cases() -> list[Case]:
+    """Return all cases of requests and deliveries."""
+    return [*_sender_cases(), *_form_cases(), *_label_cases(), *_delivery_cases()]
+
+
+def _sender_cases() -> list[Case]:
+    config = keys().config().encode()
+    return [
+        Case("envelope/seal-two-layer", "a request by two-layer/1", ("ENV-6",), (_seal(issued(50), config),)),
+        Case("envelope/seal-label", "a request by label/1", ("ENV-6",), (_seal(label(8), config),)),
+        Case(
+            "envelope/round-trip",
+            "requests of both profiles, sealed and spent by the testee",
+            ("ENV-6", "ADDR-15", "ADDR-21"),
+            (
+                load(),
+                register(),
+                register_epoch("register-epoch"),
+                _seal(issued(50), "$service.config", "first"),
+                _seal(label(8), "$service.config", "second"),
+                _take("spend-first", "$first.envelope", "spend"),
+                _take("spend-second", "$second.envelope", "spend"),
+            ),
+        ),
+    ]
+
+
+def _form_cases() -> list[Case]:
+    good = _two_layer()
+    steps = (load(), register(), _take("resolve", good))
+    resolve = Case("envelope/two-layer", "a request of two-layer/1", ("ENV-6",), steps)
+    fields = cbor2.loads(good)
+    address, ahead = fields[2], good[:-SIZE]
+
+    def wrong(case: str, title: str, clause: str, data: bytes, refusal: ErrorClass = MALFORMED) -> Case:
+        return resolve.refused(case, title, (clause,), refusal).changed("resolve", envelope=data)
+
+    def other(**changes: object) -> bytes:
+        return wire.encode(fields | {int(name[1:]): value for name, value in changes.items()})
+
+    unordered = b"\xa4" + b"\x01\x01" + b"\x00\x01" + good[5:]
+    repeated = b"\xa5" + b"\x00\x01" + good[1:]
+    endless = b"\xbf" + good[1:] + b"\xff"
+    deep = b"\x81" * 9 + b"\x00"
+    larger = wire.encode({0: 1, 1: 1, 2: address, 3: bytes(MOST)})
+    without = wire.encode({name: value for name, value in fields.items() if name != 3})
+    return [
+        resolve,
+        wrong("unknown-field", "one more field", "ENV-3", other(_4=0)),
+        wrong("missing-field", "no ciphertext", "ENV-3", without),
+        wrong("mistyped-field", "text where bytes belong", "ENV-3", other(_2="x" * 186)),
+        wrong("unknown-version", "version 2", "ENV-5", other(_0=2)),
+        wrong("unknown-profile", "profile 3", "ENV-5", other(_1=3)),
+        wrong("trailing-bytes", "one byte after the request", "ENV-1", good + b"\0"),
+        wrong("truncated", "one byte short", "ENV-1", good[:-1]),
+        wrong("not-shortest", "an integer in two bytes", "ENV-1", good[:2] + b"\x18\x01" + good[3:]),
+        wrong("unordered-keys", "keys in another order", "ENV-1", unordered),
+        wrong("repeated-key", "one key twice", "ENV-1", repeated),
+        wrong("indefinite-length", "a map without a length", "ENV-1", endless),
+        wrong("tagged", "a tag in front", "ENV-1", b"\xd9\xd9\xf7" + good),
+        wrong("nested", "nine containers deep", "ENV-4", b"\xa5" + good[1:] + b"\x04" + deep),
+        wrong("oversize", "more than 4,096 bytes", "ENV-2", larger, ErrorClass.TOO_LARGE),
+        wrong("odd-size", "a ciphertext of no size class", "ENV-9", _two_layer(TEXT[:-1])),
+        wrong("lifted", "the address of another ciphertext (T3)", "ADDR-12", ahead + bytes(SIZE), ErrorClass.FORGED),
+    ]
+
+
+def _label_cases() -> list[Case]:
+    good = _label()
+    steps = (load(), register_epoch(), _take("spend", good, "spend"))
+    spend = Case("envelope/label", "a request of label/1", ("ENV-6", "ADDR-20"), steps)
+    before, fresh = _take("before", good, "spend"), _take("probe", _label(index=9), "spend")
+    return [
+        spend,
+        spend.refused("label-odd-size", "a ciphertext of no size class inside", ("ENV-9",), MALFORMED).changed(
+            "spend", envelope=_label(TEXT[:-1])
+        ),
+        spend.refused("label-replayed", "the same request a second time", ("ADDR-22",), ErrorClass.UNKNOWN)
+        .preceded(before)
+        .probed(fresh),
+    ]
+
+
+def _delivery_cases() -> list[Case]:
+    good = envelope.Delivery(1 << 40, TEXT).encode()
+    decode = Case(
+        "envelope/delivery",
+        "what reaches the device",
+        ("ENV-7",),
+        (Step("decode", "delivery.decode", {"delivery": good}),),
+    )
+    large = wire.encode({0: 1, 1: 1, 2: bytes(PARAMETERS.envelope.device_bytes_max)})
+    return [
+        decode,
+        decode.refused("delivery-oversize", "more than 2,900 bytes", ("ENV-7",), ErrorClass.TOO_LARGE).changed(
+            "decode", delivery=large
+        ),
+        decode.refused("delivery-unknown-field", "one more field", ("ENV-3",), MALFORMED).changed(
+            "decode", delivery=wire.encode({0: 1, 1: 1, 2: TEXT, 3: 0})
+        ),
+    ]
