@@ -1,4 +1,4 @@
-"""The normative error classes (chapter 1, `ERR`): few, stable, and all that a peer may depend on."""
+"""The normative error classes (chapter 1, ERR-1): few, stable, and all that a peer may depend on."""
 
 from enum import StrEnum
 

@@ -63,7 +63,7 @@ class Kind(IntEnum):
 
 
 class Command(IntEnum):
-    """The commands between relationship managers (chapter 6); the numbers are on the wire."""
+    """The commands between relationship managers (chapter 6); the numbers are on the wire (DELIV-32)."""
 
     MESSAGE = 0
     RECEIPT = 1

@@ -6,10 +6,10 @@ are arguments, and state goes in and comes out.
 
 Rules that hold across this module:
 
-1. An address is *usable* strictly before its valid-until date, and each address once (STATE-3, ADDR single use).
+1. An address is *usable* strictly before its valid-until date, and each address once (STATE-3, ADDR-25).
 2. A set of addresses is always complete. A newer version replaces an older one whole, never in parts (STATE-1).
 3. People cause traffic. `credit` counts what they caused at one end of one relationship, and automated commands
-   never exceed it (STATE human rate).
+   never exceed it (STATE-12).
 
 All times are integer milliseconds since the start of the run, all lifetimes too.
 """
@@ -112,7 +112,7 @@ def renew(
     2. A grant is renewed when no more than its refresh time remains, or half of its addresses (STATE-6).
     3. At a service that cannot be reached nothing is issued; what is valid there stays in the set, so that a set
        never shrinks to one service because another is down for a while (STATE-4).
-    4. Serials only rise. Nothing is issued at a service outside `services`: it is being left (STATE-9).
+    4. Serials only rise (STATE-18). Nothing is issued at a service outside `services`: it is being left (STATE-9).
 
     Nothing is mutated; `serials` gives the last serial at each service. If no grant is new and none was dropped, the
     returned set equals `current`.

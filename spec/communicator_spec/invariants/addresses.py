@@ -51,7 +51,7 @@ class SingleUse(Invariant):
     """No position of a grant is used for two transmissions."""
 
     name = "single-use"
-    clauses = ("STATE-8",)
+    clauses = ("ADDR-25",)
     __slots__ = ("_used",)
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class SetsOnlyGrow(Invariant):
     """The version of the peer's set that an end holds strictly rises."""
 
     name = "sets-only-grow"
-    clauses = ("STATE-1", "STATE-11")
+    clauses = ("STATE-1", "STATE-14")
     __slots__ = ("_versions",)
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class SafeDeparture(Invariant):
     """
 
     name = "safe-departure"
-    clauses = ("STATE-9", "STATE-10", "STATE-15")
+    clauses = ("STATE-10", "STATE-11", "STATE-27")
     __slots__ = ("_confirmed_ms", "_ended", "_ends", "_last", "_left", "_moved", "_queue_ms", "_released", "_store")
 
     def __init__(self, queue_lifetime_ms: int) -> None:

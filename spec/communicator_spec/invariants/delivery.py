@@ -179,7 +179,7 @@ class HumanRate(Invariant):
     """
 
     name = "human-rate"
-    clauses = ("STATE-12", "DELIV-13")
+    clauses = ("STATE-12",)
     __slots__ = ("_credit", "_fresh")
 
     def __init__(self) -> None:
