@@ -15,6 +15,8 @@ from communicator_impl.vectors.address_cases import address_cases
 from communicator_impl.vectors.body_cases import body_cases
 from communicator_impl.vectors.envelope_cases import envelope_cases
 from communicator_impl.vectors.label_cases import label_cases
+from communicator_impl.vectors.ratchet_cases import ratchet_cases
+from communicator_impl.vectors.session_cases import session_cases
 from communicator_impl.vectors.story import Case, render
 
 __all__ = ["all_cases", "files"]
@@ -22,7 +24,8 @@ __all__ = ["all_cases", "files"]
 
 def all_cases() -> list[Case]:
     """Return every case of the suite."""
-    return [*address_cases(), *label_cases(), *envelope_cases(), *body_cases()]
+    areas = (address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases)
+    return [case for area in areas for case in area()]
 
 
 def files() -> dict[str, bytes]:

@@ -31,7 +31,8 @@ def body_cases() -> list[Case]:
 def _message_cases() -> list[Case]:
     message = Case("body/message", "a message with a receipt", ("ENV-14", "ENV-15"), (_decode(MESSAGE),))
     fields = {"kind": 0, "number": 17, "received": [12, [[13, 14], [16, 16]]], "holds": 3, "content": b"good morning"}
-    receipt = {0: 1, 1: 1, 3: [18, []], 4: 3}
+    receipt: dict[int, object] = {0: 1, 1: 1, 3: [18, []], 4: 3}
+    bare = Case("body/receipt", "a receipt by itself", ("ENV-14",), (_decode(receipt),))
 
     def wrong(case: str, title: str, clause: str, body: dict[int, object]) -> Case:
         refused = message.refused(case, title, (clause,), ErrorClass.MALFORMED)
@@ -42,9 +43,11 @@ def _message_cases() -> list[Case]:
     return [
         message,
         Case("body/encode", "the one encoding of a message", ("ENV-1",), (Step("encode", "body.encode", fields),)),
-        Case("body/receipt", "a receipt by itself", ("ENV-14",), (_decode(receipt),)),
         wrong("message-without-id", "a message has an id", "ENV-14", without),
-        wrong("receipt-with-id", "nothing else has one", "ENV-14", receipt | {2: 17}),
+        bare,
+        bare.refused("receipt-with-id", "nothing but a message has an id", ("ENV-14",), ErrorClass.MALFORMED).changed(
+            "decode", body=wire.encode(receipt | {2: 17})
+        ),
         wrong("unknown-kind", "kind 5", "ENV-14", MESSAGE | {1: 5}),
         wrong("unknown-version", "version 2", "ENV-5", MESSAGE | {0: 2}),
         wrong("unknown-field", "one more field", "ENV-3", MESSAGE | {8: 0}),
