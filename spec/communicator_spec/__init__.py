@@ -1,5 +1,6 @@
 """The standard as data and pure functions: clauses, parameters, events, policies, invariants."""
 
+from communicator_spec.clauses import Clause, load_clauses, standard_digest
 from communicator_spec.errors import ErrorClass
 from communicator_spec.events import (
     NONE,
@@ -34,6 +35,7 @@ __all__ = [
     "HOUR_MS",
     "NONE",
     "VOCABULARY",
+    "Clause",
     "Command",
     "ErrorClass",
     "Event",
@@ -50,11 +52,13 @@ __all__ = [
     "covers",
     "end_of",
     "escalation_ms",
+    "load_clauses",
     "peer_of",
     "ranges",
     "receipt_delay_ms",
     "release_at",
     "renew",
     "round_up_to_hour",
+    "standard_digest",
     "usable",
 ]

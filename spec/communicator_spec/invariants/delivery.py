@@ -88,7 +88,7 @@ class NothingLost(Invariant):
             self._failed.pop(key, None)
 
     def _acknowledge(self, row: Row) -> None:
-        accepted = self._pending.get((row[2], row[3]))
+        accepted = self._pending.pop((row[2], row[3]), None)
         if accepted is not None:
             self._report([accepted, row], "acknowledged, and not delivered")
 
