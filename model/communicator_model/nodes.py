@@ -72,7 +72,7 @@ class Managers(Protocol):
     def move(self, now_ms: int, end_id: int, old: int, setting: Setting, announce_ms: int, *, leave: bool) -> None:
         """Replace a receiving service by the person's decision."""
 
-    def change_senders(self, end_id: int, senders: tuple[int, ...]) -> None:
+    def change_senders(self, now_ms: int, end_id: int, senders: tuple[int, ...]) -> None:
         """Use other sending services."""
 
     def refuse(self, now_ms: int, end_id: int) -> None:
@@ -123,8 +123,8 @@ class Nodes(Protocol):
     def sending(self) -> Sequence[Sending]:
         """Sending services by provider."""
 
-    def junk(self, draw: float) -> object:
-        """Bytes that a stranger makes up."""
+    def junk(self, service: int, draw: float) -> object:
+        """What a stranger makes up for one receiving service."""
 
 
 class ModelNodes:
@@ -134,15 +134,16 @@ class ModelNodes:
         self,
         providers: int,
         window: int,
+        remembers_spent: bool,
         terms: Terms,
         reach: Reach,
         receipt_draw: Callable[[int, int], float],
         emit: Callable[[Row], None],
     ) -> None:
-        self.receiving = [ReceivingService(p, window, emit) for p in range(providers)]
+        self.receiving = [ReceivingService(p, window, emit, remembers_spent=remembers_spent) for p in range(providers)]
         self.sending = [SendingService(p, terms, emit) for p in range(providers)]
         self.managers = RelationshipManagers(terms, self.receiving, reach, receipt_draw, emit)
 
-    def junk(self, draw: float) -> object:
+    def junk(self, service: int, draw: float) -> object:
         """Return an address that was never issued."""
         return Parcel(-1, int(draw * (1 << 30)), 0, None)

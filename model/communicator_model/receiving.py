@@ -46,10 +46,15 @@ class _Entry:
 
 
 class ReceivingService:
-    """One provider's receiving service, as the population model sees it."""
+    """One provider's receiving service, as the population model sees it.
 
-    def __init__(self, service: int, window: int, emit: Callable[[Row], None]) -> None:
+    `remembers_spent`: a spent address is recognised as such (two-layer/1); otherwise it is like one that never was
+    (label/1, where a spent label leaves the table).
+    """
+
+    def __init__(self, service: int, window: int, emit: Callable[[Row], None], *, remembers_spent: bool) -> None:
         self._service = service
+        self._remembers_spent = remembers_spent
         self._window = window
         self._emit = emit
         self._grants: dict[tuple[int, int], _Entry] = {}
@@ -76,13 +81,12 @@ class ReceivingService:
     def _refusal(self, now_ms: int, entry: _Entry | None, position: int) -> int | None:
         if entry is None:
             return _UNKNOWN
+        in_window = entry.top - self._window <= position < entry.top + self._window
+        if not in_window or (position in entry.spent and not self._remembers_spent):
+            return _UNKNOWN
         if now_ms >= entry.valid_until_ms:  # STATE-3
             return _EXPIRED
-        if position in entry.spent:
-            return _REPLAYED
-        if not entry.top - self._window <= position < entry.top + self._window:
-            return _UNKNOWN
-        return None
+        return _REPLAYED if position in entry.spent else None
 
     def _spend(self, entry: _Entry, position: int) -> None:
         entry.spent.add(position)

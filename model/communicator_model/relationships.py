@@ -222,7 +222,7 @@ class RelationshipManagers:
             end.notice_due = min(end.notice_due, announce_ms)
             end.credit += 1
 
-    def change_senders(self, end_id: int, senders: tuple[int, ...]) -> None:
+    def change_senders(self, now_ms: int, end_id: int, senders: tuple[int, ...]) -> None:
         """Use other sending services from now on; nobody else needs to know."""
         self._ends[end_id].senders = senders
 

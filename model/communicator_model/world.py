@@ -300,7 +300,7 @@ class World:
                 spread = self._draw_announce(end, 0) * self._terms.announce_spread_ms
                 self._managers.move(now_ms, end, old, setting, now_ms + int(spread), leave=leave)
             else:
-                self._managers.change_senders(end, setting.sending)
+                self._managers.change_senders(now_ms, end, setting.sending)
             self._set_alarm(end)
         if leave and old in before.receiving:
             self._at(self._online[person](now_ms + _DAY_MS), self._try_to_leave, person)
@@ -387,7 +387,7 @@ class World:
             service = int(draw(turn, 1) * self._providers)
             if self.receiving[service]:
                 replay = self._captured.get(service) if draw(turn, 2) < 0.5 else None
-                parcel = self._nodes.junk(draw(turn, 3)) if replay is None else replay
+                parcel = self._nodes.junk(service, draw(turn, 3)) if replay is None else replay
                 self._emit((env.now, Kind.INJECTED, -1, -1, service, -1, -1, -1, int(replay is not None)))
                 end = self._rsas[service].accept(env.now, parcel)
                 if end is not None:

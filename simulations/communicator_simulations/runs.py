@@ -61,15 +61,20 @@ class Simulated(NamedTuple):
     conditions: Conditions
 
 
-def model_fidelity(
-    providers: int,
-    terms: Terms,
-    reach: World,
-    receipt_draw: Callable[[int, int], float],
-    emit: Callable[[Row], None],
-) -> Nodes:
-    """Build the population model's nodes."""
-    return ModelNodes(providers, PARAMETERS.address.label_window, terms, reach, receipt_draw, emit)
+def model_fidelity(profile: str) -> Fidelity:
+    """Return the fidelity that runs the population model, for one address profile."""
+
+    def build(
+        providers: int,
+        terms: Terms,
+        reach: World,
+        receipt_draw: Callable[[int, int], float],
+        emit: Callable[[Row], None],
+    ) -> Nodes:
+        window, remembers = PARAMETERS.address.label_window, profile == "two-layer/1"
+        return ModelNodes(providers, window, remembers, terms, reach, receipt_draw, emit)
+
+    return build
 
 
 def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity) -> Simulated:

@@ -1,0 +1,332 @@
+"""The real cores inside the simulated world: same clock, network and faults, real bytes and real cryptography.
+
+Every relationship manager, sending service and receiving service is the reference implementation's sans-IO core, driven
+by the world through the calls that also drive the population model. This module translates names (URIs, roots and local
+numbers there, small integers in the log) and decides nothing.
+
+Rules:
+
+1. An event reaches the log only because a core reported it, and a core reports only what it has parsed, resolved,
+   decrypted or sealed. Nothing here invents one.
+2. A relationship's local number is its end in the log, so that draws for delays are those of the model.
+3. What a role sees is recorded at the role's own boundary, unfiltered (`Views`), if somebody listens.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from communicator_impl.addresses import Label, Profile, ServiceConfig
+from communicator_impl.core_event import CoreEvent
+from communicator_impl.entropy import SeededEntropy
+from communicator_impl.envelope import label_request
+from communicator_impl.inbox import Inbox
+from communicator_impl.outbox import Outbox
+from communicator_impl.own_addresses import OwnAddresses
+from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request, RevokeRoot
+from communicator_impl.particle_fields import Setting as RealSetting
+from communicator_impl.peer_addresses import PeerAddresses
+from communicator_impl.receiving_service import ReceivingService
+from communicator_impl.relationship_manager import RelationshipManager, Step, pair
+from communicator_impl.sending_service import Attempt, RetryAt, SendingService, Ticket
+from communicator_impl.storage import MemoryStorage
+from communicator_impl.turn import Outgoing
+from communicator_model.draws import subseed
+from communicator_model.nodes import Nodes, Travelling
+from communicator_model.relationships import Setting
+from communicator_model.sending import DONE, Outcome
+from communicator_model.world import Fidelity, World
+from communicator_spec import Row, Terms
+from communicator_spec.parameters import PARAMETERS
+
+__all__ = ["Parts", "RealNodes", "Travel", "Views", "impl_fidelity"]
+
+PROFILES = {"label/1": Profile.LABEL, "two-layer/1": Profile.TWO_LAYER}
+
+
+class Travel(NamedTuple):
+    """A hand-over to a sending service, as the world carries it."""
+
+    via: int
+    service: int
+    not_after_ms: int
+    parcel: bytes
+    end: int
+    reference: int
+    draw_index: int
+
+
+class Views:
+    """Told what crosses each role's boundary; this one does not listen."""
+
+    def submitted(self, now_ms: int, travel: Travel) -> None:
+        """A sending service got an envelope, its destination and its date."""
+
+    def posted(self, now_ms: int, service: int, request: bytes) -> None:
+        """A receiving service got a request."""
+
+    def requested(self, now_ms: int, end: int, request: Request) -> None:
+        """A receiving service was asked by an owner to register, issue or revoke."""
+
+    def stored(self, now_ms: int, service: int, end: int, state: bytes) -> None:
+        """A receiving service holds this for a root after taking a message."""
+
+    def fetched(self, now_ms: int, service: int, end: int, root: bytes, bodies: Sequence[bytes]) -> None:
+        """A receiving service answered a fetch."""
+
+    def opened(self, now_ms: int, end: int, plain: bytes) -> None:
+        """A correspondent's device decrypted a body."""
+
+
+class Parts(NamedTuple):
+    """Which classes play the roles: the reference implementation, or a mutant of it."""
+
+    manager: type[RelationshipManager] = RelationshipManager
+    own: type[OwnAddresses] = OwnAddresses
+    peer: type[PeerAddresses] = PeerAddresses
+    outbox: type[Outbox] = Outbox
+    inbox: type[Inbox] = Inbox
+    receiving: type[ReceivingService] = ReceivingService
+    sending: type[SendingService] = SendingService
+
+
+def impl_fidelity(profile: str, seed: int, parts: Parts | None = None, views: Views | None = None) -> Fidelity:
+    """Return the fidelity that runs the real cores; `profile` is the address profile that devices prefer."""
+
+    def build(
+        providers: int,
+        terms: Terms,
+        reach: World,
+        receipt_draw: Callable[[int, int], float],
+        emit: Callable[[Row], None],
+    ) -> Nodes:
+        entropy = SeededEntropy(
+            subseed(seed, "entropy").to_bytes(8), lambda label, entity, index: receipt_draw(entity, index)
+        )
+        return RealNodes(providers, terms, reach, entropy, PROFILES[profile], emit, parts or Parts(), views or Views())
+
+    return build
+
+
+class _Book:
+    """Provider p is p00.example, p01.example … for sending and receiving alike."""
+
+    def __init__(self, services: Sequence["_Receiving"]) -> None:
+        self._services = services
+
+    def number(self, uri: str) -> int:
+        return int(uri.removeprefix("https://p").removesuffix(".example"))
+
+    def uri(self, number: int) -> str:
+        return _uri(number)
+
+    def config(self, number: int) -> ServiceConfig | None:
+        return self._services[number].core.config()
+
+
+def _uri(number: int) -> str:
+    return f"https://p{number:02}.example"
+
+
+class _Receiving:
+    """One receiving service, by the names of the log."""
+
+    def __init__(self, core: ReceivingService, views: Views, service: int, ends: dict[bytes, int]) -> None:
+        self.core = core
+        self.dead = False
+        self._views = views
+        self._service = service
+        self._ends = ends
+
+    def accept(self, now_ms: int, parcel: object) -> int | None:
+        assert isinstance(parcel, bytes)
+        self._views.posted(now_ms, self._service, parcel)
+        acceptance = self.core.accept(now_ms, parcel)
+        if acceptance.root is None:
+            return None
+        end = self._ends[acceptance.root]
+        self._views.stored(now_ms, self._service, end, acceptance.root)
+        return end
+
+    def die(self) -> None:
+        self.dead = True
+
+
+class _Sending:
+    """One sending service; tickets become small numbers."""
+
+    def __init__(self, core: SendingService, views: Views) -> None:
+        self._core = core
+        self._views = views
+        self._tickets: list[Ticket] = []
+
+    def submit(self, now_ms: int, submission: Travelling) -> int:
+        assert isinstance(submission, Travel)
+        self._views.submitted(now_ms, submission)
+        ticket = self._core.submit(now_ms, submission.service, submission.parcel, submission.not_after_ms)
+        self._tickets.append(ticket)
+        return len(self._tickets) - 1
+
+    def attempt(self, now_ms: int, ticket: int) -> object | None:
+        attempt: Attempt | None = self._core.attempt(now_ms, self._tickets[ticket])
+        return None if attempt is None else attempt.request
+
+    def outcome(self, now_ms: int, ticket: int, *, answered: bool, draw: float) -> Outcome:
+        outcome = self._core.outcome(now_ms, self._tickets[ticket], answered=answered, draw=draw)
+        if isinstance(outcome, RetryAt):
+            return Outcome(outcome.at_ms, outcome.notice)
+        return Outcome(DONE, notice=False)
+
+    def die(self) -> None:
+        """The world never asks a dead service again."""
+
+
+class _Managers:
+    """Everybody's relationship managers, by end."""
+
+    def __init__(self, make: Callable[[int], RelationshipManager], services: Sequence[_Receiving],
+                 reach: World, ends: dict[bytes, int], views: Views) -> None:  # fmt: skip
+        self._make = make
+        self._services = services
+        self._reach = reach
+        self._ends = ends
+        self._views = views
+        self._of_person: dict[int, RelationshipManager] = {}
+        self._of_end: dict[int, RelationshipManager] = {}
+
+    def pair(self, now_ms: int, first: int, people: tuple[int, int], settings: tuple[Setting, Setting]) -> None:
+        managers = (self._person(people[0]), self._person(people[1]))
+        ends = (first, first + 1)
+        self._of_end.update(zip(ends, managers, strict=True))
+        steps = pair(now_ms, managers, ends, (RealSetting(*settings[0]), RealSetting(*settings[1])))
+        for end, step in zip(ends, steps, strict=True):
+            self._carry_out(now_ms, end, step.requests)
+
+    def _person(self, person: int) -> RelationshipManager:
+        if person not in self._of_person:
+            self._of_person[person] = self._make(person)
+        return self._of_person[person]
+
+    def submit(self, now_ms: int, end_id: int, size: int) -> int:
+        return self._of_end[end_id].submit(now_ms, end_id, b"message at %d" % now_ms)
+
+    def deadline_ms(self, end_id: int) -> int:
+        return self._of_end[end_id].deadline_ms(end_id)
+
+    def wake(self, now_ms: int, end_id: int) -> Sequence[Travelling]:
+        step: Step = self._of_end[end_id].wake(now_ms, end_id, self._reach)
+        self._carry_out(now_ms, end_id, step.requests)
+        return [_travel(out) for out in step.transmissions]
+
+    def receive(self, now_ms: int, end_id: int, service: int) -> None:
+        manager, core = self._of_end[end_id], self._services[service].core
+        root = manager.root(end_id, service)
+        if root is None:
+            return
+        items = core.fetch(root)
+        self._views.fetched(now_ms, service, end_id, root, [item.body for item in items])
+        received = manager.receive(now_ms, end_id, service, items)
+        self._carry_out(now_ms, end_id, received.requests)
+        manager.drain(now_ms, end_id, frozenset(message.number for message in received.deliveries))
+        core.confirm(now_ms, root, received.confirm)
+
+    def unreachable(self, now_ms: int, end_id: int, service: int, reference: int) -> None:
+        self._of_end[end_id].unreachable(now_ms, end_id, service, reference)
+
+    def move(self, now_ms: int, end_id: int, old: int, setting: Setting, announce_ms: int, *, leave: bool) -> None:
+        self._of_end[end_id].move(now_ms, end_id, old, RealSetting(*setting), announce_ms, leave=leave)
+
+    def change_senders(self, now_ms: int, end_id: int, senders: tuple[int, ...]) -> None:
+        self._of_end[end_id].change_senders(now_ms, end_id, senders)
+
+    def refuse(self, now_ms: int, end_id: int) -> None:
+        self._carry_out(now_ms, end_id, self._of_end[end_id].refuse(now_ms, end_id).requests)
+
+    def leave(self, now_ms: int, person: int, service: int, ends: Sequence[int]) -> bool:
+        core = self._services[service].core
+        requests = self._person(person).leave(now_ms, service, lambda root: not core.fetch(root))
+        if requests is None:
+            return False
+        for request in requests:
+            self._carry_out(now_ms, self._ends[request.root], (request,))
+        return True
+
+    def _carry_out(self, now_ms: int, end: int, requests: Iterable[Request]) -> None:
+        """Do what a manager asks of its own services; one that is out of reach hears of it when it is back."""
+        for request in requests:
+            service = self._services[request.service]
+            if isinstance(request, RegisterRoot):
+                self._ends[request.root] = end
+            if service.dead:
+                continue
+            self._views.requested(now_ms, end, request)
+            match request:
+                case RegisterRoot(_, root, verify_key):
+                    service.core.register_root(root, verify_key)
+                case IssueGrant(_, grant):
+                    service.core.issue(grant)
+                case RevokeRoot(_, root):
+                    service.core.revoke(root)
+
+
+class RealNodes:
+    """The reference implementation, or a mutant of it."""
+
+    def __init__(
+        self,
+        providers: int,
+        terms: Terms,
+        reach: World,
+        entropy: SeededEntropy,
+        profile: Profile,
+        emit: Callable[[Row], None],
+        parts: Parts,
+        views: Views,
+    ) -> None:
+        ends: dict[bytes, int] = {}
+        self._entropy = entropy
+
+        def report(event: CoreEvent) -> None:
+            end = event.relationship if event.root is None else ends[event.root]
+            _, _, _, _, message, service, serial, position, via, value = event
+            emit((event.t_ms, event.kind, end, message, service, serial, position, via, value))
+
+        def service(p: int) -> _Receiving:
+            storage, own_entropy = MemoryStorage(), entropy.fork(f"service {p}")
+            core = parts.receiving(p, _uri(p), tuple(Profile), 0, storage, own_entropy, report)
+            return _Receiving(core, views, p, ends)
+
+        self.receiving = [service(p) for p in range(providers)]
+        self.sending = [_Sending(parts.sending(p, terms, MemoryStorage(), report), views) for p in range(providers)]
+        book = _Book(self.receiving)
+        observed = _observed(parts, views)
+
+        def person(number: int) -> RelationshipManager:
+            own_entropy = entropy.fork(f"person {number}")
+            return observed(number, terms, book, MemoryStorage(), own_entropy, report, (profile,))
+
+        self.managers = _Managers(person, self.receiving, reach, ends, views)
+
+    def junk(self, service: int, draw: float) -> object:
+        """Seal an address that was never issued to a service's published key, as any stranger can."""
+        entropy = self._entropy.fork(f"stranger {draw}")
+        label = Label(entropy.draw("label", PARAMETERS.address.label_bytes))
+        ciphertext = entropy.draw("junk", max(PARAMETERS.envelope.ciphertext_classes_bytes))
+        key = self.receiving[service].core.config().sealing_key(0)
+        return label_request(label, key, ciphertext, entropy)
+
+
+def _observed(parts: Parts, views: Views) -> type[RelationshipManager]:
+    """Put the parts into a manager, and let `views` see what its inbox opens."""
+
+    class ObservedManager(parts.manager):  # type: ignore[name-defined, misc]  # a class that is chosen at run time
+        own_type = parts.own
+        peer_type = parts.peer
+        outbox_type = parts.outbox
+        inbox_type = parts.inbox
+
+    return ObservedManager
+
+
+def _travel(out: Outgoing) -> Travel:
+    via, service, not_after_ms, request, relationship, reference, draw_index = out
+    return Travel(via, service, not_after_ms, request, relationship, reference, draw_index)
