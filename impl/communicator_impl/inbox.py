@@ -43,7 +43,8 @@ __all__ = ["Inbox", "Received"]
 class Received(NamedTuple):
     """What a host does after `receive`: hand over, carry out, then confirm at the receiving service.
 
-    `differing` names the own or the peer's services whose configuration the peer sees otherwise than we do (T8).
+    `differing` names services whose configuration the peer sees otherwise than we do (T8). A rotation of keys does that
+    too while messages are under way: the host fetches the configuration anew, and warns if a later message differs.
     """
 
     deliveries: tuple[Delivered, ...]

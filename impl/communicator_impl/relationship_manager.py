@@ -142,6 +142,10 @@ class RelationshipManager:
         self._keep(turn)
         return number
 
+    def next_number(self, relationship: int) -> int:
+        """Return the number that the next message gets: after a crash it tells whether the last one was accepted."""
+        return self._of(relationship).next_number
+
     def move(
         self, now_ms: int, relationship: int, old: int, setting: Setting, announce_ms: int, *, leave: bool
     ) -> None:

@@ -1,0 +1,426 @@
+"""Two relationship managers and real service cores in one small town, with faults in between."""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import pytest
+
+from communicator_impl.addresses import Profile, Root, ServiceConfig
+from communicator_impl.core_event import CoreEvent
+from communicator_impl.entropy import SeededEntropy
+from communicator_impl.errors import InputError
+from communicator_impl.inbox import Received
+from communicator_impl.outbox import CONTENT_BYTES_MAX
+from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request, RevokeRoot, Setting
+from communicator_impl.receiving_service import ReceivingService
+from communicator_impl.relationship_manager import RelationshipManager, Step, pair
+from communicator_impl.root_record import Item
+from communicator_impl.sending_service import RetryAt, SendingService, Ticket
+from communicator_impl.storage import MemoryStorage
+from communicator_impl.turn import Outgoing
+from communicator_spec import NONE, Command, ErrorClass, Kind
+from communicator_spec.terms import standard_terms
+
+HOUR: Final = 3_600_000
+DAY: Final = 24 * HOUR
+TICK: Final = HOUR // 6
+OPERATORS: Final = 4
+PROFILES: Final = pytest.mark.parametrize("profile", [Profile.LABEL, Profile.TWO_LAYER])
+SETTINGS: Final = (Setting((0, 1), (2, 3)), Setting((2, 1), (0, 3)))
+T = TypeVar("T")
+
+Fault = Callable[[int], bool]
+
+
+class Died(Exception):
+    """The device lost its power."""
+
+
+class DyingStorage(MemoryStorage):
+    """Dies at one save: just before it, or just after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saves = 0
+        self.dies_at = NONE
+        self.after = True
+
+    def save(self, key: str, value: bytes) -> None:
+        self.saves += 1
+        if self.saves == self.dies_at and not self.after:
+            raise Died
+        super().save(key, value)
+        if self.saves == self.dies_at:
+            raise Died
+
+
+def never(_n: int) -> bool:
+    return False
+
+
+class Town:
+    """Person p has relationship p; operators by number; one clock."""
+
+    def __init__(self, profile: Profile, loses: Fault = never, repeats: Fault = never) -> None:
+        self.now = DAY
+        self.events: list[CoreEvent] = []
+        self.terms = standard_terms("label/1" if profile is Profile.LABEL else "two-layer/1")
+        self.loses, self.repeats, self.posts = loses, repeats, 0
+        self.entropy = SeededEntropy(b"town")
+        self.receiving = [True] * OPERATORS
+        self.sending = [True] * OPERATORS
+        self.profiles = (profile,)
+        self.rsa = [self._receiving_service(k) for k in range(OPERATORS)]
+        self.ssa = [SendingService(k, self.terms, MemoryStorage(), self.events.append) for k in range(OPERATORS)]
+        self.disks = [DyingStorage(), DyingStorage()]
+        self.lives = 0
+        self.people = [self._manager(p) for p in range(2)]
+        self.application: list[dict[int, bytes]] = [{}, {}]
+        self.queue: list[tuple[int, Ticket, Outgoing]] = []
+        for p, step in enumerate(pair(self.now, (self.people[0], self.people[1]), (0, 1), SETTINGS)):
+            self.carry_out(step.requests)
+            assert step.transmissions == (), p
+
+    def _receiving_service(self, k: int) -> ReceivingService:
+        entropy = self.entropy.fork(f"service {k}")
+        return ReceivingService(k, self.uri(k), self.profiles, self.now, MemoryStorage(), entropy, self.events.append)
+
+    def _manager(self, p: int) -> RelationshipManager:
+        self.lives += 1
+        entropy = self.entropy.fork(f"person {p} life {self.lives}")
+        return RelationshipManager(p, self.terms, self, self.disks[p], entropy, self.events.append, self.profiles)
+
+    # the book
+
+    def number(self, uri: str) -> int:
+        return int(uri.removeprefix("https://").removesuffix(".example"))
+
+    def uri(self, number: int) -> str:
+        return f"https://{number}.example"
+
+    def config(self, number: int) -> ServiceConfig | None:
+        return self.rsa[number].config()
+
+    # the host
+
+    def carry_out(self, requests: tuple[Request, ...]) -> None:
+        for request in requests:
+            rsa = self.rsa[request.service]
+            if isinstance(request, RegisterRoot):
+                rsa.register_root(request.root, request.verify_key)
+            elif isinstance(request, IssueGrant):
+                rsa.issue(request.grant)
+            else:
+                rsa.revoke(request.root)
+
+    def call(self, p: int, what: Callable[[RelationshipManager], T]) -> T | None:
+        """Call a manager; if the device dies, start it again from its disk."""
+        try:
+            return what(self.people[p])
+        except Died:
+            self.people[p] = self._manager(p)
+            self.hand_over(p)
+            return None
+
+    def hand_over(self, p: int) -> None:
+        waiting = self.people[p].undelivered(p)
+        for message in waiting:
+            assert self.application[p].setdefault(message.number, message.content) == message.content
+        if waiting:
+            numbers = frozenset(message.number for message in waiting)
+            self.call(p, lambda m: m.drain(self.now, p, numbers))
+
+    def submit(self, p: int, content: bytes) -> None:
+        number = self.people[p].next_number(p)
+        self.call(p, lambda m: m.submit(self.now, p, content))
+        if self.people[p].next_number(p) == number:  # died before it was accepted
+            self.submit(p, content)
+
+    def wake(self, p: int) -> None:
+        if self.people[p].deadline_ms(p) <= self.now:
+            step = self.call(p, lambda m: m.wake(self.now, p, self))
+            self.perform(step or Step())
+
+    def perform(self, step: Step) -> None:
+        self.carry_out(step.requests)
+        for out in step.transmissions:
+            ticket = self.ssa[out.via].submit(self.now, out.service, out.request, out.not_after_ms)
+            self.queue.append((self.now, ticket, out))
+
+    def post(self) -> None:
+        due = [entry for entry in self.queue if entry[0] <= self.now]
+        self.queue = [entry for entry in self.queue if entry[0] > self.now]
+        for _, ticket, out in due:
+            attempt = self.ssa[out.via].attempt(self.now, ticket)
+            if attempt is not None:
+                answered = self.deliver(attempt.service, attempt.request)
+                outcome = self.ssa[out.via].outcome(self.now, ticket, answered=answered, draw=0.5)
+                if isinstance(outcome, RetryAt):
+                    self.queue.append((outcome.at_ms, ticket, out))
+                    if outcome.notice:
+                        self.note_unreachable(out)
+
+    def note_unreachable(self, out: Outgoing) -> None:
+        p = out.relationship
+        self.call(p, lambda m: m.unreachable(self.now, p, out.service, out.reference))
+
+    def deliver(self, service: int, request: bytes) -> bool:
+        self.posts += 1
+        if not self.receiving[service] or self.loses(self.posts):
+            return False
+        self.rsa[service].accept(self.now, request)
+        return not self.repeats(self.posts)  # the answer is lost: it comes again
+
+    def fetch(self, p: int) -> None:
+        for service in range(OPERATORS):
+            root = self.people[p].root(p, service)
+            if root is not None and self.receiving[service]:
+                self.fetch_root(p, service, root, self.rsa[service].fetch(root))
+
+    def fetch_root(self, p: int, service: int, root: Root, items: tuple[Item, ...]) -> None:
+        received: Received | None = self.call(p, lambda m: m.receive(self.now, p, service, items))
+        if received is not None:
+            assert not received.differing
+            self.carry_out(received.requests)
+            self.hand_over(p)
+            self.rsa[service].confirm(self.now, root, received.confirm)
+
+    def run(self, duration_ms: int) -> None:
+        for _ in range(duration_ms // TICK):
+            for p in (0, 1):
+                self.wake(p)
+            self.post()
+            for p in (0, 1):
+                self.fetch(p)
+            self.now += TICK
+
+    def reported(self, kind: Kind) -> list[CoreEvent]:
+        return [event for event in self.events if event.kind is kind]
+
+
+def talk(town: Town, turns: int = 6) -> None:
+    for turn in range(turns):
+        town.submit(turn % 2, b"message %d" % turn)
+        town.run(HOUR)
+    town.run(5 * DAY)
+
+
+def expect_all_delivered(town: Town, turns: int = 6) -> None:
+    for p in (0, 1):
+        said = {n: b"message %d" % turn for n, turn in enumerate(range(1 - p, turns, 2))}
+        assert town.application[p] == said
+
+
+def expect_once_each(town: Town) -> None:
+    delivered = [(event.relationship, event.message) for event in town.reported(Kind.DELIVERED)]
+    assert len(delivered) == len(set(delivered))
+
+
+@PROFILES
+def test_messages_arrive_once_and_are_acknowledged(profile: Profile) -> None:
+    town = Town(profile)
+    talk(town)
+    expect_all_delivered(town)
+    expect_once_each(town)
+    assert len(town.reported(Kind.ACKNOWLEDGED)) == 6
+    assert not town.reported(Kind.FAILED)
+    assert not town.reported(Kind.REFUSED)
+    assert town.people[0].undelivered(0) == ()
+
+
+@PROFILES
+def test_every_transmission_uses_a_fresh_address(profile: Profile) -> None:
+    town = Town(profile, loses=lambda n: n % 2 == 0)
+    talk(town)
+    used = [(e.relationship, e.service, e.serial, e.position) for e in town.reported(Kind.SENT)]
+    assert len(used) == len(set(used))
+
+
+@PROFILES
+def test_loss_is_repaired(profile: Profile) -> None:
+    town = Town(profile, loses=lambda n: n % 3 != 0)
+    talk(town)
+    expect_all_delivered(town)
+    expect_once_each(town)
+
+
+@PROFILES
+def test_repeated_bytes_are_refused_inside_and_answered_alike(profile: Profile) -> None:
+    town = Town(profile, repeats=lambda n: n % 2 == 1)
+    talk(town)
+    expect_all_delivered(town)
+    expect_once_each(town)
+    assert town.reported(Kind.REFUSED)
+
+
+@PROFILES
+def test_order_does_not_matter(profile: Profile) -> None:
+    town = Town(profile)
+    for n in range(5):
+        town.submit(0, b"message %d" % n)
+    town.wake(0)
+    town.queue.reverse()
+    town.run(DAY)
+    assert town.application[1] == {n: b"message %d" % n for n in range(5)}
+    assert [e.message for e in town.reported(Kind.DELIVERED)] != [0, 1, 2, 3, 4]
+
+
+@PROFILES
+def test_an_escalated_message_is_delivered_once(profile: Profile) -> None:
+    town = Town(profile)
+    town.submit(0, b"hello")
+    town.wake(0)
+    late, town.queue = town.queue, []
+    town.run(2 * DAY)  # escalates over another path
+    town.queue = late
+    town.now = late[0][0]
+    town.run(2 * TICK)
+    assert town.application[1] == {0: b"hello"}
+    assert len(town.reported(Kind.DUPLICATE)) == 1
+
+
+@PROFILES
+def test_a_message_carries_the_new_address_set(profile: Profile) -> None:
+    town = Town(profile)
+    town.run(6 * DAY)  # ephemeral grants are due for renewal
+    town.submit(0, b"hello")
+    town.run(DAY)
+    updated = town.reported(Kind.UPDATED)
+    assert (updated[0].relationship, updated[0].value) == (1, 2)
+    assert town.reported(Kind.ISSUED)[-1].t_ms >= 6 * DAY
+
+
+@PROFILES
+def test_a_move_is_announced_and_the_old_service_can_be_left(profile: Profile) -> None:
+    town = Town(profile)
+    talk(town, turns=2)
+    moved = Setting((3, 1), (2, 3))
+    town.people[0].move(town.now, 0, 0, moved, town.now + HOUR, leave=True)
+    assert not town.people[0].released(0, 0)
+    assert town.people[0].leave(town.now, 0, lambda _root: True) is None
+    town.run(6 * DAY)
+    assert town.people[0].released(0, 0)
+    assert town.people[0].leave(town.now, 0, lambda _root: False) is None
+    requests = town.people[0].leave(town.now, 0, lambda root: not town.rsa[0].fetch(root))
+    assert requests is not None
+    assert [request.service for request in requests] == [0]
+    town.carry_out(requests)
+    town.submit(1, b"to the new place")
+    town.run(2 * DAY)
+    assert b"to the new place" in town.application[0].values()
+    assert {e.service for e in town.reported(Kind.SENT) if e.relationship == 1 and e.t_ms > 8 * DAY} <= {1, 3}
+    assert [(e.service, e.value) for e in town.reported(Kind.LEFT)] == [(0, 0)]
+
+
+@PROFILES
+def test_a_standby_carries_on_when_a_service_dies(profile: Profile) -> None:
+    town = Town(profile)
+    town.receiving[2] = False
+    for n in range(4):
+        town.submit(0, b"message %d" % n)
+        town.run(3 * HOUR)
+    town.run(3 * DAY)
+    assert len(town.application[1]) == 4
+
+
+@PROFILES
+def test_refusal_is_silent_and_stops_the_peer(profile: Profile) -> None:
+    town = Town(profile)
+    talk(town, turns=2)
+    sent = len(town.reported(Kind.SENT))
+    step = town.people[0].refuse(town.now, 0)
+    assert {type(request) for request in step.requests} == {RevokeRoot}
+    assert step.transmissions == ()
+    town.carry_out(step.requests)
+    town.submit(1, b"are you there?")
+    town.run(20 * DAY)
+    assert b"are you there?" not in town.application[0].values()
+    assert [(e.relationship, e.message) for e in town.reported(Kind.FAILED)] == [(1, 1)]
+    assert all(e.relationship == 1 for e in town.reported(Kind.SENT)[sent:])
+    assert town.people[0].refuse(town.now, 0) == Step()
+
+
+@PROFILES
+def test_automated_commands_never_exceed_what_people_caused(profile: Profile) -> None:
+    town = Town(profile)
+    talk(town, turns=4)
+    town.run(200 * DAY)
+    commands = [e.value for e in town.reported(Kind.SENT) if e.value in (Command.RECEIPT, Command.UPDATE)]
+    assert 0 < len(commands) <= 4 + 4 + 2  # accepted, delivered, paired
+
+
+@PROFILES
+@pytest.mark.parametrize("after", [True, False], ids=["after the save", "before the save"])
+def test_a_device_may_die_at_every_save(profile: Profile, after: bool) -> None:
+    whole = Town(profile)
+    paired = [disk.saves for disk in whole.disks]
+    talk(whole, turns=4)
+    for p in (0, 1):
+        for at in range(paired[p] + 1, whole.disks[p].saves + 1):
+            town = Town(profile)
+            town.disks[p].dies_at, town.disks[p].after = at, after
+            talk(town, turns=4)
+            assert town.lives == 3, f"person {p} did not die at save {at}"
+            expect_all_delivered(town, turns=4)
+            for q in (0, 1):
+                assert town.people[q].undelivered(q) == ()
+
+
+def test_requests_of_a_step_that_was_lost_are_returned_again() -> None:
+    town = Town(Profile.LABEL)
+    town.now += 6 * DAY
+    town.submit(0, b"hello")
+    lost = town.people[0].wake(town.now, 0, town)
+    assert len(lost.transmissions) == 1
+    town.people[0] = town._manager(0)
+    assert town.people[0].deadline_ms(0) == 0
+    again = town.people[0].wake(town.now, 0, town)
+    assert again == Step(lost.requests, ())
+    assert town.people[0].deadline_ms(0) > town.now
+
+
+def test_what_does_not_open_changes_nothing_and_is_confirmed() -> None:
+    town = Town(Profile.LABEL)
+    junk = Item(number=7, serial=1, position=0, body=bytes(2800))
+    events = len(town.events)
+    received = town.people[0].receive(town.now, 0, 0, [junk])
+    assert received == Received((), frozenset({7}))
+    assert len(town.events) == events
+    talk(town)
+    expect_all_delivered(town)
+
+
+def test_content_that_is_too_long_is_refused_and_nothing_happens() -> None:
+    town = Town(Profile.LABEL)
+    with pytest.raises(InputError) as caught:
+        town.people[0].submit(town.now, 0, bytes(CONTENT_BYTES_MAX + 1))
+    assert caught.value.error_class is ErrorClass.TOO_LARGE
+    assert town.people[0].next_number(0) == 0
+    town.submit(0, bytes(CONTENT_BYTES_MAX))
+    town.run(HOUR)
+    assert town.application[1] == {0: bytes(CONTENT_BYTES_MAX)}
+
+
+def test_nothing_leaves_without_a_network_and_everything_does_afterwards() -> None:
+    town = Town(Profile.LABEL)
+    town.sending = [False] * OPERATORS
+    town.submit(0, b"hello")
+    town.run(DAY)
+    assert not town.reported(Kind.SENT)
+    town.sending = [True] * OPERATORS
+    town.run(DAY)
+    assert town.application[1] == {0: b"hello"}
+
+
+def test_ciphertexts_and_requests_all_have_one_length() -> None:
+    town = Town(Profile.LABEL)
+    lengths: set[int] = set()
+    deliver = town.deliver
+
+    def measured(service: int, request: bytes) -> bool:
+        lengths.add(len(request))
+        return deliver(service, request)
+
+    town.deliver = measured  # type: ignore[method-assign]
+    talk(town)
+    assert len(lengths) == 1
