@@ -114,6 +114,7 @@ def address_cases() -> list[Case]:
     """Return all cases of the profile."""
     return [
         *_sender_cases(),
+        *_long_lived(),
         *_config_cases(),
         *_resolve_cases(),
         *_binding_cases(),
@@ -259,6 +260,12 @@ def _spend_cases() -> list[Case]:
             "indices may come in any order",
             ("ADDR-17",),
             (*steps[:2], before, _take("spend", other, "spend")),
+        ),
+        Case(
+            "address/spend-neighbour",
+            "spending one index leaves the next one alone",
+            ("ADDR-17",),
+            (*steps[:2], before, _take("spend", sda(issued(301)), "spend")),
         ),
         spend.refused("replayed", "the same bytes a second time", ("ADDR-17",), replayed)
         .preceded(before)

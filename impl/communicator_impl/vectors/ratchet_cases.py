@@ -87,7 +87,7 @@ def _conversation_cases() -> list[Case]:
     encrypt = (initiate, _encrypt("encrypt", "initiate", "hello"))
     clauses = ("SES-12", "SES-13")
     return [
-        Case("ratchet/encrypt", "the first message", clauses, encrypt, post=_state("initiate")),
+        Case("ratchet/encrypt", "the first message", (*clauses, "SES-14"), encrypt, post=_state("initiate")),
         Case("ratchet/conversation", "three turns between two ends", clauses, talk, post=_state()),
     ]
 

@@ -1,0 +1,152 @@
+"""Mutants of the reference implementation, each a testee: `python mutants.py NAME` speaks the line protocol.
+
+Theory. A clause counts as tested when an implementation that breaks it fails. A mutant breaks one
+clause by one change of the source, made while the module is loaded; everything else is the
+reference. The change must fit exactly one place: a mutant that no longer fits the source stops.
+
+Rules:
+
+1. Each mutant: the clause, the module, what stands there, what stands there instead, and the area
+   of vectors that has to notice.
+2. Names say what the mutant does wrong.
+"""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from types import CodeType, ModuleType
+from typing import Final, NamedTuple
+
+
+class Mutant(NamedTuple):
+    """One broken reference implementation."""
+
+    clause: str
+    module: str
+    was: str
+    now: str
+    area: str
+
+
+TWO, LABEL, VALUES, KEYS = "addresses.two_layer", "addresses.label", "addresses.values", "addresses.schedule"
+VERIFY = "held.verify_key.verify(signed[_P.rda_bytes :], _SIGNED + signed[: _P.rda_bytes])"
+BINDING = "self.verify(_P.binding_label, self.agree, self.binding)"
+SALT = 'entropy.draw("ratchet.salt", _P.salt_bytes)'
+HOLLOW = 'raise PeerError(ErrorClass.MALFORMED, "ratchet key of small order") from error'
+
+MUTANTS: Final = {
+    # Chapter 2, both profiles.
+    "omits_uri_from_info": Mutant("ADDR-3", VALUES, "head + place + bound", "head + bound", "address/*"),
+    "takes_odd_dates": Mutant("ADDR-4", VALUES, "if rest or not 0 <=", "if not 0 <=", "address/*"),
+    "omits_ciphertext_from_info": Mutant("ADDR-12", VALUES, "head + place + bound", "head + place", "address/*"),
+    "uses_ended_generations": Mutant(
+        "ADDR-14", KEYS, "held is None or not held[0].live(now)", "held is None", "*/*gen*"
+    ),
+    "seals_to_oldest_key": Mutant("ADDR-30", "addresses.config", "return max(live", "return min(live", "address/*"),
+    "digests_uri_only": Mutant("ADDR-26", "addresses.config", "+ self.encode()", "+ self.uri.encode()", "address/*"),
+    # Chapter 2, two-layer/1.
+    "checks_no_signature": Mutant("ADDR-7", TWO, VERIFY, "pass", "address/*"),
+    "signs_without_label": Mutant("SES-3", TWO, '.encode() + b"\\0"', ".encode()[:0]", "address/*"),
+    "issues_beyond_key": Mutant("ADDR-9", "addresses.config", "if g.not_after_s >= valid_until_s", "", "address/*"),
+    "issues_for_years": Mutant("ADDR-29", TWO, "if valid_until_s - now >", "if 0 >", "address/*"),
+    "takes_expired_address": Mutant("ADDR-16", TWO, "if now >= found.valid_until_s", "if False", "address/*"),
+    "takes_address_at_its_date": Mutant("ADDR-16", TWO, "if now >= found", "if now > found", "address/*"),
+    "takes_address_twice": Mutant("ADDR-17", TWO, "if block and block.bits", "if False and block.bits", "address/*"),
+    "spends_whole_block": Mutant("ADDR-17", TWO, "old.bits | bit,", "(1 << 256) - 1,", "address/*"),
+    "keeps_revoked_root": Mutant("ADDR-24", TWO, "self._roots.pop(of, None)", "pass", "address/*"),
+    # Chapter 2, label/1.
+    "one_key_for_all_epochs": Mutant("ADDR-18", LABEL, "epoch.to_bytes(4)", "bytes(4)", "label/*"),
+    "one_label_for_all_lanes": Mutant("ADDR-19", LABEL, "_PLACE.pack(lane, index)", "_PLACE.pack(0, index)", "label/*"),
+    "unbounded_window": Mutant("ADDR-22", LABEL, "min(top + self._window, held.grant.capacity)", "1000", "label/*"),
+    "window_never_moves": Mutant("ADDR-22", LABEL, "self._slide(held, old, new)", "pass", "label/*"),
+    "window_keeps_its_tail": Mutant("ADDR-22", LABEL, "max(0, top - self._window)", "0", "label/*"),
+    "ignores_capacity": Mutant(
+        "ADDR-22", LABEL, "min(top + self._window, held.grant.capacity)", "top + self._window", "label/*"
+    ),
+    "takes_label_twice": Mutant("ADDR-22", LABEL, "del self._labels[label]", "pass", "label/*"),
+    "keeps_erased_epoch": Mutant("ADDR-23", LABEL, "if now >= held.grant.valid_until_s]", "if False]", "label/*"),
+    "revokes_nothing": Mutant("ADDR-24", LABEL, "if k[0] == of and", "if False and", "label/*"),
+    "revokes_more_than_asked": Mutant("ADDR-24", LABEL, "and epoch in (None, k[1])", "", "label/*"),
+    "takes_expired_label": Mutant("ADDR-16", LABEL, "if now >= grant.valid_until_s", "if False", "label/*"),
+    # Chapter 3.
+    "takes_other_encodings": Mutant("ENV-1", "wire", "if again != data", "if False", "envelope/*"),
+    "takes_any_length": Mutant("ENV-2", "wire", "if len(data) > limit", "if False", "envelope/*"),
+    "takes_unknown_fields": Mutant(
+        "ENV-3", "wire", "required <= keys <= required | optional", "required <= keys", "body/*"
+    ),
+    "takes_unknown_version": Mutant("ENV-5", "body", "!= _E.body_version", "< _E.body_version", "body/*"),
+    "takes_any_ciphertext_length": Mutant(
+        "ENV-9", "envelope", "if len(ciphertext) not in _E.ciphertext_classes_bytes", "if False", "envelope/*"
+    ),
+    "ignores_padding": Mutant("ENV-10", "session", "or any(rest)", "", "session/*"),
+    "takes_any_body_length": Mutant("ENV-11", "session", "if len(body) <= size - overhead", "if True", "session/*"),
+    "takes_a_service_twice": Mutant("ENV-13", "address_set", "!= len(services)", "> len(services)", "body/*"),
+    "takes_touching_ranges": Mutant("ENV-15", "body", "if not edge < begin", "if not edge <= begin", "body/*"),
+    # Chapter 4.
+    "checks_no_binding": Mutant("SES-2", "keys", BINDING, "pass", "session/*"),
+    "takes_expired_package": Mutant("SES-5", "keys", "<= now < self.not_after_s", "<= now", "session/*"),
+    "takes_late_openings": Mutant(
+        "SES-10", "session", "if now >= secret.package", "if 0 > secret.package", "session/*"
+    ),
+    "moves_openings": Mutant("SES-9", "agreement", "hashlib.sha256(message).digest()", "bytes(32)", "session/*"),
+    "names_nobody_in_ad": Mutant("SES-8", "agreement", "sha256(_LABEL + names)", "sha256(_LABEL)", "session/*"),
+    "leaves_out_a_secret": Mutant(
+        "SES-7", "agreement", "shared = _agree(prekey, peer.agree) + ", "shared = bytes(32) + ", "session/*"
+    ),
+    "takes_hollow_keys": Mutant("SES-21", "ratchet", HOLLOW, "agreed = bytes(32)", "ratchet/*"),
+    "salts_with_zeros": Mutant("SES-14", "ratchet", SALT, "bytes(_P.salt_bytes)", "ratchet/*"),
+    "spoils_state_on_failure": Mutant(
+        "SES-16", "ratchet", "chain.keys.get(header[2])", "chain.keys.pop(header[2], None)", "ratchet/*"
+    ),
+    "skips_without_limit": Mutant("SES-18", "ratchet", "if until - state.nr > _P.skip_max", "if False", "ratchet/*"),
+    "skips_fewer_than_promised": Mutant("SES-18", "ratchet", "> _P.skip_max", ">= _P.skip_max", "ratchet/*"),
+    "keeps_used_keys": Mutant("SES-20", "ratchet", "if n != header[2]}", "}", "ratchet/*"),
+    "sends_header_in_clear": Mutant(
+        "SES-12", "ratchet", "return new, salt + sealed", "return new, salt + header", "ratchet/*"
+    ),
+}
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Loads one module with one place of its source changed."""
+
+    def __init__(self, fullname: str, path: str, mutant: Mutant) -> None:
+        super().__init__(fullname, path)
+        self._mutant = mutant
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = self.get_data(self.path).decode()
+        if source.count(self._mutant.was) != 1:
+            sys.exit(f"the mutant fits {source.count(self._mutant.was)} places of {fullname}: {self._mutant.was}")
+        code: CodeType = compile(source.replace(self._mutant.was, self._mutant.now), self.path, "exec")
+        return code
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds the one module that is to be changed."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._name = f"communicator_impl.{mutant.module}"
+        self._mutant = mutant
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        assert spec is not None
+        assert spec.origin is not None
+        spec.loader = _Loader(fullname, spec.origin, self._mutant)
+        return spec
+
+
+def main(name: str) -> None:
+    sys.meta_path.insert(0, _Finder(MUTANTS[name]))
+    importlib.import_module("communicator_impl.adapter").main()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

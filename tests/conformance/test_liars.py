@@ -1,0 +1,69 @@
+"""Deliberate liars, started like any testee: the suite fails each of them for what it does, and goes on."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from communicator_conformance import Fault, Status, Verdict, run
+from communicator_conformance.vectors import published
+
+LIARS = Path(__file__).parent / "liars"
+
+
+def _run(name: str, select: str = "label/*", timeout_s: float = 20.0) -> Verdict:
+    return run([sys.executable, str(LIARS / f"{name}.py")], select=select, timeout_s=timeout_s)
+
+
+def _faults(verdict: Verdict) -> dict[str, Fault | None]:
+    return {r.id: r.fault for r in verdict.failures}
+
+
+def test_always_accepts_fails_every_negative_and_passes_every_positive() -> None:
+    vectors = published()
+    verdict = _run("always_accepts", "*")
+    negatives = {name for name, vector in vectors.items() if vector.negative}
+    assert _faults(verdict).keys() == negatives
+    assert set(_faults(verdict).values()) == {Fault.ACCEPTED}
+
+
+def test_rejects_everything_gets_no_credit_for_refusing_forgeries() -> None:
+    faults = _faults(_run("rejects_everything"))
+    assert faults["label/tampered"] is Fault.VACUOUS or faults["label/tampered"] is Fault.NOT_LIVE
+    assert faults["label/derive"] is Fault.REJECTED
+
+
+def test_claims_everything_is_not_excused() -> None:
+    verdict = _run("claims_everything")
+    assert {r.fault for r in verdict.failures} == {Fault.UNSUPPORTED}
+    assert verdict.count(Status.SKIPPED) == 0
+    assert not verdict.ok
+
+
+def test_knows_any_name_is_dishonest() -> None:
+    assert _faults(_run("knows_any_name")) == {"protocol/honesty": Fault.DISHONEST}
+
+
+def test_hangs_fails_where_it_hangs_and_nowhere_else() -> None:
+    verdict = _run("hangs", timeout_s=0.7)
+    assert _faults(verdict) == {"label/derive": Fault.HUNG, "label/round-trip": Fault.HUNG}
+    assert verdict.count(Status.PASSED) > 20
+
+
+def test_crashes_on_reject_fails_every_negative_with_the_end_of_its_log() -> None:
+    verdict = _run("crashes_on_reject")
+    negatives = {name for name, v in published().items() if v.negative and name.startswith("label/")}
+    assert _faults(verdict) == dict.fromkeys(negatives, Fault.DIED)
+    assert all("falling over" in r.detail and "exit code 3" in r.detail for r in verdict.failures)
+
+
+def test_prints_garbage_fails_where_it_does() -> None:
+    verdict = _run("prints_garbage")
+    assert _faults(verdict) == {"label/derive": Fault.GARBAGE, "label/round-trip": Fault.GARBAGE}
+
+
+@pytest.mark.parametrize("command", [[sys.executable, str(LIARS / "says_nothing.py")], ["/no/such/program"]])
+def test_a_program_that_says_no_hello_fails_the_run(command: list[str]) -> None:
+    verdict = run(command)
+    assert _faults(verdict) == {"protocol/hello": Fault.DIED}
+    assert not verdict.ok
