@@ -104,6 +104,7 @@ class Inbox:
         return self._differing(body)
 
     def _redirect(self, turn: Turn) -> None:
+        """Send again at once what last went nowhere, or to a service that the newer set does not contain (DELIV-19)."""
         p = turn.particle
         present = {grant.service for grant in p.held}
         for number, entry in p.outbox.items():

@@ -12,7 +12,8 @@ Rules:
 1. People cause traffic: an automated command spends credit, a receipt answers only what people caused (STATE-12).
 2. The ratchet, the position and the turn are advanced in the working copy; the manager makes it durable before the
    bytes leave (SES-15).
-3. If a content and the own set do not fit one body together, the content goes first and the set with what follows.
+3. Whatever travels carries the own set until that is confirmed (STATE-15). Departure: a long content beside batches of
+   two-layer/1 can leave no room; then the digests stay behind, and if need be the set, which goes with what follows.
 """
 
 from typing import Final
@@ -174,6 +175,7 @@ class Outbox:
         p.session, ciphertext = sessions.seal(_session_of(p), plain, self._entropy)  # 3
         request = self._peer.seal(turn, grant, position, ciphertext)
         turn.report(Kind.SENT, number, grant.service, grant.serial, position, via, command)
+        # DELIV-22
         not_after_ms = min(turn.now_ms + self._terms.queue_lifetime_ms, grant.valid_until_ms)
         out = Outgoing(via, grant.service, not_after_ms, request, turn.relationship, number, draw_index)
         turn.out.append(out)
@@ -183,8 +185,8 @@ class Outbox:
         is_message = command is Command.MESSAGE
         body = Body(
             BodyKind(command),
-            self._receipt(p),
-            p.held_version,
+            self._receipt(p),  # DELIV-17
+            p.held_version,  # STATE-16
             number=number if is_message else None,
             content=p.outbox[number].content if is_message else None,
         )
@@ -194,12 +196,16 @@ class Outbox:
         return Received(p.floor, ranges(p.beyond, self._terms.ranges_max) if p.beyond else ())
 
     def _attach_set(self, p: Particle, body: Body) -> bytes:
-        """Encode a body with the own set in it, until the peer confirmed that (STATE-1)."""
+        """Encode a body with the own set in it, until the peer confirmed that (STATE-15)."""
         if p.confirmed >= p.version:
             return encode_body(body)
-        news = msgspec.structs.replace(body, addresses=self._own.complete_set(p), digests=self._own.digests(p))
-        whole = encode_body(news)
-        return whole if len(whole) <= sessions.room(_session_of(p)) else encode_body(body)
+        news = msgspec.structs.replace(body, addresses=self._own.complete_set(p))
+        checked = msgspec.structs.replace(news, digests=self._own.digests(p))
+        for form in (checked, news):
+            plain = encode_body(form)
+            if len(plain) <= sessions.room(_session_of(p)):
+                return plain
+        return encode_body(body)
 
 
 def _session_of(p: Particle) -> Session:

@@ -54,7 +54,7 @@ class OwnAddresses:
         )  # fmt: skip
         if grants and grants != p.mine:
             p.mine = grants
-            p.version += 1  # STATE-1
+            p.version += 1  # STATE-14
             for grant in fresh:
                 self._issue(turn, grant)
             self._erase_secrets(p)

@@ -14,7 +14,8 @@ How a request is taken, at `now_ms`:
 Rules:
 
 1. `Acceptance.answer` is all that may leave the operator. `root` tells whom to notify, `refusal` is for the log.
-2. A message is confirmed by number, after the device has it durably; until then `fetch` returns it again.
+2. A message is confirmed by number, after the device has it durably; until then `fetch` returns it again, oldest first
+   (DELIV-26, DELIV-28).
 3. `register_root`, `issue`, `revoke` and `confirm` may be repeated: a device that crashed does so.
 4. New keys are stored before they are published; keys and grants whose time has ended are gone after `erase`. Until
    then an expired address is `EXPIRED`, afterwards `UNKNOWN`. In label/1 a spent one is `UNKNOWN` at once.

@@ -165,7 +165,7 @@ class RelationshipManager:
         self._keep(turn)
 
     def refuse(self, now_ms: int, relationship: int) -> Step:
-        """End the relationship silently: the peer is stopped at every service, and nobody else is affected."""
+        """End the relationship silently: the peer is stopped at every service, nobody else is affected (DELIV-29)."""
         turn = self._turn(now_ms, relationship)
         p = turn.particle
         if p.ended:
@@ -224,6 +224,8 @@ class RelationshipManager:
 
     def drain(self, now_ms: int, relationship: int, numbers: frozenset[int]) -> None:
         """The application has these messages durably."""
+        if not numbers:
+            return
         turn = self._turn(now_ms, relationship)
         turn.particle.inbox = tuple(m for m in turn.particle.inbox if m.number not in numbers)
         self._keep(turn)

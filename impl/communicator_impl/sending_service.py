@@ -14,10 +14,10 @@ address, a root or a person's name, so it cannot tell two messages to one person
 Rules:
 
 1. A ticket is the digest of service and envelope: who submits the same twice gets the same ticket and no second
-   delivery, also after a crash and after the envelope was forwarded, until its date.
-2. An entry is on disk before its ticket is returned, and its end before the outcome is.
+   delivery, also after a crash and after the envelope was forwarded, until its date (DELIV-25).
+2. An entry is on disk before its ticket is returned, and its end before the outcome is (DELIV-21).
 3. It stops before the address expires: no attempt at or after `not_after_ms`, and no waiting beyond it (DELIV-11).
-4. A device is told once that a receiving service does not answer (DELIV-6).
+4. A device is told once that a receiving service does not answer (DELIV-24).
 """
 
 import hashlib
@@ -113,7 +113,7 @@ class SendingService:
         if len(envelope) > _REQUEST_MAX:  # ENV-2
             raise InputError(ErrorClass.TOO_LARGE, "envelope")
         ticket = _ticket(service, envelope)
-        if ticket not in self._queue:
+        if ticket not in self._queue:  # DELIV-25
             self._keep(ticket, _Queued(service, envelope, now_ms, not_after_ms))
         return ticket
 
@@ -159,7 +159,7 @@ class SendingService:
 
     def _is_notice_due(self, now_ms: int, queued: _Queued) -> bool:
         waited_ms = now_ms - queued.submitted_ms
-        return not queued.noticed and waited_ms >= self._terms.unreachable_notice_ms  # DELIV-6
+        return not queued.noticed and waited_ms >= self._terms.unreachable_notice_ms  # DELIV-24
 
     def _finish(self, now_ms: int, ticket: Ticket, queued: _Queued, kind: Kind) -> None:
         self._keep(ticket, msgspec.structs.replace(queued, envelope=b""))
