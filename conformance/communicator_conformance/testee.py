@@ -32,6 +32,7 @@ __all__ = ["Testee", "resolve"]
 
 REFERENCE = "reference"
 _TAIL_LINES = 5
+_START_S = 30.0  # virtual machines take their time, once
 _GRACE_S = 1.0
 _END = b""
 
@@ -73,7 +74,7 @@ class Testee:
         self.hello  # noqa: B018 - a process that has said hello
         assert self._process is not None
         number = self._process.next_number()
-        line = self._exchange(protocol.encode_request(number, op, now, entropy, args))
+        line = self._exchange(protocol.encode_request(number, op, now, entropy, args), self._timeout_s)
         try:
             return protocol.decode_answer(line, number)
         except Garbage as error:
@@ -89,16 +90,16 @@ class Testee:
         self.stop()
         self._process = _Process(self.command)
         number = self._process.next_number()
-        line = self._exchange(protocol.encode_hello(number))
+        line = self._exchange(protocol.encode_hello(number), max(self._timeout_s, _START_S))
         try:
             self._hello = protocol.decode_hello(line, number)
         except Garbage as error:
             raise self._gone(error) from error
 
-    def _exchange(self, line: bytes) -> bytes:
+    def _exchange(self, line: bytes, timeout_s: float) -> bytes:
         assert self._process is not None
         try:
-            return self._process.exchange(line, self._timeout_s)
+            return self._process.exchange(line, timeout_s)
         except TesteeError as error:
             raise self._gone(error) from error
 

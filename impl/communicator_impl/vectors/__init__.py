@@ -14,6 +14,7 @@ Rules:
 from communicator_impl.vectors.address_cases import address_cases
 from communicator_impl.vectors.body_cases import body_cases
 from communicator_impl.vectors.envelope_cases import envelope_cases
+from communicator_impl.vectors.hpke_cases import hpke_cases
 from communicator_impl.vectors.label_cases import label_cases
 from communicator_impl.vectors.ratchet_cases import ratchet_cases
 from communicator_impl.vectors.session_cases import session_cases
@@ -24,7 +25,7 @@ __all__ = ["all_cases", "files"]
 
 def all_cases() -> list[Case]:
     """Return every case of the suite."""
-    areas = (address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases)
+    areas = (hpke_cases, address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases)
     return [case for area in areas for case in area()]
 
 

@@ -1,0 +1,116 @@
+"""A run against the reference, and what it leaves behind."""
+
+import json
+import sys
+from io import StringIO
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+import pytest
+from rich.console import Console
+
+import communicator_conformance
+from communicator_conformance import Status, Verdict, run
+from communicator_conformance.vectors import published
+
+HALF = """
+import sys
+from communicator_impl.adapter import HELLO, OPERATIONS
+from communicator_impl.adapter_lines import serve
+serve(sys.stdin.buffer, sys.stdout.buffer, {**HELLO, %s}, OPERATIONS)
+"""
+
+LYING = """
+import sys
+from communicator_impl.adapter import HELLO, OPERATIONS
+from communicator_impl.adapter_lines import serve
+serve(sys.stdin.buffer, sys.stdout.buffer, HELLO, {**OPERATIONS, "label.derive": lambda c: {"label": "00"}})
+"""
+
+DRAWING = """
+import sys
+from communicator_impl.adapter import HELLO, OPERATIONS
+from communicator_impl.adapter_lines import serve
+from communicator_impl.entropy import SystemEntropy
+def drawing(operation):
+    def drawn(call):
+        call.entropy = SystemEntropy()
+        return operation(call)
+    return drawn
+hello = {**HELLO, "features": ["hpke"]}
+serve(sys.stdin.buffer, sys.stdout.buffer, hello, {name: drawing(op) for name, op in OPERATIONS.items()})
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("out")
+
+
+@pytest.fixture(scope="module")
+def verdict(folder: Path) -> Verdict:
+    return run(["reference"], out=folder)
+
+
+def _half(hello: str, select: str = "*") -> Verdict:
+    return run([sys.executable, "-c", HALF % hello], select=select)
+
+
+def test_the_reference_passes_everything(verdict: Verdict) -> None:
+    assert verdict.ok
+    assert verdict.failures == ()
+    assert verdict.count(Status.PASSED) == len(published()) + 2
+
+
+def test_the_files_agree_with_the_verdict(verdict: Verdict, folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / "results.jsonl").read_bytes().splitlines()]
+    suite = Xml.parse(folder / "junit.xml").getroot()[0]
+    whole = json.loads((folder / "summary.json").read_bytes())
+    assert [line["id"] for line in lines] == [r.id for r in verdict.results]
+    assert suite.attrib["tests"] == str(len(lines))
+    assert whole["ok"] is True
+    assert set(whole["clauses"].values()) == {"passed"}
+    assert all(len(whole["digests"][name]) == 64 for name in ("suite", "spec", "vectors", "testee"))
+
+
+def test_a_second_run_writes_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    run(["reference"], out=tmp_path)
+    for name in ("results.jsonl", "junit.xml", "summary.json"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_a_client_without_a_service_is_tested_for_its_half() -> None:
+    verdict = _half('"roles": ["rm"]')
+    assert verdict.ok
+    skipped = {r.id for r in verdict.results if r.status is Status.SKIPPED}
+    assert "address/resolve" in skipped
+    assert "address/diversify" not in skipped
+
+
+def test_one_profile_is_tested_by_itself() -> None:
+    verdict = _half('"profiles": ["two-layer/1"]', "label/*")
+    assert {r.status for r in verdict.results[2:]} == {Status.SKIPPED}
+
+
+def test_a_testee_that_draws_for_itself_is_checked_by_opening() -> None:
+    verdict = run([sys.executable, "-c", DRAWING])
+    assert verdict.ok
+    assert verdict.count(Status.SKIPPED) == 0
+
+
+def test_a_selection_brings_the_twins_along() -> None:
+    verdict = run(["reference"], select="address/expired")
+    assert [r.id for r in verdict.results[2:]] == ["address/expired", "address/last-second"]
+
+
+def test_the_table_names_failures_and_counts() -> None:
+    console = Console(record=True, width=160, file=StringIO())
+    run([sys.executable, "-c", LYING], select="label/derive", console=console)
+    shown = console.export_text()
+    assert "label/derive" in shown
+    assert "mismatch" in shown
+    assert "DOES NOT CONFORM: 2 passed, 1 failed" in shown
+
+
+def test_all_names_of_the_package_exist() -> None:
+    assert all(hasattr(communicator_conformance, name) for name in communicator_conformance.__all__)
