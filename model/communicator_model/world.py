@@ -9,6 +9,7 @@ Determinism: every random number is a counter-based draw (`draws`), and events o
 in which they were scheduled. Idle relationships cost nothing: each end has at most one alarm in the queue.
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
@@ -66,7 +67,9 @@ class World:
         conditions: Conditions,
         fidelity: Fidelity,
         log: list[Row],
+        contexts: int = 1,
     ) -> None:
+        """`contexts`: how many relationships each pair of people keeps; their messages alternate between them."""
         seed = conditions.seed
         self.receiving = [True] * providers
         self.sending = [True] * providers
@@ -77,6 +80,7 @@ class World:
         self._providers = providers
         self._env = _Clock()
         self._trace = trace
+        self._contexts = contexts
         self._people = people
         self._online = [schedules[person.phone].next_online for person in people]
         self._settings = [self._first_setting(person) for person in people]
@@ -117,6 +121,10 @@ class World:
             env.process(self._strangers())
         env.run(until=self._conditions.horizon_ms)
 
+    def dismantle(self) -> None:
+        """Let go of everything. A world is full of cycles, and finding them takes longer than a quarter of its run."""
+        self.__dict__.clear()
+
     def _at(self, t_ms: int, call: Callable[[T], None], value: T) -> None:
         """Run `call(value)` at `t_ms`."""
         timeout = simpy.Timeout(self._env, t_ms - self._env.now)
@@ -127,15 +135,20 @@ class World:
     def _write(self) -> Steps:
         """Let everybody write what the trace says, to whom and when."""
         trace, env = self._trace, self._env
-        numbers: dict[tuple[int, int], int] = {}
+        numbers: dict[tuple[int, int, int], int] = {}
+        turns: Counter[tuple[int, int]] = Counter()
         rows = zip(trace.t_ms.tolist(), trace.sender.tolist(), trace.receiver.tolist(), strict=True)
         for t_ms, sender, receiver in rows:
             if t_ms > env.now:
                 yield env.timeout(t_ms - env.now)
             low, high = (sender, receiver) if sender < receiver else (receiver, sender)
-            relationship = numbers.get((low, high), -1)
+            context = 0
+            if self._contexts > 1:
+                turns[low, high] += 1
+                context = turns[low, high] % self._contexts
+            relationship = numbers.get((low, high, context), -1)
             if relationship < 0:
-                relationship = numbers[low, high] = len(numbers)
+                relationship = numbers[low, high, context] = len(numbers)
                 self._pair(relationship, low, high)
             end = 2 * relationship + (sender == high)
             self._managers.submit(t_ms, end, 0)

@@ -77,7 +77,8 @@ def model_fidelity(profile: str) -> Fidelity:
     return build
 
 
-def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity) -> Simulated:
+def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity,
+             contexts: int = 1) -> Simulated:  # fmt: skip
     """Run one world to its horizon and return its log.
 
     `seed` is the study's. Policies and faults of one replication share every draw.
@@ -115,10 +116,11 @@ def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity
             log, conditions.fault.at_ms, conditions.horizon_ms, exposed, PARAMETERS.envelope.request_bytes_max
         )
         measured.row["violations"] = len(violations)
-        return Run(key, measured, violations, len(log), dict(world.fired))
+        result = Run(key, measured, violations, len(log), dict(world.fired))
+        world.dismantle()
+        return result
     finally:
         gc.enable()
-        gc.collect()
 
 
 def _must_deliver(terms: Terms) -> bool:
