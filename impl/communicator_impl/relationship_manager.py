@@ -266,7 +266,8 @@ class RelationshipManager:
 
     def _may_leave(self, p: Particle, service: int, is_empty: Callable[[Root], bool]) -> bool:
         own = p.roots.get(service)
-        return p.ended or own is None or (service not in p.release_due and is_empty(own.root))
+        in_use = service in p.services or service in p.release_due
+        return p.ended or own is None or (not in_use and is_empty(own.root))
 
     # ---------------------------------------------------------------- state
 

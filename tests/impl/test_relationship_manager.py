@@ -5,12 +5,17 @@ from typing import Final, TypeVar
 
 import pytest
 
+from communicator_impl import session as sessions
 from communicator_impl.addresses import Profile, Root, ServiceConfig
+from communicator_impl.body import Body, encode_body
+from communicator_impl.body import Kind as BodyKind
+from communicator_impl.body import Received as Receipt
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import SeededEntropy
-from communicator_impl.errors import InputError
+from communicator_impl.errors import InputError, PeerError
 from communicator_impl.inbox import Received
 from communicator_impl.outbox import CONTENT_BYTES_MAX
+from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request, RevokeRoot, Setting
 from communicator_impl.receiving_service import ReceivingService
 from communicator_impl.relationship_manager import RelationshipManager, Step, pair
@@ -424,3 +429,60 @@ def test_ciphertexts_and_requests_all_have_one_length() -> None:
     town.deliver = measured  # type: ignore[method-assign]
     talk(town)
     assert len(lengths) == 1
+
+
+def command(town: Town, p: int, kind: BodyKind, holds: int) -> Item:
+    """A command without content from person 1 − p, as it lies at the receiving service."""
+    peer = Particle.from_bytes(town.disks[1 - p].values[f"particle/{1 - p}"])
+    assert peer.session is not None
+    plain = encode_body(Body(kind, Receipt(), holds))
+    _, sealed = sessions.seal(peer.session, plain, town.entropy)
+    return Item(0, 1, 0, sealed)
+
+
+def test_a_request_for_an_update_is_not_answered_but_the_set_travels_again() -> None:
+    town = Town(Profile.TWO_LAYER)
+    town.people[0].receive(town.now, 0, 0, [command(town, 0, BodyKind.REQUEST_UPDATE, 1)])
+    assert town.people[0].deadline_ms(0) > town.now + 100 * DAY
+    held = Particle.from_bytes(town.disks[0].values["particle/0"])
+    assert (held.confirmed, held.version) == (0, 1)
+    assert [(e.kind, e.value) for e in town.events[-1:]] == [(Kind.RECEIVED, Command.REQUEST_UPDATE)]
+
+
+def test_a_peer_that_ends_the_relationship_is_written_to_no_more() -> None:
+    town = Town(Profile.LABEL)
+    town.submit(0, b"too late")
+    received = town.people[0].receive(town.now, 0, 0, [command(town, 0, BodyKind.END, 1)])
+    assert [request.service for request in received.requests] == [0, 1]
+    assert {type(request) for request in received.requests} == {RevokeRoot}
+    town.carry_out(received.requests)
+    town.run(DAY)
+    assert not town.reported(Kind.SENT)
+    assert [e.message for e in town.reported(Kind.FAILED)] == [0]
+
+
+def test_a_service_in_use_is_not_left() -> None:
+    town = Town(Profile.LABEL)
+    assert town.people[0].leave(town.now, 1, lambda _root: True) is None
+    assert not town.reported(Kind.LEFT)
+
+
+def test_texts_of_another_meeting_are_refused_and_change_nothing() -> None:
+    town = Town(Profile.LABEL)
+    package = town.people[0].invite(town.now, 5, SETTINGS[0])
+    before = dict(town.disks[0].values)
+    with pytest.raises(PeerError):
+        town.people[0].complete(town.now, 5, bytes(2800))
+    with pytest.raises(PeerError):
+        town.people[1].accept(town.now, 5, SETTINGS[1], package[:-1])
+    with pytest.raises(InputError):
+        town.people[0].invite(town.now, 0, SETTINGS[0])
+    with pytest.raises(InputError):
+        town.people[0].conclude(town.now, 0, bytes(2800))
+    assert town.disks[0].values == before
+    answer = town.people[1].accept(town.now, 5, SETTINGS[1], package)
+    greeting, _ = town.people[0].complete(town.now, 5, answer)
+    assert {type(request) for request in town.people[1].conclude(town.now, 5, greeting).requests} == {
+        RegisterRoot,
+        IssueGrant,
+    }
