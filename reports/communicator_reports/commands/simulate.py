@@ -1,0 +1,129 @@
+"""`communicator simulate`: run a scenario and keep its results."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, cast
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from communicator_reports.commands import options
+from communicator_reports.fidelity_names import FidelityName
+
+__all__ = ["outcome_table", "simulate", "violated"]
+
+_SHOWN: Final = (
+    ("undelivered per 10,000", "undelivered", 1.0),
+    ("… to exposed people", "exposed_undelivered", 1.0),
+    ("cut off per 10,000", "cut_off_share", 10_000.0),
+    ("99 % arrive within, h", "latency_p99_s", 1 / 3600),
+    ("automated per message", "automated_share", 1.0),
+)
+
+
+def simulate(
+    scenario: options.Scenario,
+    people: options.People = None,
+    days: options.Days = None,
+    replications: options.Replications = None,
+    seed: options.Seed = None,
+    fidelity: options.Fidelity = FidelityName.MODEL,
+    policy: options.Policy = None,
+    fault: options.Fault = None,
+    trace: options.Trace = None,
+    phones: options.Phones = None,
+    synthetic: options.Synthetic = False,
+    workers: options.Workers = options.CORES,
+    out: options.Out = None,
+    events: options.Events = False,
+    as_json: options.Json = False,
+) -> None:
+    """Run a scenario: every policy under every fault, in every replication.
+
+    Writes summary.json and runs, latency, cutover and load as Parquet. Exit code 1: an invariant was violated.
+
+    Examples:
+
+      communicator simulate migration --people 200 --days 5 --replications 2
+
+      communicator simulate migration --fault death --policy static --policy two
+
+      communicator simulate migration --fidelity impl --people 40 --days 3
+    """
+    from communicator_reports.building import building, work_folder
+    from communicator_reports.progress import Steps
+    from communicator_reports.simulation import simulate_into
+    from communicator_reports.wishes import Wish, plan_of
+
+    wish = Wish(
+        scenario=scenario, people=people, days=days, replications=replications, seed=seed, fidelity=fidelity,
+        trace=trace, phones=phones, synthetic=synthetic, policies=tuple(policy or ()), faults=tuple(fault or ()),
+        events=events,
+    )  # fmt: skip
+    plan = plan_of(wish)
+    target = out or Path("out") / plan.scenario.name
+    steps = Steps(Console(stderr=True), 1 + events)
+    with building(target) as folder:
+        done = simulate_into(folder, wish, plan, work_folder(target), workers, steps, ["simulate", *wish.words()])
+    done.sweep.clear()
+    broken = violated(done.summary)
+    if as_json:
+        print(json.dumps(done.summary, ensure_ascii=False))
+    else:
+        console = Console()
+        console.print(outcome_table(done.summary))
+        _conclude(console, done.summary, target, broken)
+    raise typer.Exit(1 if broken else 0)
+
+
+def violated(summary: Mapping[str, object]) -> list[str]:
+    """Return the names of the invariants that did not hold."""
+    rows = cast(Sequence[Mapping[str, object]], summary["invariants"])
+    return [str(row["name"]) for row in rows if row["violations"]]
+
+
+def outcome_table(summary: Mapping[str, object]) -> Table:
+    """Return what became of messages and relationships, with 95 % intervals."""
+    cells = {
+        (str(r["fault"]), str(r["policy"]), str(r["metric"])): r
+        for r in cast(Sequence[Mapping[str, object]], summary["outcomes"])
+    }
+    table = Table(title="mean over replications, 95 % interval in brackets")
+    for name in ("fault", "policy"):
+        table.add_column(name)
+    for name, _, _ in _SHOWN:
+        table.add_column(name, justify="right")
+    for fault in cast(Sequence[str], summary["faults"]):
+        for number, policy in enumerate(cast(Sequence[str], summary["policies"])):
+            row = [_cell(cells, fault, policy, metric, scale) for _, metric, scale in _SHOWN]
+            table.add_row("" if number else fault, policy, *row)
+        table.add_section()
+    return table
+
+
+def _cell(cells: Mapping[tuple[str, str, str], Mapping[str, object]], fault: str, policy: str, metric: str,
+          scale: float) -> str:  # fmt: skip
+    if metric.endswith("undelivered"):
+        prefix = metric.removesuffix("undelivered")
+        metric, scale, offset = f"{prefix}delivered_share", -10_000.0, 10_000.0
+    else:
+        offset = 0.0
+    cell = cells[fault, policy, metric]
+    mean, low, high = (cast("float | None", cell[name]) for name in ("mean", "low", "high"))
+    if mean is None:
+        return "not reached"
+    if low is None or high is None:
+        return f"{offset + scale * mean:.3g}"
+    bounds = sorted(max(0.0, offset + scale * x) for x in (low, high))
+    return f"{offset + scale * mean:.3g} [{bounds[0]:.3g}, {bounds[1]:.3g}]"
+
+
+def _conclude(console: Console, summary: Mapping[str, object], target: Path, broken: Sequence[str]) -> None:
+    first = cast(Sequence[Mapping[str, object]], summary["invariants"])[0]
+    if broken:
+        console.print(f"[red]invariants violated: {', '.join(broken)}[/red]; the first events are in summary.json")
+    else:
+        console.print(f"all invariants hold over {cast(int, first['events']):,} events in {first['runs']} runs")
+    console.print(f"results: {target}", highlight=False)

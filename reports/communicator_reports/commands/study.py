@@ -1,0 +1,75 @@
+"""`communicator study`: the whole study, from vectors to report."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from communicator_reports.commands import options
+from communicator_reports.fidelity_names import FidelityName
+
+__all__ = ["study"]
+
+_STEPS = 4
+
+
+def study(
+    scenario: options.Scenario,
+    out: options.Out = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small population and few runs: half a minute.")] = False,
+    people: options.People = None,
+    days: options.Days = None,
+    replications: options.Replications = None,
+    seed: options.Seed = None,
+    fidelity: options.Fidelity = FidelityName.MODEL,
+    policy: options.Policy = None,
+    fault: options.Fault = None,
+    trace: options.Trace = None,
+    phones: options.Phones = None,
+    synthetic: options.Synthetic = False,
+    workers: options.Workers = options.CORES,
+    events: options.Events = False,
+    as_json: options.Json = False,
+) -> None:
+    """Play the vectors, simulate the scenario, play the linkage games, and write a report.
+
+    Ctrl-C leaves no half-written report; the same command goes on where it stopped.
+    Exit code 1: a vector failed, or an invariant was violated; the report is written all the same.
+
+    Examples:
+
+      communicator study migration
+
+      communicator study migration --quick --out /tmp/look
+    """
+    from communicator_reports.progress import Steps
+    from communicator_reports.study import run_study
+    from communicator_reports.wishes import Wish
+
+    wish = Wish(
+        scenario=scenario, people=people, days=days, replications=replications, seed=seed, fidelity=fidelity,
+        trace=trace, phones=phones, synthetic=synthetic, policies=tuple(policy or ()), faults=tuple(fault or ()),
+        events=events,
+    )  # fmt: skip
+    target = out or Path("out") / Path(scenario).stem
+    errors = Console(stderr=True)
+    try:
+        done = run_study(wish, target, workers, Steps(errors, _STEPS + events), quick=quick)
+    except KeyboardInterrupt:
+        errors.print(f"stopped; {target} is as it was before. The same command goes on where this one stopped.")
+        raise typer.Exit(130) from None
+    _print(done.out, as_json)
+    raise typer.Exit(0 if done.ok else 1)
+
+
+def _print(folder: Path, as_json: bool) -> None:
+    from communicator_reports.conclusion import conclusion, conclusion_lines
+
+    if as_json:
+        print(json.dumps(conclusion(folder), ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for line in conclusion_lines(folder):
+        console.print(line, markup=False, soft_wrap=True)

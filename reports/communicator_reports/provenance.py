@@ -1,0 +1,75 @@
+"""Where a result comes from: the command, the versions, and the digests of everything that took part.
+
+Rules:
+
+1. No time, no host, no path: the same command on the same code and data writes the same bytes.
+2. The commit is named if the package runs from a checkout, with a mark if the checkout has changes.
+"""
+
+import platform
+import subprocess
+from collections.abc import Iterable
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from communicator_reports import VERSION
+from communicator_simulations.sweep import Plan, supplies_for
+from communicator_spec.clauses import standard_digest
+
+__all__ = ["provenance", "source_digest"]
+
+_LIBRARIES: Final = ("numpy", "scipy", "simpy", "networkx", "polars", "cryptography", "altair", "vl-convert-python",
+                     "typst")  # fmt: skip
+_PACKAGES: Final = ("communicator_spec", "communicator_model", "communicator_impl", "communicator_simulations")
+
+
+def provenance(command: Iterable[str], plan: Plan) -> dict[str, object]:
+    """Return what a reader needs in order to run this again."""
+    supplies = supplies_for(plan, 0)
+    return {
+        "command": " ".join(command),
+        "seed": plan.seed,
+        "communicator": VERSION,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "digests": {
+            "standard": standard_digest(),
+            "sources": source_digest(),
+            "messages": supplies.trace.digest,
+            "phones": supplies.phones.digest,
+        },
+    }
+
+
+def source_digest() -> str:
+    """Return the digest of the sources that decide the result of a simulation, in hex."""
+    whole = sha256()
+    for package in _PACKAGES:
+        root = Path(str(files(package)))
+        for path in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".toml") and p.is_file()):
+            name = f"{package}/{path.relative_to(root).as_posix()}"
+            whole.update(name.encode() + b"\0" + sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def _commit() -> str | None:
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return commit if _git("diff", "--quiet", "HEAD", "--", ".") is not None else f"{commit} with changes"
+
+
+def _git(*words: str) -> str | None:
+    """Ask git about the checkout of this package; None if there is none, or no git, or if it says no."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
