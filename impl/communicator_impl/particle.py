@@ -124,7 +124,7 @@ class Particle(msgspec.Struct, kw_only=True):
         return min(due, *self.release_due.values()) if self.release_due else due
 
     def to_bytes(self) -> bytes:
-        """Encode for a device's storage, secrets included; 2 kB and 100–250 µs for an ordinary relationship."""
+        """Encode for a device's storage, secrets included; 2–5 kB and 100–250 µs for an ordinary relationship."""
         rows = [codec.write(getattr(self, name)) for name, codec in _FIELDS.items()]
         return wire.encode([_VERSION, *rows])
 
