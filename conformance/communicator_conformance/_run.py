@@ -26,14 +26,12 @@ from rich.console import Console
 from communicator_conformance import expectations as lists
 from communicator_conformance import report
 from communicator_conformance.errors import TesteeError
-from communicator_conformance.runner import play_all
+from communicator_conformance.runner import PROTOCOL_TESTS, play_all
 from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import Vector, digest_of, load_folder, published, spec_digest
 from communicator_conformance.verdicts import Digests, Result, Verdict
 
 __all__ = ["run"]
-
-_PROTOCOL_TESTS = 2
 
 
 def run(
@@ -65,7 +63,7 @@ def run(
     if out is not None:  # 4
         report.write(verdict, out)
     if console is not None:
-        console.print(report.table(verdict))
+        report.show(verdict, console)
     return verdict
 
 
@@ -79,7 +77,7 @@ def _selected(known: dict[str, Vector], pattern: str) -> dict[str, Vector]:
 def _played(program: Testee, chosen: dict[str, Vector], console: Console | None) -> tuple[Result, ...]:
     if console is None:
         return play_all(program, chosen)
-    with report.Live(console, len(chosen) + _PROTOCOL_TESTS) as live:
+    with report.Live(console, " ".join(program.command), (*PROTOCOL_TESTS, *chosen)) as live:
         return play_all(program, chosen, live.seen)
 
 

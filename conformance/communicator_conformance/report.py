@@ -19,7 +19,8 @@ Rules:
 2. A clause counts as passed when all of its tests passed; one failure fails it.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,49 +28,78 @@ from xml.etree import ElementTree as Xml
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.live import Live as Display
+from rich.markup import escape
 from rich.table import Table
 
 from communicator_conformance.verdicts import Result, Status, Verdict
 
-__all__ = ["Live", "clause_status", "summary", "table", "write"]
+__all__ = ["Live", "areas", "clause_status", "failures", "show", "summary", "write"]
 
 _MARK = {Status.PASSED: "green", Status.FAILED: "red", Status.SKIPPED: "dim", Status.EXPECTED: "yellow"}
 
 
 class Live:
-    """A progress line with running counts, while the vectors are played."""
+    """The table of areas with running counts, while the vectors are played."""
 
-    def __init__(self, console: Console, total: int) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        self._progress = Progress(*columns, console=console, transient=True)
-        self._task = self._progress.add_task("starting", total=total)
-        self._failed = 0
+    def __init__(self, console: Console, name: str, ids: Iterable[str]) -> None:
+        self._name = name
+        self._totals = Counter(_area(i) for i in ids)
+        self._results: list[Result] = []
+        self._display = Display(console=console, transient=True, get_renderable=self._shown)
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._display.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._progress.stop()
+        self._display.stop()
 
     def seen(self, result: Result) -> None:
         """Count one more result."""
-        self._failed += result.status is Status.FAILED
-        shown = f"{result.id}  [red]{self._failed} failed[/red]" if self._failed else result.id
-        self._progress.update(self._task, advance=1, description=shown)
+        self._results.append(result)
+
+    def _shown(self) -> Table:
+        return areas(self._name, self._results, self._totals)
 
 
-def table(verdict: Verdict) -> Table:
-    """Return the table of everything that did not simply pass, with the counts in its caption."""
-    counts = ", ".join(f"{verdict.count(status)} {status}" for status in Status)
-    caption = f"{'conforms' if verdict.ok else 'DOES NOT CONFORM'}: {counts}"
-    shown = Table("test", "status", "fault", "clauses", "detail", title=verdict.testee, caption=caption)
+def areas(title: str, results: Iterable[Result], totals: Mapping[str, int]) -> Table:
+    """Return one row an area: how many tests it has, and how many ended in each way."""
+    counts = Counter((_area(r.id), r.status) for r in results)
+    shown = Table("area", title=title)
+    for heading in ("tests", *Status):
+        shown.add_column(heading, justify="right")
+    for area, total in totals.items():
+        cells = (_marked(status, counts[area, status]) for status in Status)
+        shown.add_row(area, str(total), *cells)
+    return shown
+
+
+def failures(verdict: Verdict) -> Table:
+    """Return one row for everything that failed, expected or not."""
+    shown = Table("test", "fault", "clauses", "detail")
     for r in verdict.results:
         if r.status in (Status.FAILED, Status.EXPECTED):
-            status = f"[{_MARK[r.status]}]{r.status}[/]"
-            shown.add_row(r.id, status, r.fault or "", " ".join(r.clauses), _plain(r.detail))
+            fault = f"[{_MARK[r.status]}]{r.fault}[/]"
+            shown.add_row(r.id, fault, " ".join(r.clauses), escape(r.detail))
     return shown
+
+
+def show(verdict: Verdict, console: Console) -> None:
+    """Print the areas, what failed, and one line that says it all."""
+    console.print(areas(verdict.testee, verdict.results, Counter(_area(r.id) for r in verdict.results)))
+    if verdict.count(Status.FAILED) + verdict.count(Status.EXPECTED):
+        console.print(failures(verdict))
+    counts = ", ".join(f"{verdict.count(status)} {status}" for status in Status)
+    console.print(f"{'conforms' if verdict.ok else 'DOES NOT CONFORM'}: {counts}")
+
+
+def _area(test: str) -> str:
+    return test.partition("/")[0]
+
+
+def _marked(status: Status, count: int) -> str:
+    return f"[{_MARK[status]}]{count}[/]" if count else ""
 
 
 def clause_status(verdict: Verdict) -> dict[str, str]:
@@ -129,11 +159,6 @@ def _junit(verdict: Verdict) -> bytes:
 def _printable(text: str) -> str:
     """Replace what XML cannot carry; a testee's log may hold anything."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _plain(text: str) -> str:
-    """Keep a testee's text from being read as markup."""
-    return text.replace("[", "\\[")
 
 
 def _clause_order(clause: str) -> tuple[str, int]:

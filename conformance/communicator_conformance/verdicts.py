@@ -50,7 +50,7 @@ class Fault(StrEnum):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """The result of one test; `fault` is set exactly when it did not pass or was expected to fail."""
+    """The result of one test; a vector cites clauses, a test of the protocol itself none."""
 
     id: str
     status: Status
@@ -81,8 +81,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed and something passed: the exit code."""
-        return self.count(Status.FAILED) == 0 and self.count(Status.PASSED) > 0
+        """Whether nothing failed and some vector passed: the exit code."""
+        judged = any(r.status is Status.PASSED and r.clauses for r in self.results)  # rule 1
+        return judged and self.count(Status.FAILED) == 0
 
     @property
     def failures(self) -> tuple[Result, ...]:

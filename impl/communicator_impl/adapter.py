@@ -21,7 +21,8 @@ __all__ = ["HELLO", "OPERATIONS", "main"]
 
 _ABOUT = {"name": "communicator-reference", "version": "0.1.0", "language": "Python"}
 _OFFERS = {"roles": ["rm", "rsa"], "profiles": ["two-layer/1", "label/1"], "suites": [PARAMETERS.suite.number]}
-HELLO = {**_ABOUT, **_OFFERS, "features": ["derandomized", "hpke", "projection"]}
+_FEATURES = ["body", "config", "envelope", "hpke", "ratchet", "session", "derandomized", "projection"]
+HELLO = {**_ABOUT, **_OFFERS, "features": _FEATURES}
 
 
 def _config(c: Call) -> a.ServiceConfig:

@@ -33,6 +33,7 @@ class Mutant(NamedTuple):
 TWO, LABEL, VALUES, KEYS = "addresses.two_layer", "addresses.label", "addresses.values", "addresses.schedule"
 VERIFY = "held.verify_key.verify(signed[_P.rda_bytes :], _SIGNED + signed[: _P.rda_bytes])"
 BINDING = "self.verify(_P.binding_label, self.agree, self.binding)"
+SIGNED = "self.identity.verify(_P.package_label, signed, self.signature)"
 SALT = 'entropy.draw("ratchet.salt", _P.salt_bytes)'
 HOLLOW = 'raise PeerError(ErrorClass.MALFORMED, "ratchet key of small order") from error'
 
@@ -82,10 +83,19 @@ MUTANTS: Final = {
     ),
     "ignores_padding": Mutant("ENV-10", "session", "or any(rest)", "", "session/*"),
     "takes_any_body_length": Mutant("ENV-11", "session", "if len(body) <= size - overhead", "if True", "session/*"),
+    "takes_messages_without_id": Mutant("ENV-14", "body", "(kind == Kind.MESSAGE) != (2 in f)", "False", "body/*"),
     "takes_a_service_twice": Mutant("ENV-13", "address_set", "!= len(services)", "> len(services)", "body/*"),
     "takes_touching_ranges": Mutant("ENV-15", "body", "if not edge < begin", "if not edge <= begin", "body/*"),
     # Chapter 4.
     "checks_no_binding": Mutant("SES-2", "keys", BINDING, "pass", "session/*"),
+    "checks_no_package_signature": Mutant("SES-4", "keys", SIGNED, "pass", "session/*"),
+    "takes_package_for_years": Mutant(
+        "SES-22",
+        "keys",
+        "<= _P.package_lifetime_s_max:\n            raise PeerError",
+        "< now * 9:\n            raise PeerError",
+        "session/*",
+    ),
     "takes_expired_package": Mutant("SES-5", "keys", "<= now < self.not_after_s", "<= now", "session/*"),
     "takes_late_openings": Mutant(
         "SES-10", "session", "if now >= secret.package", "if 0 > secret.package", "session/*"

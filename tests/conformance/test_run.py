@@ -37,7 +37,7 @@ def drawing(operation):
         call.entropy = SystemEntropy()
         return operation(call)
     return drawn
-hello = {**HELLO, "features": ["hpke"]}
+hello = {**HELLO, "features": sorted(set(HELLO["features"]) - {"derandomized"})}
 serve(sys.stdin.buffer, sys.stdout.buffer, hello, {name: drawing(op) for name, op in OPERATIONS.items()})
 """
 
@@ -73,8 +73,8 @@ def test_the_files_agree_with_the_verdict(verdict: Verdict, folder: Path) -> Non
     assert all(len(whole["digests"][name]) == 64 for name in ("suite", "spec", "vectors", "testee"))
 
 
-def test_a_second_run_writes_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    run(["reference"], out=tmp_path)
+def test_a_second_run_writes_the_same_bytes(verdict: Verdict, folder: Path, tmp_path: Path) -> None:
+    assert run(["reference"], out=tmp_path) == verdict
     for name in ("results.jsonl", "junit.xml", "summary.json"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
@@ -90,6 +90,13 @@ def test_a_client_without_a_service_is_tested_for_its_half() -> None:
 def test_one_profile_is_tested_by_itself() -> None:
     verdict = _half('"profiles": ["two-layer/1"]', "label/*")
     assert {r.status for r in verdict.results[2:]} == {Status.SKIPPED}
+    assert not verdict.ok
+
+
+def test_a_run_in_which_no_vector_passed_is_no_success() -> None:
+    verdict = run(["reference"], select="no/such")
+    assert verdict.failures == ()
+    assert not verdict.ok
 
 
 def test_a_testee_that_draws_for_itself_is_checked_by_opening() -> None:
@@ -114,3 +121,13 @@ def test_the_table_names_failures_and_counts() -> None:
 
 def test_all_names_of_the_package_exist() -> None:
     assert all(hasattr(communicator_conformance, name) for name in communicator_conformance.__all__)
+
+
+def test_the_first_adapter_of_the_readme_conforms_but_for_what_it_lists() -> None:
+    folder = Path(__file__).parents[2] / "conformance" / "testees" / "python"
+    command = [sys.executable, str(folder / "first_verdict.py")]
+    verdict = run(command, expectations=folder / "known.txt")
+    assert verdict.ok
+    assert {r.id for r in verdict.results if r.status is Status.EXPECTED} == {"label/seal"}
+    passed = {r.id for r in verdict.results if r.status is Status.PASSED}
+    assert {"label/grant", "label/derive", "label/grant-too-long", "label/grant-odd-date"} <= passed

@@ -29,7 +29,7 @@ def hpke_cases() -> list[Case]:
     flipped = box[:40] + bytes([box[40] ^ 1]) + box[41:]
 
     def wrong(case: str, title: str, refusal: ErrorClass, **args: object) -> Case:
-        return opened.refused(case, title, CLAUSES, refusal).changed("open", **args)
+        return opened.refused(case, title, CLAUSES, refusal).changed("open", None, **args)
 
     return [
         Case("hpke/seal", "seal with the seed's ephemeral key", CLAUSES, (own,)),
