@@ -32,6 +32,7 @@ Rules:
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from communicator_impl.address_set import WireSet
 from communicator_impl.addresses import Profile, Root
 from communicator_impl.core_event import CoreEvent, Emit
 from communicator_impl.entropy import Entropy
@@ -105,6 +106,10 @@ class RelationshipManager:
         """Return the root to fetch for one relationship at one service, if there is one."""
         own = self._of(relationship).roots.get(service)
         return None if own is None else own.root
+
+    def peer_set(self, relationship: int) -> WireSet | None:
+        """Return the peer's complete address set that is held: all that this end knows of where the peer is."""
+        return self._of(relationship).peer
 
     # ---------------------------------------------------------------- two people meet
 

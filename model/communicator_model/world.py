@@ -29,6 +29,7 @@ __all__ = ["Fidelity", "World"]
 
 _NEVER: Final = 1 << 62
 _DAY_MS: Final = 86_400_000
+_CONVERSATION_MS: Final = 3_600_000  # a longer silence ends a conversation
 _RETRY_SLOTS: Final = 128  # network draws reserved for the attempts of one transmission
 
 T = TypeVar("T")
@@ -69,7 +70,7 @@ class World:
         log: list[Row],
         contexts: int = 1,
     ) -> None:
-        """`contexts`: how many relationships each pair of people keeps; their messages alternate between them."""
+        """`contexts`: how many relationships each pair of people keeps; each conversation happens in one of them."""
         seed = conditions.seed
         self.receiving = [True] * providers
         self.sending = [True] * providers
@@ -137,6 +138,7 @@ class World:
         trace, env = self._trace, self._env
         numbers: dict[tuple[int, int, int], int] = {}
         turns: Counter[tuple[int, int]] = Counter()
+        latest: dict[tuple[int, int], int] = {}
         rows = zip(trace.t_ms.tolist(), trace.sender.tolist(), trace.receiver.tolist(), strict=True)
         for t_ms, sender, receiver in rows:
             if t_ms > env.now:
@@ -144,7 +146,9 @@ class World:
             low, high = (sender, receiver) if sender < receiver else (receiver, sender)
             context = 0
             if self._contexts > 1:
-                turns[low, high] += 1
+                if t_ms - latest.get((low, high), 0) > _CONVERSATION_MS:
+                    turns[low, high] += 1
+                latest[low, high] = t_ms
                 context = turns[low, high] % self._contexts
             relationship = numbers.get((low, high, context), -1)
             if relationship < 0:

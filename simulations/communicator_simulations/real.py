@@ -12,10 +12,13 @@ Rules:
 3. What a role sees is recorded at the role's own boundary, unfiltered (`Views`), if somebody listens.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from communicator_impl.address_set import encode_set
 from communicator_impl.addresses import Label, Profile, ServiceConfig
+from communicator_impl.body import Body, encode_body
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.envelope import label_request
@@ -29,7 +32,7 @@ from communicator_impl.receiving_service import ReceivingService
 from communicator_impl.relationship_manager import RelationshipManager, Step, pair
 from communicator_impl.sending_service import Attempt, RetryAt, SendingService, Ticket
 from communicator_impl.storage import MemoryStorage
-from communicator_impl.turn import Outgoing
+from communicator_impl.turn import Outgoing, Turn
 from communicator_model.draws import subseed
 from communicator_model.nodes import Nodes, Travelling
 from communicator_model.relationships import Setting
@@ -57,6 +60,9 @@ class Travel(NamedTuple):
 
 class Views:
     """Told what crosses each role's boundary; this one does not listen."""
+
+    configs: Sequence[ServiceConfig] = ()
+    """What the services publish."""
 
     def submitted(self, now_ms: int, travel: Travel) -> None:
         """A sending service got an envelope, its destination and its date."""
@@ -200,6 +206,10 @@ class _Managers:
         steps = pair(now_ms, managers, ends, (RealSetting(*settings[0]), RealSetting(*settings[1])))
         for end, step in zip(ends, steps, strict=True):
             self._carry_out(now_ms, end, step.requests)
+        for end, manager in zip(ends, managers, strict=True):
+            held = manager.peer_set(end)
+            if held is not None:
+                self._views.opened(now_ms, end, encode_set(held))
 
     def _person(self, person: int) -> RelationshipManager:
         if person not in self._of_person:
@@ -207,7 +217,9 @@ class _Managers:
         return self._of_person[person]
 
     def submit(self, now_ms: int, end_id: int, size: int) -> int:
-        return self._of_end[end_id].submit(now_ms, end_id, b"message at %d" % now_ms)
+        # Nobody writes the same twice: what people repeat in their own words is not for the protocol to hide.
+        words = hashlib.sha256(b"%d %d" % (end_id, now_ms)).digest()
+        return self._of_end[end_id].submit(now_ms, end_id, words)
 
     def deadline_ms(self, end_id: int) -> int:
         return self._of_end[end_id].deadline_ms(end_id)
@@ -297,6 +309,7 @@ class RealNodes:
 
         self.receiving = [service(p) for p in range(providers)]
         self.sending = [_Sending(parts.sending(p, terms, MemoryStorage(), report), views) for p in range(providers)]
+        views.configs = [service.core.config() for service in self.receiving]
         book = _Book(self.receiving)
         observed = _observed(parts, views)
 
@@ -318,11 +331,17 @@ class RealNodes:
 def _observed(parts: Parts, views: Views) -> type[RelationshipManager]:
     """Put the parts into a manager, and let `views` see what its inbox opens."""
 
-    class ObservedManager(parts.manager):  # type: ignore[name-defined, misc]  # a class that is chosen at run time
+    class ObservedInbox(parts.inbox):  # type: ignore[name-defined, misc]  # a class that is chosen at run time
+        def _apply(self, turn: Turn, service: int, body: Body) -> tuple[int, ...]:
+            views.opened(turn.now_ms, turn.relationship, encode_body(body))
+            found: tuple[int, ...] = super()._apply(turn, service, body)
+            return found
+
+    class ObservedManager(parts.manager):  # type: ignore[name-defined, misc]  # likewise
         own_type = parts.own
         peer_type = parts.peer
         outbox_type = parts.outbox
-        inbox_type = parts.inbox
+        inbox_type = ObservedInbox
 
     return ObservedManager
 

@@ -81,7 +81,7 @@ def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fid
              contexts: int = 1) -> Simulated:  # fmt: skip
     """Run one world to its horizon and return its log.
 
-    `seed` is the study's. Policies and faults of one replication share every draw.
+    `seed` is the study's; `contexts` is how many relationships each pair of people keeps. Policies and faults of one replication share every draw.
     """
     own_seed = subseed(seed, scenario.name, "replication", key.replication)
     trace, people_table = supplies.trace, scenario.people
@@ -97,7 +97,8 @@ def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fid
         phones=len(supplies.phones),
     ).people()
     log: list[Row] = []
-    world = World(trace, people, supplies.phones.schedules, people_table.providers, terms, conditions, fidelity, log)
+    schedules, providers = supplies.phones.schedules, people_table.providers
+    world = World(trace, people, schedules, providers, terms, conditions, fidelity, log, contexts)
     world.run()
     return Simulated(log, world, people, terms, conditions)
 
