@@ -148,6 +148,7 @@ class OwnAddresses:
         p = turn.particle
         service, serial, _, until_ms, _ = grant
         p.serials[service] = serial
+        p.release_due.pop(service, None)  # STATE-27: it is in use again
         p.last_until[service] = max(p.last_until.get(service, 0), until_ms)
         name = (service, serial)
         p.secrets[name] = self._make_secret(turn, self._root(turn, service), grant)

@@ -8,8 +8,9 @@ sealed envelopes there) pass through the world unread.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from communicator_model.ends import Setting
 from communicator_model.receiving import Parcel, ReceivingService
-from communicator_model.relationships import Reach, RelationshipManagers, Setting
+from communicator_model.relationships import Reach, RelationshipManagers
 from communicator_model.sending import Outcome, SendingService
 from communicator_spec import Row, Terms
 

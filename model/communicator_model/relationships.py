@@ -1,9 +1,6 @@
 """The relationship managers of a population, without cryptography.
 
-One `End` is one person's end of one relationship: what the reference implementation calls a Particle, reduced to
-what decides when and where messages travel. The decisions are the normative policies; this module keeps the state
-between them, in slots and small dictionaries, because a study holds tens of thousands of ends that are idle most of
-the time. An idle end costs its memory and nothing else.
+The decisions are the normative policies; this module applies them to ends (`ends`), in the order of the standard.
 
 How an end behaves, at every instant `now_ms`:
 
@@ -17,8 +14,9 @@ How an end behaves, at every instant `now_ms`:
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
+from communicator_model.ends import NEVER, Body, End, Entry, Setting, Transmission
 from communicator_model.receiving import Parcel, ReceivingService
 from communicator_spec import (
     Command,
@@ -37,37 +35,12 @@ from communicator_spec import (
     renew,
 )
 
-__all__ = ["Body", "End", "Reach", "RelationshipManagers", "Setting", "Transmission"]
+__all__ = ["Reach", "RelationshipManagers"]
 
-_NEVER: Final = 1 << 62
 _MESSAGE: Final = int(Command.MESSAGE)
 _RECEIPT: Final = int(Command.RECEIPT)
 _UPDATE: Final = int(Command.UPDATE)
 _MOVED: Final = int(Command.MOVED)
-
-
-class Body(NamedTuple):
-    """The plaintext of one message between relationship managers, as far as the model needs it."""
-
-    command: int
-    number: int
-    floor: int
-    above: tuple[tuple[int, int], ...]
-    holds: int
-    version: int
-    grants: tuple[Grant, ...] | None
-
-
-class Transmission(NamedTuple):
-    """One hand-over to a sending service. `reference` and `draw_index` never leave the device."""
-
-    via: int
-    service: int
-    not_after_ms: int
-    parcel: Parcel
-    end: int
-    reference: int
-    draw_index: int
 
 
 class Reach(Protocol):
@@ -82,84 +55,8 @@ class Reach(Protocol):
         """Whether each sending service answers."""
 
 
-class Setting(NamedTuple):
-    """The services that one person uses now, in order of preference."""
-
-    receiving: tuple[int, ...]
-    sending: tuple[int, ...]
-
-
-class _Entry:
-    """A message in the outbox."""
-
-    __slots__ = ("accepted_ms", "attempts", "due_ms", "service")
-
-    def __init__(self, now_ms: int) -> None:
-        self.accepted_ms = now_ms
-        self.attempts = 0
-        self.due_ms = now_ms
-        self.service = -1  # where the last transmission went; -1: nowhere yet
-
-
 def _always(service: int) -> bool:
     return True
-
-
-class End:
-    """One person's end of one relationship."""
-
-    __slots__ = (
-        "automated", "beyond", "confirmed", "credit", "ended", "floor", "held", "held_version", "last_until",
-        "mine", "moved", "next_number", "notice_attempts", "notice_due", "outbox", "receipt_due",
-        "receipts", "release_due", "renew_at", "senders", "serials", "services", "spent", "suspects", "turns",
-        "update_due", "used", "version",
-    )  # fmt: skip
-
-    def __init__(self, services: tuple[int, ...], senders: tuple[int, ...]) -> None:
-        self.services = services
-        self.senders = senders
-        # own address set
-        self.mine: tuple[Grant, ...] = ()
-        self.version = 0
-        self.confirmed = 0
-        self.serials: dict[int, int] = {}
-        self.spent: dict[tuple[int, int], int] = {}
-        self.last_until: dict[int, int] = {}
-        self.renew_at = 0
-        self.update_due = _NEVER
-        # services that were replaced: the version without each, and when the last address there ends
-        self.moved: dict[int, int] = {}
-        self.release_due: dict[int, int] = {}
-        self.notice_due = _NEVER
-        self.notice_attempts = 0
-        # the peer's address set
-        self.held: tuple[Grant, ...] = ()
-        self.held_version = 0
-        self.used: dict[tuple[int, int], int] = {}
-        self.turns: dict[int, int] = {}
-        self.suspects: dict[int, int] = {}
-        # messages
-        self.next_number = 0
-        self.outbox: dict[int, _Entry] = {}
-        self.floor = 0
-        self.beyond: set[int] = set()
-        self.receipt_due = _NEVER
-        self.receipts = 0
-        self.credit = 1  # pairing is a human act
-        self.automated = 0
-        self.ended = False
-
-    def deadline_ms(self) -> int:
-        """Return when this end has something to do next; huge if never."""
-        if self.ended:
-            return _NEVER
-        due = min(self.receipt_due, self.notice_due, self.update_due)
-        for entry in self.outbox.values():
-            if entry.due_ms < due:
-                due = entry.due_ms
-        if self.release_due:
-            due = min(due, *self.release_due.values())
-        return due
 
 
 class RelationshipManagers:
@@ -198,7 +95,7 @@ class RelationshipManagers:
         end = self._ends[end_id]
         number = end.next_number
         end.next_number += 1
-        end.outbox[number] = _Entry(now_ms)
+        end.outbox[number] = Entry(now_ms)
         end.credit += 1
         self._emit((now_ms, Kind.ACCEPTED, end_id, number, -1, -1, -1, -1, size))
         return number
@@ -305,11 +202,11 @@ class RelationshipManagers:
 
     def _send_receipt(self, now_ms: int, end_id: int, end: End, out: list[Transmission]) -> None:
         if end.credit <= 0:  # STATE-12
-            end.receipt_due = _NEVER
+            end.receipt_due = NEVER
             return
         self._refresh(now_ms, end_id, end, in_conversation=True)
         end.credit -= self._send_control(now_ms, end_id, end, _RECEIPT, 1, out)
-        end.receipt_due = _NEVER
+        end.receipt_due = NEVER
 
     def _send_update(self, now_ms: int, end_id: int, end: End, out: list[Transmission]) -> None:
         self._refresh(now_ms, end_id, end, in_conversation=False)
@@ -346,7 +243,7 @@ class RelationshipManagers:
         position = end.used.get(key, 0)
         end.used[key] = position + 1
         end.turns[via] = end.turns.get(via, 0) + 1
-        end.receipt_due = _NEVER  # whatever travels carries the receipt
+        end.receipt_due = NEVER  # whatever travels carries the receipt
         above = ranges(end.beyond, self._terms.ranges_max) if end.beyond else ()
         news = end.mine if end.confirmed < end.version else None
         body = Body(command, number, end.floor, above, end.held_version, end.version, news)
@@ -380,13 +277,14 @@ class RelationshipManagers:
     def _issue(self, now_ms: int, end_id: int, end: End, grant: Grant) -> None:
         service, serial, long_term, until_ms, _ = grant
         end.serials[service] = serial
+        end.release_due.pop(service, None)  # STATE-27: it is in use again
         end.last_until[service] = max(end.last_until.get(service, 0), until_ms)
         self._services[service].issue(end_id, grant)
         self._emit((now_ms, Kind.ISSUED, end_id, end.version, service, serial, int(long_term), -1, until_ms))
 
     def _plan_renewal(self, now_ms: int, end: End, in_conversation: bool) -> None:
         terms = self._terms
-        renew_at = update_due = _NEVER
+        renew_at = update_due = NEVER
         for _, _, long_term, until_ms, _ in end.mine:
             if long_term:
                 renew_at = min(renew_at, until_ms - terms.long_term_refresh_ms)
@@ -397,7 +295,7 @@ class RelationshipManagers:
         if len(end.mine) < wanted:  # a service was out of reach, or this was no conversation
             renew_at = min(renew_at, now_ms + (terms.retry_max_ms if in_conversation else 0))
         end.renew_at = renew_at
-        end.update_due = update_due if terms.announces else _NEVER
+        end.update_due = update_due if terms.announces else NEVER
 
     def _release(self, now_ms: int, end_id: int, end: End) -> None:
         for service, due_ms in list(end.release_due.items()):
@@ -454,7 +352,7 @@ class RelationshipManagers:
             self._deliver(now_ms, end_id, end, service, number)
         else:
             self._emit((now_ms, Kind.RECEIVED, end_id, -1, service, -1, -1, -1, command))
-        if command in (_MESSAGE, _MOVED) and end.receipt_due == _NEVER:  # DELIV-13: only what people caused
+        if command in (_MESSAGE, _MOVED) and end.receipt_due == NEVER:  # DELIV-13: only what people caused
             delay_ms = receipt_delay_ms(self._receipt_draw(end_id, end.receipts), self._terms)
             end.receipt_due = now_ms + delay_ms
             end.receipts += 1
@@ -478,7 +376,7 @@ class RelationshipManagers:
                 if service in end.release_due:
                     end.release_due[service] = release_at(now_ms, end.release_due[service], self._terms)
         if not end.moved:
-            end.notice_due = _NEVER
+            end.notice_due = NEVER
 
     def _redirect(self, now_ms: int, end: End) -> None:
         """Send again at once what last went to a service that the peer's new set does not contain."""

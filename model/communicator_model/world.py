@@ -16,11 +16,11 @@ from typing import Final, NamedTuple, TypeVar
 import simpy
 
 from communicator_model.draws import exponential, stream
+from communicator_model.ends import Setting
 from communicator_model.faults import Conditions, FaultKind
 from communicator_model.nodes import Nodes, Travelling
 from communicator_model.phones import Schedule
 from communicator_model.population import Person
-from communicator_model.relationships import Setting
 from communicator_model.sending import DONE
 from communicator_model.traces import Trace
 from communicator_spec import Kind, Row, Terms

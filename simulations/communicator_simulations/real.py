@@ -34,8 +34,8 @@ from communicator_impl.sending_service import Attempt, RetryAt, SendingService, 
 from communicator_impl.storage import MemoryStorage
 from communicator_impl.turn import Outgoing, Turn
 from communicator_model.draws import subseed
+from communicator_model.ends import Setting
 from communicator_model.nodes import Nodes, Travelling
-from communicator_model.relationships import Setting
 from communicator_model.sending import DONE, Outcome
 from communicator_model.world import Fidelity, World
 from communicator_spec import Row, Terms

@@ -81,7 +81,8 @@ def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fid
              contexts: int = 1) -> Simulated:  # fmt: skip
     """Run one world to its horizon and return its log.
 
-    `seed` is the study's; `contexts` is how many relationships each pair of people keeps. Policies and faults of one replication share every draw.
+    `seed` is the study's; policies and faults of one replication share every draw. `contexts` is how many
+    relationships each pair of people keeps.
     """
     own_seed = subseed(seed, scenario.name, "replication", key.replication)
     trace, people_table = supplies.trace, scenario.people

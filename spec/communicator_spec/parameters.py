@@ -16,12 +16,19 @@ import msgspec
 __all__ = [
     "PARAMETERS",
     "AddressParameters",
+    "AttachmentParameters",
+    "ContentParameters",
     "DeliveryParameters",
+    "DirectoryParameters",
     "EnvelopeParameters",
+    "ExtensionParameters",
     "Parameters",
+    "ResyncParameters",
+    "ServiceParameters",
     "SessionParameters",
     "StateParameters",
     "SuiteParameters",
+    "TokenParameters",
     "load",
 ]
 
@@ -143,6 +150,116 @@ class DeliveryParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     suspect_s: int
 
 
+class ServiceParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """HTTP interfaces of the four services (chapter 8)."""
+
+    document_version: int
+    document_path: str
+    document_max_age_s: int
+    json_bytes_max: int
+    access_key_bytes: int
+    ticket_bytes: int
+    submission_bytes_max: int
+    delay_mean_s_max: int
+    long_poll_s_max: int
+    fetch_messages_max: int
+    confirm_numbers_max: int
+    batched_notice_s: int
+    root_messages_max: int
+    root_epochs_max: int
+    root_idle_s: int
+
+
+class TokenParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tokens of RFC 9578, type 0x0002 (chapter 9)."""
+
+    type: int
+    nonce_bytes: int
+    challenge_digest_bytes: int
+    key_id_bytes: int
+    authenticator_bytes: int
+    token_bytes: int
+    request_bytes: int
+    salt_bytes: int
+    epoch_s: int
+    redeem_grace_s: int
+    batch: int
+    stock_min: int
+
+
+class AttachmentParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files beside messages (chapter 10)."""
+
+    chunk_bytes: int
+    chunk_plain_bytes: int
+    chunks_max: int
+    key_bytes: int
+    nonce_bytes: int
+    length_bytes: int
+    digest_bytes: int
+    lifetime_s_min: int
+    lifetime_s_max: int
+    locations_max: int
+    per_message_max: int
+    name_bytes_max: int
+    label: str
+
+
+class ContentParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What messages carry (chapter 11)."""
+
+    version: int
+    type_bytes_max: int
+    text_type: str
+    profile_type: str
+    profile_name_bytes_max: int
+    profile_pronouns_bytes_max: int
+
+
+class DirectoryParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Directory services and their log (chapter 8)."""
+
+    version: int
+    name_bytes_max: int
+    entry_bytes_max: int
+    contact_bytes_max: int
+    contacts_upload_max: int
+    contacts_stored_max: int
+    leaves_max: int
+    head_max_age_s: int
+    proof_hashes_max: int
+    entry_label: str
+    name_label: str
+    head_label: str
+
+
+class ResyncParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Re-synchronisation after a restored backup (chapter 12)."""
+
+    attempts_max: int
+    window_s: int
+    clock_skew_s: int
+    position_skip: int
+    serial_gap: int
+    label: str
+
+
+class ExtensionParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Numbers that are taken or reserved (chapter 13)."""
+
+    suite_hybrid: int
+    suite_sparse: int
+    command_read: int
+    command_resync: int
+    commands_group: tuple[int, int]
+    commands_introduction: tuple[int, int]
+    commands_merge: tuple[int, int]
+    commands_attestation: tuple[int, int]
+    commands_recovery: tuple[int, int]
+    commands_device: tuple[int, int]
+    commands_private: tuple[int, int]
+
+
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All sections of the table."""
 
@@ -152,6 +269,13 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session: SessionParameters
     state: StateParameters
     delivery: DeliveryParameters
+    service: ServiceParameters
+    token: TokenParameters
+    attachment: AttachmentParameters
+    content: ContentParameters
+    directory: DirectoryParameters
+    resync: ResyncParameters
+    extension: ExtensionParameters
 
 
 def load(text: bytes | None = None) -> Parameters:

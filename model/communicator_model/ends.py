@@ -1,0 +1,115 @@
+"""One person's end of one relationship: what the reference implementation calls a Particle, reduced to logic.
+
+An end is slots and small dictionaries, because a study holds tens of thousands of them that are idle most of the time:
+an idle end costs its memory and nothing else. What happens to an end is decided in `relationships`.
+"""
+
+from typing import Final, NamedTuple
+
+from communicator_model.receiving import Parcel
+from communicator_spec import Grant
+
+__all__ = ["NEVER", "Body", "End", "Entry", "Setting", "Transmission"]
+
+NEVER: Final = 1 << 62
+"""A deadline that does not come."""
+
+
+class Body(NamedTuple):
+    """The plaintext of one message between relationship managers, as far as the model needs it."""
+
+    command: int
+    number: int
+    floor: int
+    above: tuple[tuple[int, int], ...]
+    holds: int
+    version: int
+    grants: tuple[Grant, ...] | None
+
+
+class Transmission(NamedTuple):
+    """One hand-over to a sending service. `reference` and `draw_index` never leave the device."""
+
+    via: int
+    service: int
+    not_after_ms: int
+    parcel: Parcel
+    end: int
+    reference: int
+    draw_index: int
+
+
+class Setting(NamedTuple):
+    """The services that one person uses now, in order of preference."""
+
+    receiving: tuple[int, ...]
+    sending: tuple[int, ...]
+
+
+class Entry:
+    """A message in the outbox."""
+
+    __slots__ = ("accepted_ms", "attempts", "due_ms", "service")
+
+    def __init__(self, now_ms: int) -> None:
+        self.accepted_ms = now_ms
+        self.attempts = 0
+        self.due_ms = now_ms
+        self.service = -1  # where the last transmission went; -1: nowhere yet
+
+
+class End:
+    """One person's end of one relationship."""
+
+    __slots__ = (
+        "automated", "beyond", "confirmed", "credit", "ended", "floor", "held", "held_version", "last_until",
+        "mine", "moved", "next_number", "notice_attempts", "notice_due", "outbox", "receipt_due",
+        "receipts", "release_due", "renew_at", "senders", "serials", "services", "spent", "suspects", "turns",
+        "update_due", "used", "version",
+    )  # fmt: skip
+
+    def __init__(self, services: tuple[int, ...], senders: tuple[int, ...]) -> None:
+        self.services = services
+        self.senders = senders
+        # own address set
+        self.mine: tuple[Grant, ...] = ()
+        self.version = 0
+        self.confirmed = 0
+        self.serials: dict[int, int] = {}
+        self.spent: dict[tuple[int, int], int] = {}
+        self.last_until: dict[int, int] = {}
+        self.renew_at = 0
+        self.update_due = NEVER
+        # services that were replaced: the version without each, and when the last address there ends
+        self.moved: dict[int, int] = {}
+        self.release_due: dict[int, int] = {}
+        self.notice_due = NEVER
+        self.notice_attempts = 0
+        # the peer's address set
+        self.held: tuple[Grant, ...] = ()
+        self.held_version = 0
+        self.used: dict[tuple[int, int], int] = {}
+        self.turns: dict[int, int] = {}
+        self.suspects: dict[int, int] = {}
+        # messages
+        self.next_number = 0
+        self.outbox: dict[int, Entry] = {}
+        self.floor = 0
+        self.beyond: set[int] = set()
+        self.receipt_due = NEVER
+        self.receipts = 0
+        self.credit = 1  # pairing is a human act
+        self.automated = 0
+        self.ended = False
+
+    def deadline_ms(self) -> int:
+        """Return when this end has something to do next; huge if never."""
+        if self.ended:
+            return NEVER
+        due = min(self.receipt_due, self.notice_due, self.update_due)
+        for entry in self.outbox.values():
+            if entry.due_ms < due:
+                due = entry.due_ms
+        if self.release_due:
+            due = min(due, *self.release_due.values())
+        return due
