@@ -202,10 +202,21 @@ class Outbox:
         news = msgspec.structs.replace(body, addresses=self._own.complete_set(p))
         checked = msgspec.structs.replace(news, digests=self._own.digests(p))
         for form in (checked, news):
-            plain = encode_body(form)
-            if len(plain) <= sessions.room(_session_of(p)):
+            plain = _encode_within(form, sessions.room(_session_of(p)))
+            if plain is not None:
                 return plain
         return encode_body(body)
+
+
+def _encode_within(body: Body, room: int) -> bytes | None:
+    """Encode a body if it fits; one that no device would take does not fit either (ENV-7)."""
+    try:
+        plain = encode_body(body)
+    except InputError as error:
+        if error.error_class is not ErrorClass.TOO_LARGE:
+            raise
+        return None
+    return plain if len(plain) <= room else None
 
 
 def _session_of(p: Particle) -> Session:
