@@ -7,8 +7,6 @@ profiles as designed, and one that reuses addresses (`leaks`). Advantages are me
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Final, NamedTuple
 
 import msgspec
@@ -28,6 +26,7 @@ from communicator_simulations.runs import RunKey, Supplies, simulate
 from communicator_simulations.scenario import Scenario, load_scenario
 from communicator_simulations.statistics import interval
 from communicator_simulations.views import TakenViews
+from communicator_simulations.workers import finished
 from communicator_spec import Kind
 from communicator_spec.parameters import PARAMETERS
 
@@ -71,11 +70,11 @@ def play(
     if replications < 3:
         raise ValueError("linkage games need at least 3 replications: one trains, two or more test")
     jobs = [(seed, r, i) for i in range(len(IMPLEMENTATIONS)) for r in range(replications)]
-    results: list[Scores] = []
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        for done, scores in enumerate(pool.map(_one, jobs), 1):
-            results.append(scores)
-            progress(done, len(jobs))
+    found: dict[tuple[int, int, int], Scores] = {}
+    for job, scores in finished(_one, jobs, workers):
+        found[job] = scores
+        progress(len(found), len(jobs))
+    results = [found[job] for job in jobs]
     rows: list[dict[str, object]] = []
     for i, implementation in enumerate(IMPLEMENTATIONS):
         own = results[i * replications : (i + 1) * replications]

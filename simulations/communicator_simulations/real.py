@@ -95,10 +95,16 @@ class Parts(NamedTuple):
     sending: type[SendingService] = SendingService
 
 
-def impl_fidelity(profile: str, seed: int, parts: Parts | None = None, views: Views | None = None) -> Fidelity:
-    """Return the fidelity that runs the real cores; `profile` is the address profile that devices prefer."""
+class _RealFidelity(NamedTuple):
+    """Builds the real cores, in whatever process it is called."""
 
-    def build(
+    profile: str
+    seed: int
+    parts: Parts
+    views: Views
+
+    def __call__(
+        self,
         providers: int,
         terms: Terms,
         reach: World,
@@ -106,11 +112,15 @@ def impl_fidelity(profile: str, seed: int, parts: Parts | None = None, views: Vi
         emit: Callable[[Row], None],
     ) -> Nodes:
         entropy = SeededEntropy(
-            subseed(seed, "entropy").to_bytes(8), lambda label, entity, index: receipt_draw(entity, index)
+            subseed(self.seed, "entropy").to_bytes(8), lambda label, entity, index: receipt_draw(entity, index)
         )
-        return RealNodes(providers, terms, reach, entropy, PROFILES[profile], emit, parts or Parts(), views or Views())
+        profile = PROFILES[self.profile]
+        return RealNodes(providers, terms, reach, entropy, profile, emit, self.parts, self.views)
 
-    return build
+
+def impl_fidelity(profile: str, seed: int, parts: Parts | None = None, views: Views | None = None) -> Fidelity:
+    """Return the fidelity that runs the real cores; `profile` is the address profile that devices prefer."""
+    return _RealFidelity(profile, seed, parts or Parts(), views or Views())
 
 
 class _Book:

@@ -61,20 +61,26 @@ class Simulated(NamedTuple):
     conditions: Conditions
 
 
-def model_fidelity(profile: str) -> Fidelity:
-    """Return the fidelity that runs the population model, for one address profile."""
+class _ModelFidelity(NamedTuple):
+    """Builds the population model's nodes, in whatever process it is called."""
 
-    def build(
+    profile: str
+
+    def __call__(
+        self,
         providers: int,
         terms: Terms,
         reach: World,
         receipt_draw: Callable[[int, int], float],
         emit: Callable[[Row], None],
     ) -> Nodes:
-        window, remembers = PARAMETERS.address.label_window, profile == "two-layer/1"
+        window, remembers = PARAMETERS.address.label_window, self.profile == "two-layer/1"
         return ModelNodes(providers, window, remembers, terms, reach, receipt_draw, emit)
 
-    return build
+
+def model_fidelity(profile: str) -> Fidelity:
+    """Return the fidelity that runs the population model, for one address profile."""
+    return _ModelFidelity(profile)
 
 
 def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity,

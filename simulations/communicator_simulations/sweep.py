@@ -6,11 +6,8 @@ in the order in which they finished: the number of workers leaves no trace.
 """
 
 import hashlib
-import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +21,7 @@ from communicator_model.traces import Trace, find_trace, load_trace
 from communicator_model.world import Fidelity
 from communicator_simulations.runs import RunKey, Supplies, run
 from communicator_simulations.scenario import Scenario, ScenarioError
+from communicator_simulations.workers import finished
 from communicator_spec.monitors import Violation
 
 __all__ = ["Plan", "Stored", "Sweep", "plan", "supplies_for"]
@@ -120,34 +118,12 @@ class Sweep:
         missing = [key for key in self._plan.keys if not self._path(key).exists()]
         done, total = len(self._plan.keys) - len(missing), len(self._plan.keys)
         progress(done, total)
-        for _ in self._finished(missing, workers):
+        for _ in finished(self._compute, missing, workers):
             done += 1
             progress(done, total)
 
-    def _finished(self, missing: list[RunKey], workers: int) -> Iterator[None]:
-        if workers == 1:
-            supplies: dict[int, Supplies] = {}
-            for key in missing:
-                if key.replication not in supplies:
-                    supplies = {key.replication: supplies_for(self._plan, key.replication)}
-                self._store(key, supplies[key.replication])
-                yield
-            return
-        context = get_context("fork" if os.name == "posix" else "spawn")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt) as pool:
-            futures: list[Future[None]] = [pool.submit(self._compute, key) for key in missing]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-                    yield
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for process in list(pool._processes.values()):
-                    process.terminate()
-                raise
-
     def _compute(self, key: RunKey) -> None:
-        self._store(key, supplies_for(self._plan, key.replication))
+        self._store(key, _supplies(self._plan, key.replication))
 
     def _store(self, key: RunKey, supplies: Supplies) -> None:
         result = run(self._plan.scenario, self._plan.seed, supplies, key, self._fidelity)
@@ -180,9 +156,10 @@ def _plain(violation: Violation) -> tuple[str, int, str, list[tuple[int, ...]]]:
     return violation.invariant, violation.t_ms, violation.detail, rows
 
 
-def _ignore_interrupt() -> None:
-    """Let the parent alone answer Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@lru_cache(maxsize=1)
+def _supplies(plan: Plan, replication: int) -> Supplies:
+    """Load the data of one replication once for the runs that follow each other."""
+    return supplies_for(plan, replication)
 
 
 def describe_trace(trace: Trace) -> dict[str, object]:
