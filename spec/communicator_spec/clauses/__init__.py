@@ -46,7 +46,11 @@ __all__ = [
     "write",
 ]
 
-PREFIXES: Final = {"ROLE": 1, "ERR": 1, "ADDR": 2, "ENV": 3, "SES": 4, "STATE": 5, "DELIV": 6, "KNOW": 7}
+PREFIXES: Final = {
+    **{"ROLE": 1, "ERR": 1, "ADDR": 2, "ENV": 3, "SES": 4, "STATE": 5, "DELIV": 6, "KNOW": 7},
+    **{"SVC": 8, "RECV": 8, "SEND": 8, "DIR": 8, "AUTH": 8, "TOK": 9, "ATT": 10, "CONT": 11},
+    **{"PORT": 12, "EXT": 13, "SEC": 14},
+}
 """Which prefix belongs to which chapter."""
 
 ROLES: Final = frozenset(
