@@ -1,0 +1,70 @@
+"""What each role can tell from what it sees: advantages over guessing, as designed and broken."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from communicator_reports.document import Chip, Figure
+from communicator_reports.figures.dots import Axis, Dot, dots
+from communicator_reports.findings import Findings, Game
+
+__all__ = ["linkage", "words_of"]
+
+_DESIGNS: Final = ("#2B7FC4", "#009E73", "#8A6FC9")
+_BROKEN: Final = ("#D55E00", "#CC79A7", "#A67C00")
+
+
+def linkage(findings: Findings) -> Figure | None:
+    """Draw the advantage of every distinguisher; None if no game was played."""
+    games = [g for g in findings.games if g.interval is not None]
+    if not games:
+        return None
+    palette = _colours(games)
+    parts = (
+        ("What the knowledge table forbids", [g for g in games if not g.permitted]),
+        ("What it permits", [g for g in games if g.permitted]),
+    )
+    axis = Axis("advantage over guessing", -0.25, 1.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
+    panels = tuple(dots(title, _rows(part, palette), axis) for title, part in parts if part)
+    caption = (
+        "**How well each role links what it sees.** 0: no better than guessing; 1: always right. An implementation that"
+        f" is broken on purpose shows that the distinguishers work. Right: {', '.join(palette)}. Bars: 95 % intervals."
+    )
+    chips = tuple(Chip(name, colour) for name, colour in palette.items())
+    return Figure("linkage", caption, "linkage.parquet", panels, columns=1, legend=chips)
+
+
+def words_of(game: Game) -> str:
+    """Return an advantage with its interval, two decimals."""
+    x = game.interval
+    return "not measured" if x is None else f"{_two(x.mean)} [{_two(x.low)}, {_two(x.high)}]"
+
+
+def _two(value: float | None) -> str:
+    if value is None:
+        return "—"
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
+
+
+def _colours(games: Sequence[Game]) -> dict[str, str]:
+    names = dict.fromkeys(g.implementation for g in games)
+    broken = {g.implementation for g in games if not g.designed}
+    cool, warm = iter(_DESIGNS), iter(_BROKEN)
+    return {name: next(warm if name in broken else cool) for name in names}
+
+
+def _rows(games: Sequence[Game], palette: dict[str, str]) -> list[Dot]:
+    rows: list[Dot] = []
+    for g in games:
+        x = g.interval
+        if x is None:
+            continue
+        beside = {y.implementation: y.advantage for y in games if _place(y) == _place(g)}
+        text = " · ".join(_two(beside.get(name)) for name in palette)
+        low, high = max(-1.0, x.low), min(1.0, x.high)
+        rows.append(Dot(f"{g.role} · {g.question}", g.distinguisher, g.distinguisher, palette[g.implementation],
+                        x.mean, low, high, text, text, g.implementation))  # fmt: skip
+    return rows
+
+
+def _place(game: Game) -> tuple[str, str, str]:
+    return game.role, game.question, game.distinguisher

@@ -1,0 +1,96 @@
+"""A document as PDF, set by Typst from the same blocks, with the same charts as pictures.
+
+Rules:
+
+1. Only fonts that come with the wheels are used, so that the sheet looks alike and has the same bytes everywhere.
+2. The template reads the document as JSON; no text of ours or of the data becomes markup.
+"""
+
+import shutil
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import msgspec
+import typst
+import vl_convert
+
+from communicator_reports.document import Document, Figure, Items, Prose, Table, runs
+from communicator_reports.figures.theme import config
+
+__all__ = ["pdf", "picture"]
+
+_INK: Final = "#1d232b"
+_WIDTH: Final = 690
+_GAP: Final = 34
+
+
+def picture(figure: Figure) -> dict[str, Any]:
+    """Return all panels of a figure as one chart of fixed width."""
+    columns = min(figure.columns, len(figure.panels))
+    width = (_WIDTH - _GAP * (columns - 1)) // columns
+    panels = [_fixed(panel.spec, panel.title, width) for panel in figure.panels]
+    schema = figure.panels[0].spec["$schema"]
+    data = {name: values for panel in panels for name, values in panel.pop("datasets", {}).items()}
+    rows = [{"hconcat": panels[i : i + columns], "spacing": _GAP} for i in range(0, len(panels), columns)]
+    legend = {"color": "shared", "strokeDash": "shared"}
+    shown = {**config(_INK, legend=True), "background": "white"}
+    return {
+        "$schema": schema,
+        "vconcat": rows,
+        "spacing": 22,
+        "config": shown,
+        "resolve": {"scale": legend},
+        "datasets": data,
+    }
+
+
+def _fixed(spec: dict[str, object], title: str, width: int) -> dict[str, Any]:
+    inner = {key: value for key, value in spec.items() if key != "$schema"}
+    return {**inner, "width": width, "autosize": {"type": "fit-x", "contains": "padding"}, "title": title}
+
+
+def pdf(document: Document, charts: dict[str, dict[str, Any]]) -> bytes:
+    """Return the PDF; `charts` are the pictures of the figures by name."""
+    template = files("communicator_reports") / "templates" / "paper.typ"
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for figure, chart in charts.items():
+            (folder / f"{figure}.pdf").write_bytes(vl_convert.vegalite_to_pdf(chart))
+        (folder / "document.json").write_bytes(msgspec.json.encode(_plain(document)))
+        (folder / "paper.typ").write_bytes(template.read_bytes())
+        made: bytes = typst.compile(
+            folder / "paper.typ", root=folder, format="pdf", ignore_system_fonts=True, timestamp=0
+        )
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+    return made
+
+
+def _plain(document: Document) -> dict[str, Any]:
+    """Return the document as JSON, with prose cut into runs."""
+    found: dict[str, Any] = msgspec.to_builtins(document)
+    found["subtitle"], found["abstract"] = _runs(document.subtitle), _runs(document.abstract)
+    for section, plain in zip(document.sections, found["sections"], strict=True):
+        for block, out in zip(section.blocks, plain["blocks"], strict=True):
+            if isinstance(block, Prose):
+                out["text"] = _runs(block.text)
+            elif isinstance(block, Items):
+                out["items"] = [_runs(item) for item in block.items]
+            elif isinstance(block, Table):
+                out |= {"caption": _runs(block.caption), "rows": _cells(block.rows)}
+            elif isinstance(block, Figure):
+                out |= {"caption": _runs(block.caption), "panels": len(block.panels)}
+            else:
+                out["rows"] = _cells(block.rows)
+    return found
+
+
+def _runs(text: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = msgspec.to_builtins(runs(text))
+    return found
+
+
+def _cells(rows: Sequence[Sequence[str]]) -> list[list[list[dict[str, str]]]]:
+    return [[_runs(cell) for cell in row] for row in rows]

@@ -1,0 +1,77 @@
+"""Numbers as people read them: significant digits, thin spaces, SI units, intervals.
+
+An interval is written `mean [low, high]`. All three have as many decimals as the width of the interval is worth: two
+digits of it. Thousands are set apart by a narrow space that does not break, and minus is a minus.
+"""
+
+import math
+from typing import Final
+
+from communicator_simulations.statistics import Interval
+
+__all__ = ["NARROW", "bytes_text", "count", "duration", "number", "percent", "with_interval"]
+
+NARROW: Final = "\u202f"
+_UNITS: Final = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+_TIMES: Final = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+
+
+def count(value: float) -> str:
+    """Return a whole number with its thousands apart."""
+    return f"{round(value):,}".replace(",", NARROW).replace("-", "−")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with that many significant digits."""
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return _fixed(value, 0 if value == round(value) else decimals)
+
+
+def _fixed(value: float, decimals: int) -> str:
+    text = f"{value:,.{decimals}f}".replace(",", NARROW).replace("-", "−")
+    return text if text.strip("−0.") else "0"
+
+
+def percent(share: float, digits: int = 3) -> str:
+    """Return a share in percent."""
+    return f"{number(round(100 * share, 9), digits)}{NARROW}%"
+
+
+def with_interval(x: Interval, scale: float = 1.0, *, floor: float = -math.inf, ceiling: float = math.inf) -> str:
+    """Return `mean [low, high]`; only the mean if one replication alone bounds nothing."""
+    mean, low, high = scale * x.mean, max(floor, scale * x.low), min(ceiling, scale * x.high)
+    if not math.isfinite(mean):
+        return "not reached"
+    if not (math.isfinite(x.low) and math.isfinite(x.high)):
+        return number(mean)
+    decimals = _decimals(mean, high - low)
+    return f"{_fixed(mean, decimals)} [{_fixed(low, decimals)}, {_fixed(high, decimals)}]"
+
+
+def _decimals(mean: float, width: float) -> int:
+    """Two digits of the width, but no more than four of the mean."""
+    if width <= 0:
+        return 0 if mean == round(mean) else max(0, 2 - math.floor(math.log10(abs(mean))))
+    wanted = 1 - math.floor(math.log10(width))
+    most = 3 - math.floor(math.log10(abs(mean))) if mean else wanted
+    return min(6, max(0, min(wanted, most)))
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in the largest unit of which there is at least one."""
+    for size, unit in _TIMES:
+        if seconds >= size:
+            return f"{number(seconds / size)}{NARROW}{unit}"
+    return f"{number(1000 * seconds)}{NARROW}ms"
+
+
+def bytes_text(size: float) -> str:
+    """Return a number of bytes with a decimal prefix."""
+    for unit, name in _UNITS:
+        if size >= unit:
+            return f"{number(size / unit)}{NARROW}{name}"
+    return f"{count(size)}{NARROW}B"
