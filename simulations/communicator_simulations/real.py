@@ -14,6 +14,7 @@ Rules:
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from communicator_impl.address_set import encode_set
@@ -95,7 +96,8 @@ class Parts(NamedTuple):
     sending: type[SendingService] = SendingService
 
 
-class _RealFidelity(NamedTuple):
+@dataclass(frozen=True)
+class _RealFidelity:
     """Builds the real cores, in whatever process it is called."""
 
     profile: str

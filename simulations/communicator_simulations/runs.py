@@ -7,6 +7,7 @@ uses, and which phone each person carries. The messages are the trace's; without
 
 import gc
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from communicator_model.draws import subseed
@@ -61,7 +62,8 @@ class Simulated(NamedTuple):
     conditions: Conditions
 
 
-class _ModelFidelity(NamedTuple):
+@dataclass(frozen=True)
+class _ModelFidelity:
     """Builds the population model's nodes, in whatever process it is called."""
 
     profile: str
