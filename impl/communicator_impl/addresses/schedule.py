@@ -23,7 +23,7 @@ from communicator_impl import hpke, wire
 from communicator_impl.addresses.config import Generation, ServiceConfig
 from communicator_impl.addresses.values import Profile
 from communicator_impl.entropy import Entropy
-from communicator_impl.errors import OwnError, PeerError
+from communicator_impl.errors import InputError, OwnError, PeerError
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
@@ -140,7 +140,12 @@ def _pick(keys: dict[int, tuple[Generation, X25519PrivateKey]], generation: int,
 
 
 def _free_number(generations: tuple[SecretGeneration, ...], now: int) -> int:
-    """Return the number after the newest one, skipping those still in use (ADDR-13)."""
+    """Return the number after the newest one, skipping those still in use (ADDR-13).
+
+    No more than a configuration and an address set can carry: with one more, no owner could tell a correspondent.
+    """
+    if len(generations) >= _P.generations_max:
+        raise InputError(ErrorClass.LIMIT, "as many generations as a configuration carries")
     used = {g.public.number for g in generations if now < g.public.not_after_s}
     start = generations[-1].public.number + 1 if generations else 0
     for step in range(_P.generation_max + 1):
