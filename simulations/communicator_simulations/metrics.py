@@ -184,8 +184,9 @@ def _traffic(log: _Log, out: Measured, bytes_each: int) -> None:
         out.row[f"sent_{command.name.lower()}"] = log.sent[command]
     out.row["automated_share"] = (log.sent[Command.RECEIPT] + log.sent[Command.UPDATE]) / human if human else 0.0
     out.row["sent_bytes"] = sum(log.sent.values()) * bytes_each
-    for kind in (Kind.DUPLICATE, Kind.REFUSED, Kind.GAVE_UP, Kind.ISSUED, Kind.INJECTED, Kind.CRASHED):
+    for kind in (Kind.DUPLICATE, Kind.GAVE_UP, Kind.ISSUED, Kind.INJECTED, Kind.CRASHED):
         out.row[kind.name.lower()] = log.kinds[kind]
+    out.row["unresolved"] = log.kinds[Kind.REFUSED]  # by services; `refused` are messages, by people
     for role, counter in (("sending", log.submitted), ("receiving", log.stored)):
         total: Counter[int] = Counter()
         peak: dict[int, int] = {}
