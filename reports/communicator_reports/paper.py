@@ -47,8 +47,8 @@ def _question(findings: Findings) -> Section:
         for name in findings.summary.policies
     )
     lead = (
-        f"{title(findings)} People own relationships here, not addresses: an address can be replaced"
-        " inside the conversation itself. The policies differ in how far they use that."
+        f"{title(findings)} People own relationships here, not addresses: an address can be replaced inside the"
+        " conversation itself. The policies differ in how far they use that."
     )
     return Section("Question", "question", (Prose(lead), Items(policies)))
 

@@ -11,45 +11,15 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import typst
 import vl_convert
 
 from communicator_reports.document import Document, Figure, Items, Prose, Table, runs
-from communicator_reports.figures.theme import config
 
-__all__ = ["pdf", "picture"]
-
-_INK: Final = "#1d232b"
-_WIDTH: Final = 690
-_GAP: Final = 34
-
-
-def picture(figure: Figure) -> dict[str, Any]:
-    """Return all panels of a figure as one chart of fixed width."""
-    columns = min(figure.columns, len(figure.panels))
-    width = (_WIDTH - _GAP * (columns - 1)) // columns
-    panels = [_fixed(panel.spec, panel.title, width) for panel in figure.panels]
-    schema = figure.panels[0].spec["$schema"]
-    data = {name: values for panel in panels for name, values in panel.pop("datasets", {}).items()}
-    rows = [{"hconcat": panels[i : i + columns], "spacing": _GAP} for i in range(0, len(panels), columns)]
-    legend = {"color": "shared", "strokeDash": "shared"}
-    shown = {**config(_INK, legend=True), "background": "white"}
-    return {
-        "$schema": schema,
-        "vconcat": rows,
-        "spacing": 22,
-        "config": shown,
-        "resolve": {"scale": legend},
-        "datasets": data,
-    }
-
-
-def _fixed(spec: dict[str, object], title: str, width: int) -> dict[str, Any]:
-    inner = {key: value for key, value in spec.items() if key != "$schema"}
-    return {**inner, "width": width, "autosize": {"type": "fit-x", "contains": "padding"}, "title": title}
+__all__ = ["pdf"]
 
 
 def pdf(document: Document, charts: dict[str, dict[str, Any]]) -> bytes:

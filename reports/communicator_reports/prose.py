@@ -68,15 +68,12 @@ def limits(findings: Findings) -> tuple[str, ...]:
     )  # fmt: skip
     return (
         few,
-        "Where nothing happened in any replication, the upper end is Wilson’s for the pooled count. It takes messages"
-        " as"
-        " independent; losses come in bursts, so the true upper end is higher.",
+        "Where nothing happened in any replication, the upper end is Wilson’s for the pooled count. It takes"
+        " messages as independent; losses come in bursts, so the true upper end is higher.",
         "The messages were written in a system that worked. Nobody here writes less, or turns to another medium,"
-        " because"
-        " messages get lost.",
+        " because messages get lost.",
         "One provider fails at a time, apart from short outages of all of them. Two at once would cut off people who"
-        " use"
-        " just these two.",
+        " use just these two.",
         "The model of the network has no congestion: servers are never slow because they are busy.",
         "Linkage is tested with the distinguishers named here. A small advantage says that these fail, not that all"
         " do.",
@@ -86,18 +83,16 @@ def limits(findings: Findings) -> tuple[str, ...]:
 def _world(findings: Findings) -> str:
     s, data = findings.summary, findings.summary.data
     source = "a synthetic population" if data.synthetic else f"the trace `{data.trace.name}`"
-    phones = f"{count(data.phones.count)} phones of `{data.phones.name}`, on line {percent(data.phones.online_share)} of the time"
+    on_line = percent(data.phones.online_share)
+    phones = f"{count(data.phones.count)} phones of `{data.phones.name}`, on line {on_line} of the time"
     what = "the population model" if s.fidelity == "model" else "the real cores with real cryptography"
     return (
         f"A discrete-event simulation runs {what}: relationship managers on phones, sending and receiving services,"
-        f" with"
-        f" the standard’s policies. Who writes to whom and when comes from {source} ({count(data.trace.pairs)}"
+        f" with the standard’s policies. Who writes to whom and when comes from {source} ({count(data.trace.pairs)}"
         f" relationships); when devices are reachable from {phones}. Each person chooses providers out of"
         f" {s.scenario.people.providers} by popularity (Zipf, exponent {number(s.scenario.people.zipf)}). The network"
-        f" loses"
-        f" {percent(s.scenario.weather.loss)} of the transmissions, every provider has short outages, strangers"
-        f" inject junk, and"
-        f" {percent(s.scenario.weather.refusal_share)} of the relationships are refused at some time."
+        f" loses {percent(s.scenario.weather.loss)} of the transmissions, every provider has short outages, strangers"
+        f" inject junk, and {percent(s.scenario.weather.refusal_share)} of the relationships are refused at some time."
     )  # fmt: skip
 
 
@@ -108,12 +103,11 @@ def _design(findings: Findings) -> str:
     )  # fmt: skip
     return (
         f"{len(s.policies)} policies run under {len(s.faults)} faults, {s.replications} times each. Within a"
-        f" replication all"
-        " of them share people, phones, network and messages, so differences are taken pair by pair. The provider under"
-        f" study fails on day {number(s.days.fault)}; messages accepted before are warm-up and not counted.{closing}"
-        f" The run"
-        f" ends on day {number(s.days.horizon)}, later than any message may wait. A message to somebody who refuses the"
-        " sender is neither delivered nor lost. Intervals are Student’s at 95 % over replications."
+        " replication all of them share people, phones, network and messages, so differences are taken pair by pair."
+        f" The provider under study fails on day {number(s.days.fault)}; messages accepted before are warm-up and not"
+        f" counted.{closing} The run ends on day {number(s.days.horizon)}, later than any message may wait. A message"
+        " to somebody who refuses the sender is neither delivered nor lost. Intervals are Student’s at 95 % over"
+        " replications."
     )  # fmt: skip
 
 
@@ -122,10 +116,8 @@ def _judges(findings: Findings) -> str:
     clauses = {clause for row in rows for clause in row.clauses}
     return (
         f"{len(rows)} monitors read every event log and check what the standard promises ({len(clauses)} clauses):"
-        f" among"
-        " others that a message is delivered at most once, that none is lost without notice, that no address is used"
-        " after"
-        " its date, and that whoever leaves a provider leaves nothing behind."
+        " among others that a message is delivered at most once, that none is lost without notice, that no address is"
+        " used after its date, and that whoever leaves a provider leaves nothing behind."
     )  # fmt: skip
 
 
@@ -137,16 +129,17 @@ def _contrast(findings: Findings, estimates: Estimates) -> str:
     base = findings.policy(estimates.baseline)
     first = (
         f"When {_WHEN[worst]}, **{_rare(estimates, UNDELIVERED, worst, base.name)} of 10 000 messages** are not"
-        f" delivered"
-        f" under “{base.label}”, and {_rare(estimates, EXPOSED, worst, base.name)} of those to people who rely on that"
-        " provider."
+        f" delivered under “{base.label}”, and {_rare(estimates, EXPOSED, worst, base.name)} of those to people who"
+        " rely on that provider."
     )  # fmt: skip
     if best == base.name:
         return first
     lost = sum(estimates.events(UNDELIVERED, fault, best) for fault in s.faults)
     of = sum(estimates.total("messages", fault, best) for fault in s.faults)
     amount = "**none**" if lost == 0 else f"**{count(lost)}**"
-    return f"{first} Under “{findings.policy(best).label}” {amount} of {count(of)} messages is lost over all faults together."
+    verb = "is" if lost < 2 else "are"
+    better = findings.policy(best).label
+    return f"{first} Under “{better}”, {amount} of {count(of)} messages {verb} lost over all faults together."
 
 
 def _relationships(findings: Findings, estimates: Estimates) -> str:
@@ -166,8 +159,7 @@ def _latency(findings: Findings, estimates: Estimates) -> str:
     usual = duration(estimates.of(median, quiet, estimates.baseline).mean)
     return (
         f"When {_WHEN[quiet]}, half of the messages arrive within {usual}; the rest wait for phones to come on line."
-        f" When"
-        f" {_WHEN[worst]}, 99 % of what is delivered arrives within {', '.join(parts)}."
+        f" When {_WHEN[worst]}, 99 % of what is delivered arrives within {', '.join(parts)}."
     )
 
 
@@ -204,8 +196,7 @@ def _linked(findings: Findings) -> str:
     top = max(designed, key=lambda found: found[0])[1]
     text = (
         "Of the links that the standard forbids, the best that any role achieves against the reference implementation"
-        " is"
-        f" an advantage of {words_of(top)} over guessing ({top.role}, by {top.distinguisher})"
+        f" is an advantage of {words_of(top)} over guessing ({top.role}, by {top.distinguisher})"
     )
     if broken:
         text += f"; against an implementation broken on purpose, {words_of(max(broken, key=lambda f: f[0])[1])}"

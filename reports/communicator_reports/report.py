@@ -9,10 +9,11 @@ from pathlib import Path
 
 import vl_convert
 
+from communicator_reports.figures.sheet import picture
 from communicator_reports.findings import load
 from communicator_reports.page import page
 from communicator_reports.paper import paper
-from communicator_reports.pdf import pdf, picture
+from communicator_reports.pdf import pdf
 from communicator_reports.progress import Update
 
 __all__ = ["draw"]

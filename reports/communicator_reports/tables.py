@@ -102,8 +102,8 @@ def cutover(findings: Findings, estimates: Estimates) -> Table | None:
     header = ("people who move", "peers who learn of it, %", "half of the peers, h", "all peers of 90 %, h",
               "people who have left, %", "median until left, d")  # fmt: skip
     caption = (
-        "**Moving.** “Not reached”: in some replication fewer learn of it than the column asks for. Nobody can leave a"
-        " provider that is dead."
+        "**Moving.** “Not reached”: in some replication fewer learn of it than the column asks for. Nobody can leave"
+        " a provider that is dead."
     )
     return _by_policy(findings, "cutover", header, cells, caption, faults)
 

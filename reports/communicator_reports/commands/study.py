@@ -18,7 +18,7 @@ _STEPS = 4
 def study(
     scenario: options.Scenario,
     out: options.Out = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A small population and few runs: half a minute.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A small population and few runs: a minute.")] = False,
     people: options.People = None,
     days: options.Days = None,
     replications: options.Replications = None,

@@ -27,9 +27,9 @@ def latency(findings: Findings) -> Figure:
         for fault in findings.summary.faults
     )
     caption = (
-        "**Share of messages not yet delivered, over the time since they were accepted.** Both scales are logarithmic."
-        " The plateau from a second to hours is phones that are off line; a line that ends on the floor arrived whole,"
-        " one that stays above it is lost messages. Bands: 95 % intervals."
+        "**Share of messages not yet delivered, over the time since they were accepted.** Both scales are"
+        " logarithmic. The plateau from a second to hours is phones that are off line; a line that ends on the floor"
+        " arrived whole, one that stays above it is lost messages. Bands: 95 % intervals."
     )
     return Figure("latency", caption, "latency.parquet", panels, legend=_legend(findings))
 
@@ -47,8 +47,7 @@ def cutover(findings: Findings) -> Figure | None:
             panels.append(Panel(f"{FAULTS[fault]}: {what}", lines("", _points(findings, table, fault), shape).spec))
     caption = (
         "**Share of peers who hold the new addresses, and of people all of whose peers do, over the time since the"
-        " person"
-        " chose another provider.** Bands: 95 % intervals."
+        " person chose another provider.** Bands: 95 % intervals."
     )
     return Figure("cutover", caption, "cutover.parquet", tuple(panels), legend=_legend(findings))
 

@@ -20,7 +20,10 @@ _SEPARATOR: Final = "|"
 
 
 class Dot(NamedTuple):
-    """One row: where it belongs, what it is called, its estimate, and the estimate in words."""
+    """One row: where it belongs, what it is called, its estimate, and the estimate in words.
+
+    A group is a heading of one or more lines.
+    """
 
     group: str
     label: str
@@ -49,13 +52,15 @@ def dots(title: str, rows: Sequence[Dot], axis: Axis) -> Panel:
     values: list[dict[str, Any]] = []
     keys: dict[tuple[str, str], str] = {}
     for row in rows:
-        if (row.group, "") not in keys:
-            keys[row.group, ""] = _key(len(keys), "", "", "", "")
-            values.append({"key": keys[row.group, ""], "heading": row.group})
+        for number, heading in enumerate(row.group.split("\n")):
+            if (row.group, f"\n{number}") not in keys:
+                key = keys[row.group, f"\n{number}"] = _key(len(keys), "", "", "", "")
+                values.append({"key": key, "heading": heading})
         if (row.group, row.label) not in keys:
             keys[row.group, row.label] = _key(len(keys), row.label, row.short, row.text, row.short_text)
         values.append({"key": keys[row.group, row.label], **row._asdict()})
-    look = _Look(list(keys.values()), axis, dict.fromkeys((r.series, r.colour) for r in rows))
+    room = 6 * max(len(row.short) for row in rows)
+    look = _Look(list(keys.values()), room, axis, dict.fromkeys((r.series, r.colour) for r in rows))
     layers = [_headings(look), _intervals(look), _points(look)]
     height = (PER_ROW + 5 * (len(look.series) - 1)) * len(keys)
     chart = alt.layer(*layers, data=alt.InlineData(values=values), height=height, width="container")
@@ -63,9 +68,13 @@ def dots(title: str, rows: Sequence[Dot], axis: Axis) -> Panel:
 
 
 class _Look(NamedTuple):
-    """What the layers of a panel share: rows from top to bottom, the axis, and names and colours of the series."""
+    """What the layers of a panel share: rows from top to bottom, the axis, and names and colours of the series.
+
+    `room` is how far a heading may reach to the left, over short names, where the page is narrow.
+    """
 
     keys: list[str]
+    room: int
     axis: Axis
     looks: dict[tuple[str, str], None]
 
@@ -102,7 +111,8 @@ def _x(field: str, axis: Axis) -> alt.X:
 
 def _headings(look: _Look) -> alt.Chart:
     text = alt.Chart().transform_filter("isValid(datum.heading)").mark_text(align="left", fontWeight="bold", dy=2)
-    chart: alt.Chart = text.encode(y=_y(look.keys, None, 0, 0), x=alt.value(0), text="heading:N")
+    at = alt.value({"expr": f"{_NARROW} ? -{look.room} : 0"})
+    chart: alt.Chart = text.encode(y=_y(look.keys, None, 0, 0), x=at, text="heading:N")
     return chart
 
 
@@ -113,7 +123,7 @@ def _channels(look: _Look) -> dict[str, Any]:
     names, colours = [name for name, _ in look.looks], [colour for _, colour in look.looks]
     return {
         "color": alt.Color(
-            "series:N", scale=alt.Scale(domain=names, range=colours), legend=alt.Legend(symbolOpacity=1)
+            "series:N", scale=alt.Scale(domain=names, range=colours), legend=alt.Legend(symbolOpacity=1, symbolSize=80)
         ),
         "yOffset": alt.YOffset("series:N", scale=alt.Scale(domain=names)),
     }

@@ -26,8 +26,9 @@ def linkage(findings: Findings) -> Figure | None:
     axis = Axis("advantage over guessing", -0.25, 1.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
     panels = tuple(dots(title, _rows(part, palette), axis) for title, part in parts if part)
     caption = (
-        "**How well each role links what it sees.** 0: no better than guessing; 1: always right. An implementation that"
-        f" is broken on purpose shows that the distinguishers work. Right: {', '.join(palette)}. Bars: 95 % intervals."
+        "**How well each role links what it sees.** 0: no better than guessing; 1: always right. An implementation"
+        f" that is broken on purpose shows that the distinguishers work. Right: {', '.join(palette)}. Bars: 95 %"
+        " intervals."
     )
     chips = tuple(Chip(name, colour) for name, colour in palette.items())
     return Figure("linkage", caption, "linkage.parquet", panels, columns=1, legend=chips)
@@ -61,7 +62,8 @@ def _rows(games: Sequence[Game], palette: dict[str, str]) -> list[Dot]:
         beside = {y.implementation: y.advantage for y in games if _place(y) == _place(g)}
         text = " · ".join(_two(beside.get(name)) for name in palette)
         low, high = max(-1.0, x.low), min(1.0, x.high)
-        rows.append(Dot(f"{g.role} · {g.question}", g.distinguisher, g.distinguisher, palette[g.implementation],
+        group = f"{g.role[:1].upper()}{g.role[1:]}\n{g.question}"
+        rows.append(Dot(group, g.distinguisher, g.distinguisher, palette[g.implementation],
                         x.mean, low, high, text, text, g.implementation))  # fmt: skip
     return rows
 

@@ -59,7 +59,7 @@ def lines(title: str, points: Sequence[Point], shape: Shape) -> Panel:
         ),
     }
     band = base.mark_area(opacity=0.18).encode(y=_y(shape, "low"), y2="high:Q", color=looks["color"])
-    line = base.mark_line(strokeWidth=2.2, clip=True).encode(y=_y(shape, "mean"), tooltip=_tooltip(shape), **looks)
+    line = base.mark_line(strokeWidth=2.2).encode(y=_y(shape, "mean"), tooltip=_tooltip(shape), **looks)
     chart = alt.layer(band, line, data=alt.InlineData(values=values), height=210, width="container")
     return Panel(title, chart.to_dict())
 

@@ -41,7 +41,7 @@ def _panel(findings: Findings, fault: str, role: str) -> dict[str, Any]:
     colour = alt.Color(
         "policy:N",
         scale=alt.Scale(domain=labels, range=[palette[name] for name in labels]),
-        legend=alt.Legend(symbolOpacity=1),
+        legend=alt.Legend(symbolOpacity=1, symbolSize=80),
     )
     providers = alt.X("provider:O", axis=alt.Axis(title="provider, by popularity", labelAngle=0, grid=False))
     offset = alt.XOffset("policy:N", scale=alt.Scale(domain=labels))

@@ -44,8 +44,8 @@ def cut_off(findings: Findings, estimates: Estimates) -> Figure:
     panels = tuple(_rare(findings, estimates, measure, title) for measure, title in pairs)
     caption = (
         "**Relationships that are cut off at the end, per 10 000.** A relationship is cut off if neither holds an"
-        " address"
-        " of the other that still works: no later message can repair it. If only one does, a message from there can."
+        " address of the other that still works: no later message can repair it. If only one does, a message from"
+        " there can."
     )
     return Figure("cut-off", caption, "runs.parquet", panels)
 
@@ -56,8 +56,7 @@ def traffic(findings: Findings, estimates: Estimates) -> Figure:
     size = _panel(findings, estimates, BYTES, "Bytes handed to sending services", 1e-6, _linear("MB"))
     caption = (
         "**What traffic costs.** Left: receipts and address updates for each message that a person wrote; the"
-        " standard's"
-        " limit is 1. Right: all transmissions in full-size envelopes, warm-up included."
+        " standard's limit is 1. Right: all transmissions in full-size envelopes, warm-up included."
     )
     return Figure("traffic", caption, "runs.parquet", (share, size))
 

@@ -1,0 +1,166 @@
+"""The command tells what is wrong in one line, and its exit code says what kind of wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from communicator_spec import Event
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-c", "from communicator_reports.cli import main; main()"]
+TINY = ["--people", "40", "--days", "2", "--replications", "1", "--seed", "7", "--synthetic", "--workers", "1"]
+
+
+def communicator(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200"}
+    return subprocess.run([*COMMAND, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def below(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    "command", ["study", "simulate", "conform", "report", "spec list", "spec show", "spec check", "spec coverage"]
+)
+def test_help_has_an_example(command: str) -> None:
+    done = communicator(*command.split(), "--help")
+    assert done.returncode == 0
+    assert f"communicator {command}" in done.stdout.partition("Example")[2]
+
+
+def test_version_is_printed() -> None:
+    assert communicator("--version").stdout.startswith("communicator ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["simulate", "nothing"], "migration"),
+        (["simulate", "migration", "--policy", "nobody"], "static, one, two"),
+        (["simulate", "migration", "--fault", "flood"], "sunset"),
+        (["simulate", "migration", "--trace", "missing.txt"], "missing.txt"),
+        (["simulate", "migration", "--phones", "missing"], "missing"),
+        (["simulate", "migration", "--synthetic", "--trace", "pyproject.toml"], "--synthetic"),
+        (["simulate", "migration", "--trace", "pyproject.toml"], "pyproject.toml"),
+        (["simulate", "migration", "--fidelity", "impl"], "--people 300"),
+        (["simulate", "pyproject.toml"], "pyproject.toml"),
+        (["simulate", "migration", "--out", "pyproject.toml"], "--out"),
+        (["simulate", "migration", "--out", "tests"], "--out"),
+        (["simulate", "migration", "--out", "/"], "--out"),
+        (["study", "migration", "--out", "/dev/null/x"], "--out"),
+        (["report", "docs"], "communicator study"),
+        (["conform", "--expectations", "missing.txt", "reference"], "missing.txt"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], word: str) -> None:
+    done = communicator(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert word in lines[0]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["simulate", "migration", "--people", "many"],
+        ["simulate", "migration", "--people", "1"],
+        ["simulate", "migration", "--workers", "0"],
+        ["simulate", "migration", "--fidelity", "best"],
+        ["spec", "show", "nothing-1"],
+        ["spec", "check", "--root", "docs"],
+        ["conform", "--update", "reference"],
+        ["simulate"],
+    ],
+)
+def test_wrong_option_is_exit_code_2_without_traceback(arguments: list[str]) -> None:
+    done = communicator(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_simulate_writes_tables_summary_and_logs(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = communicator("simulate", "migration", *TINY, "--fault", "death", "--policy", "two", "--events", "--json",
+                        "--out", str(out))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((out / "summary.json").read_text())
+    names = ["cutover.parquet", "events", "latency.parquet", "load.parquet", "provenance.json", "runs.parquet"]
+    assert below(out) == [*names, "summary.json"]
+    log = pl.read_parquet(out / "events" / "two-death-0.parquet")
+    assert log.columns == list(Event._fields)
+    assert log.height == pl.read_parquet(out / "runs.parquet")["events"][0]
+    assert str(tmp_path) not in (out / "provenance.json").read_text()
+
+
+def test_simulate_prints_a_table_with_intervals(tmp_path: Path) -> None:
+    done = communicator("simulate", "migration", *TINY, "--fault", "death", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "undelivered" in done.stdout
+    assert "all invariants hold" in done.stdout
+
+
+def test_the_number_of_workers_leaves_no_trace(tmp_path: Path) -> None:
+    for workers in ("1", "2"):
+        done = communicator("simulate", "migration", *TINY[:-1], workers, "--fault", "death", "--out",
+                            str(tmp_path / workers))  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    one, two = (sorted((tmp_path / workers).iterdir()) for workers in ("1", "2"))
+    assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
+
+
+def test_real_cores_run_when_people_are_few(tmp_path: Path) -> None:
+    done = communicator("simulate", "migration", "--fidelity", "impl", "--people", "10", "--days", "0.5", "--seed", "7",
+                        "--replications", "1", "--synthetic", "--fault", "none", "--policy", "two", "--out",
+                        str(tmp_path / "out"))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_interrupt_leaves_the_former_result_and_can_be_resumed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "provenance.json").write_text("former")
+    words = ["simulate", "migration", "--people", "150", "--days", "20", "--replications", "2", "--synthetic",
+             "--workers", "2", "--out", str(out)]  # fmt: skip
+    process = subprocess.Popen([*COMMAND, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".work/*/*.msgpack")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "goes on" in errors
+    assert "Traceback" not in errors
+    assert below(tmp_path) == [".work", "out"]
+    assert below(out) == ["provenance.json"]
+    assert list(tmp_path.glob(".work/*/*.msgpack"))
+
+
+def test_conform_judges_and_writes_reports(tmp_path: Path) -> None:
+    done = communicator("conform", "--json", "--select", "label/*", "--junit", str(tmp_path / "j.xml"), "--jsonl",
+                        str(tmp_path / "r.jsonl"), "reference")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ok"] is True
+    assert below(tmp_path) == ["j.xml", "r.jsonl"]
+
+
+def test_conform_fails_a_program_that_does_not_answer() -> None:
+    done = communicator("conform", "--json", "--select", "label/derive", "--", sys.executable, "-c", "pass")
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["ok"] is False
+
+
+def test_spec_lists_shows_and_counts() -> None:
+    first = json.loads(communicator("spec", "list", "--json").stdout)[0]
+    assert json.loads(communicator("spec", "show", first["id"], "--json").stdout) == first
+    assert first["text"][:20] in communicator("spec", "show", first["id"].lower()).stdout
+    assert first["id"] in json.loads(communicator("spec", "coverage", "--json").stdout)

@@ -1,0 +1,76 @@
+"""The page works in a browser from the disk: no network, no errors, light and dark, phone and desktop."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+SWITCHES = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    if not (CHROMIUM.exists() and DRIVER.exists()):
+        pytest.fail(f"{CHROMIUM} and {DRIVER} are needed: install chromium and chromium-driver")
+    options = Options()
+    options.binary_location = str(CHROMIUM)
+    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    try:
+        driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    except WebDriverException as error:
+        pytest.fail(f"chromium does not start: {error.msg}")
+    yield driver
+    driver.quit()
+
+
+def show(browser: webdriver.Chrome, results: Path, width: int, scheme: str) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.get((results / "index.html").as_uri())
+    deadline = time.monotonic() + 30
+    while ask(browser, "document.documentElement.dataset.charts") is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert ask(browser, "document.documentElement.dataset.charts") == "drawn"
+
+
+def ask(browser: webdriver.Chrome, expression: str) -> Any:  # noqa: ANN401 - what JavaScript says
+    return browser.execute_script(f"return {expression}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_charts_are_drawn_without_errors_network_or_overflow(
+    browser: webdriver.Chrome, results: Path, width: int, scheme: str
+) -> None:
+    show(browser, results, width, scheme)
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+    assert ask(browser, "performance.getEntriesByType('resource').length") == 0
+    charts = ask(browser, "document.querySelectorAll('.chart').length")
+    assert charts >= 8
+    assert (
+        ask(browser, "document.querySelectorAll('.chart svg .mark-symbol path, .chart svg .mark-line path').length")
+        > charts
+    )
+    assert ask(browser, "document.documentElement.scrollWidth <= window.innerWidth")
+    assert ask(browser, "[...document.querySelectorAll('.chart svg')].every(x =>"
+                        " x.getBoundingClientRect().right <= document.documentElement.clientWidth + 1)")  # fmt: skip
+
+
+@pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(20, 23, 28)")])
+def test_charts_have_the_ink_of_the_page(browser: webdriver.Chrome, results: Path, scheme: str, paper: str) -> None:
+    show(browser, results, 1280, scheme)
+    assert ask(browser, "getComputedStyle(document.body).backgroundColor") == paper
+    ink = ask(browser, "getComputedStyle(document.body).color")
+    assert ask(browser, "getComputedStyle(document.querySelector('.chart .role-axis-label text')).fill") == ink
