@@ -334,7 +334,7 @@ class World:
 
         return Setting(
             replace(setting.receiving, (*person.receiving, *person.spares)),
-            replace(setting.sending, (*person.sending, *person.spares)),
+            replace(setting.sending, (*person.sending, *person.spares, *person.receiving)),
         )
 
     def _try_to_leave(self, person: int) -> None:
