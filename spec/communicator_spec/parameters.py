@@ -26,6 +26,7 @@ __all__ = [
     "ResyncParameters",
     "ServiceParameters",
     "SessionParameters",
+    "SizesParameters",
     "StateParameters",
     "SuiteParameters",
     "TokenParameters",
@@ -260,6 +261,23 @@ class ExtensionParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     commands_private: tuple[int, int]
 
 
+class SizesParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sums that follow from the other sections."""
+
+    seal_overhead_bytes: int
+    inner_bytes: int
+    label_overhead_bytes: int
+    two_layer_request_bytes: int
+    label_request_bytes: int
+    delivery_bytes_max: int
+    room_bytes: int
+    first_room_bytes: int
+    identity_bytes: int
+    first_set_bytes: int
+    id_random_bytes_min: int
+    fingerprint_bytes: int
+
+
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All sections of the table."""
 
@@ -276,6 +294,7 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     directory: DirectoryParameters
     resync: ResyncParameters
     extension: ExtensionParameters
+    sizes: SizesParameters
 
 
 def load(text: bytes | None = None) -> Parameters:

@@ -64,6 +64,8 @@ DISPOSITIONS: Final = frozenset({"vector", "script", "property", "service", "pri
 _CLAUSE: Final = re.compile(r"\*\*(?P<id>[A-Z]+-[1-9]\d*)\*\* \((?P<roles>[^()·]+) · (?P<how>[^()]+)\) (?P<text>\S.*)")
 _KEYWORD: Final = re.compile(r"\b(MUST|SHOULD|MAY|SHALL|REQUIRED|RECOMMENDED|OPTIONAL)\b")
 _CODE: Final = re.compile(r"`[^`]*`")
+_MARK: Final = re.compile(r"\[([^\[\]]+)\]\[[a-z]+\.[a-z0-9_]+\]")
+"""A number with the parameter that it comes from (`figures`); a clause has the number only."""
 
 
 class Level(StrEnum):
@@ -142,7 +144,7 @@ def scan(path: Path) -> tuple[dict[int, Clause], list[Fault]]:
     chapter = int(path.name[:2])
     clauses: dict[int, Clause] = {}
     faults: list[Fault] = []
-    for line, quoted, text in _paragraphs(path.read_text(encoding="utf-8")):
+    for line, quoted, text in _paragraphs(_MARK.sub(r"\1", path.read_text(encoding="utf-8"))):
         keywords = _KEYWORD.findall(_CODE.sub("", text))
         if quoted and (keywords or text.startswith("**")):
             found = _parse(text, chapter, keywords)
