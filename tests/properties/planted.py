@@ -1,0 +1,207 @@
+"""Implementations that are wrong in one place each: what the machine has to find.
+
+Theory. A machine that never fails proves little until it has failed on purpose. Each fault here is the smallest change
+of one part that breaks one promise, put into the town through the same injection as any other implementation. All are
+mistakes that somebody could make in good faith.
+
+Rules:
+
+1. One fault, one promise: `FAULTS` says which part is wrong, what is broken by it, and in which town it can show.
+2. A fault changes one method and calls the rest of its base.
+"""
+
+from typing import Final, NamedTuple
+
+from communicator_impl.addresses import LabelResolution, Position, Profile, SpentBlock
+from communicator_impl.body import WireSet
+from communicator_impl.core_event import Emit
+from communicator_impl.entropy import Entropy
+from communicator_impl.envelope import Arrival
+from communicator_impl.inbox import Inbox
+from communicator_impl.outbox import Outbox
+from communicator_impl.own_addresses import OwnAddresses
+from communicator_impl.particle import Particle
+from communicator_impl.particle_fields import Queued
+from communicator_impl.peer_addresses import PeerAddresses
+from communicator_impl.receiving_service import ReceivingService
+from communicator_impl.relationship_manager import RelationshipManager, Step
+from communicator_impl.storage import Storage
+from communicator_impl.turn import Outgoing, ServiceBook, Turn
+from communicator_simulations.real import Parts
+from communicator_spec import NONE, Command, Grant, Kind, Path, Terms
+
+__all__ = ["FAULTS", "Fault"]
+
+_YEARS_MS: Final = 1 << 40
+
+
+class ForgetsWhatItReceived(Inbox):
+    """Takes every message for a new one."""
+
+    def _is_duplicate(self, p: Particle, number: int) -> bool:
+        return False
+
+
+class AcknowledgesEverything(Inbox):
+    """Answers receipts with receipts."""
+
+    def _plan_receipt(self, turn: Turn, command: Command) -> None:
+        super()._plan_receipt(turn, Command.MESSAGE)
+
+
+class IgnoresCredit(Outbox):
+    """Sends a receipt whether or not people caused as much."""
+
+    def send_receipt(self, turn: Turn) -> None:
+        turn.particle.credit = max(turn.particle.credit, 1)
+        super().send_receipt(turn)
+
+
+class DropsWithoutAPath(Outbox):
+    """Forgets a message for which there is no way at the moment."""
+
+    def send_messages(self, turn: Turn) -> None:
+        super().send_messages(turn)
+        kept: dict[int, Queued] = {n: e for n, e in turn.particle.outbox.items() if e.service != NONE}
+        turn.particle.outbox = kept
+
+
+class SendsTheSameBytesAgain(Outbox):
+    """Keeps a sealed request and hands it to the next sending service when it escalates."""
+
+    _kept: dict[tuple[int, int], bytes]
+
+    def _transmit(self, turn: Turn, path: Path, command: Command, number: int, draw_index: int) -> None:
+        super()._transmit(turn, path, command, number, draw_index)
+        out: Outgoing = turn.out[-1]
+        self._kept = getattr(self, "_kept", {})
+        if number != NONE:
+            turn.out[-1] = out._replace(request=self._kept.setdefault((turn.relationship, number), out.request))
+
+
+class ReleasesAtOnce(OwnAddresses):
+    """Takes a service for left as soon as the person has decided to."""
+
+    def _may_release(self, turn: Turn, due_ms: int) -> bool:
+        return True
+
+
+class Repeating:
+    """Gives the first draw of some labels again and again."""
+
+    real = False
+
+    def __init__(self, entropy: Entropy, *labels: str) -> None:
+        self._entropy = entropy
+        self._labels = labels
+        self._drawn: dict[str, bytes] = {}
+
+    def draw(self, label: str, n: int) -> bytes:
+        """Return fresh bytes, except for the labels that repeat."""
+        if label not in self._labels:
+            return self._entropy.draw(label, n)
+        return self._drawn.setdefault(label, self._entropy.draw(label, n))
+
+    def fraction(self, label: str, entity: int, index: int) -> float:
+        """Return what the source says."""
+        return self._entropy.fraction(label, entity, index)
+
+
+class OneSecretForAll(OwnAddresses):
+    """Makes the roots of all relationships from one secret of the person."""
+
+    def __init__(self, terms: Terms, book: ServiceBook, entropy: Entropy, profiles: tuple[Profile, ...]) -> None:
+        super().__init__(terms, book, Repeating(entropy, "label.secret", "two-layer.signing"), profiles)
+
+
+class StaysAtOnePosition(PeerAddresses):
+    """Uses an address again."""
+
+    def _advance_position(self, p: Particle, name: tuple[int, int], position: int) -> None:
+        return
+
+
+class TrustsExpiredGrants(PeerAddresses):
+    """Offers every grant that it ever got."""
+
+    def offers(self, turn: Turn) -> tuple[Grant, ...]:
+        return tuple(grant._replace(valid_until_ms=_YEARS_MS) for grant in super().offers(turn))
+
+
+class AdoptsAnySet(PeerAddresses):
+    """Takes whatever set came last for the newest."""
+
+    def is_newer(self, p: Particle, addresses: WireSet) -> bool:
+        return True
+
+
+class NeverExpires(ReceivingService):
+    """Checks addresses against the time of the town's first day."""
+
+    def _check_expiry(self, now_ms: int) -> int:
+        return min(super()._check_expiry(now_ms), 2 * 86_400)
+
+
+class NeverSpends(ReceivingService):
+    """Stores a message and leaves its address as it was."""
+
+    def _spend(self, arrival: Arrival) -> Position | SpentBlock:
+        found = arrival.resolution
+        if isinstance(found, LabelResolution):
+            return Position(found.lane, 0, 0)
+        return SpentBlock(found.index >> 8, 0, found.valid_until_s)
+
+
+class RefusesInWordsOnly(RelationshipManager):
+    """Says that a relationship has ended, and takes what comes."""
+
+    def refuse(self, now_ms: int, relationship: int) -> Step:
+        turn = self._turn(now_ms, relationship)
+        turn.report(Kind.ENDED)
+        return self._finish(turn)
+
+
+class HasOneIdentity(RelationshipManager):
+    """Shows everybody the same identity."""
+
+    def __init__(
+        self,
+        person: int,
+        terms: Terms,
+        book: ServiceBook,
+        storage: Storage,
+        entropy: Entropy,
+        emit: Emit,
+        profiles: tuple[Profile, ...],
+    ) -> None:
+        one = Repeating(entropy, "identity.sign", "identity.agree")
+        super().__init__(person, terms, book, storage, one, emit, profiles)
+
+
+class Fault(NamedTuple):
+    """A wrong implementation, and the promise that it breaks."""
+
+    broken: str
+    parts: Parts
+    profile: Profile = Profile.LABEL
+
+
+FAULTS: Final = {
+    "forgets what it received": Fault("exactly-once", Parts(inbox=ForgetsWhatItReceived)),
+    "drops without a path": Fault("nothing-lost", Parts(outbox=DropsWithoutAPath)),
+    "uses a position twice": Fault("single-use", Parts(peer=StaysAtOnePosition)),
+    "uses expired grants": Fault("no-expired-address", Parts(peer=TrustsExpiredGrants)),
+    "takes expired addresses": Fault("no-expired-address", Parts(receiving=NeverExpires)),
+    "takes addresses twice, label/1": Fault("only-peers", Parts(receiving=NeverSpends)),
+    "takes addresses twice, two-layer/1": Fault("only-peers", Parts(receiving=NeverSpends), Profile.TWO_LAYER),
+    "refuses in words only": Fault("only-peers", Parts(manager=RefusesInWordsOnly)),
+    "acknowledges acknowledgements": Fault("human-rate", Parts(inbox=AcknowledgesEverything, outbox=IgnoresCredit)),
+    "adopts older sets": Fault("sets-only-grow", Parts(peer=AdoptsAnySet)),
+    "leaves at once": Fault("safe-departure", Parts(own=ReleasesAtOnce)),
+    "one secret for all, label/1": Fault("unlinkability: receiving service", Parts(own=OneSecretForAll)),
+    "one secret for all, two-layer/1": Fault(
+        "unlinkability: receiving service", Parts(own=OneSecretForAll), Profile.TWO_LAYER
+    ),
+    "one identity for all": Fault("unlinkability: correspondent + correspondent", Parts(manager=HasOneIdentity)),
+    "sends the same bytes again": Fault("unlinkability: sending service", Parts(outbox=SendsTheSameBytesAgain)),
+}
