@@ -1,8 +1,8 @@
 """What is measured in each run, and its estimate over the replications.
 
 A measure is an expression over the table of runs. Its estimate is the mean over replications with Student's interval at
-95 %. Where nothing happened in any replication that interval has no width and says too little; then the upper end is
-Wilson's for the pooled count, which takes events as independent.
+95 %, cut off at 0 and 1 for a share. Where nothing happened in any replication that interval has no width and says too
+little; then the upper end is Wilson's for the pooled count, which takes events as independent.
 """
 
 from typing import Final, NamedTuple
@@ -49,8 +49,10 @@ class Estimates:
     def of(self, measure: Measure, fault: str, policy: str) -> Interval:
         """Return the estimate of a measure."""
         found = interval(self._values(measure, fault, policy))
-        if measure.of is None or found.mean > 0:
+        if measure.of is None:
             return found
+        if found.mean > 0:
+            return found if found.n == 1 else found._replace(low=max(0.0, found.low), high=min(1.0, found.high))
         upper = proportion(0, max(1, self.total(measure.of, fault, policy))).high
         return found._replace(low=0.0, high=upper)
 

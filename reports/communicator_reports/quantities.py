@@ -49,7 +49,7 @@ def with_interval(x: Interval, scale: float = 1.0, *, floor: float = -math.inf, 
     if not (math.isfinite(x.low) and math.isfinite(x.high)):
         return number(mean)
     decimals = _decimals(mean, high - low)
-    return f"{_fixed(mean, decimals)} [{_fixed(low, decimals)}, {_fixed(high, decimals)}]"
+    return f"{_fixed(mean, decimals)} [{_fixed(low, decimals)},\u00a0{_fixed(high, decimals)}]"
 
 
 def _decimals(mean: float, width: float) -> int:

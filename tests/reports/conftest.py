@@ -36,6 +36,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("study") / "migration"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(study, "play", lambda *_: GAMES)
-        done = study.run_study(TINY, out, 2, Steps(Console(quiet=True), 4), quick=False)
+        done = study.run_study(TINY, out, 1, Steps(Console(quiet=True), 4), quick=False)
     assert done.ok
     return out

@@ -43,6 +43,8 @@ def conform(
         raise typer.BadParameter(
             "give the list that is to be rewritten with --expectations FILE", param_hint="--update"
         )
+    if expectations is not None and not update and not expectations.is_file():
+        raise typer.BadParameter(f"{expectations} is no file; --update makes one", param_hint="--expectations")
     console = Console(stderr=as_json)
     with TemporaryDirectory() as folder:
         verdict = run(

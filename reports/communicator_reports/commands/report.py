@@ -22,9 +22,11 @@ def report(
 
       communicator report out/migration
     """
+    from communicator_reports.findings import load
     from communicator_reports.progress import Steps
     from communicator_reports.report import draw
 
+    load(folder)  # refuses what holds no results before anything is announced
     with Steps(Console(stderr=True), 1).step("drawing the report") as update:
         written = draw(folder, update)
     if as_json:

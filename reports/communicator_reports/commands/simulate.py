@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from communicator_reports.commands import options
+from communicator_reports.commands.interruption import resumable
 from communicator_reports.fidelity_names import FidelityName
 
 __all__ = ["outcome_table", "simulate", "violated"]
@@ -64,8 +65,9 @@ def simulate(
     )  # fmt: skip
     plan = plan_of(wish)
     target = out or Path("out") / plan.scenario.name
-    steps = Steps(Console(stderr=True), 1 + events)
-    with building(target) as folder:
+    errors = Console(stderr=True)
+    steps = Steps(errors, 1 + events)
+    with resumable(target, errors), building(target) as folder:
         done = simulate_into(folder, wish, plan, work_folder(target), workers, steps, ["simulate", *wish.words()])
     done.sweep.clear()
     broken = violated(done.summary)

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from communicator_reports.commands import options
+from communicator_reports.commands.interruption import resumable
 from communicator_reports.fidelity_names import FidelityName
 
 __all__ = ["study"]
@@ -55,11 +56,8 @@ def study(
     )  # fmt: skip
     target = out or Path("out") / Path(scenario).stem
     errors = Console(stderr=True)
-    try:
+    with resumable(target, errors):
         done = run_study(wish, target, workers, Steps(errors, _STEPS + events), quick=quick)
-    except KeyboardInterrupt:
-        errors.print(f"stopped; {target} is as it was before. The same command goes on where this one stopped.")
-        raise typer.Exit(130) from None
     _print(done.out, as_json)
     raise typer.Exit(0 if done.ok else 1)
 
