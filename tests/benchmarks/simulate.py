@@ -1,0 +1,73 @@
+"""What a simulated message costs: the model against a bare SimPy loop, and the real cores against the model.
+
+Run: python -m tests.benchmarks.simulate
+
+Ratios in one run; absolute figures depend on the machine and stand beside them for orientation. The bare loop runs as
+many timeouts as the model's world does, and nothing else: it is what SimPy itself takes.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import simpy
+
+from communicator_model.faults import FaultKind
+from communicator_model.phones import Phones
+from communicator_model.synthetic import synthesise
+from communicator_simulations.real import impl_fidelity
+from communicator_simulations.runs import RunKey, Supplies, model_fidelity, simulate
+from communicator_simulations.scenario import load_scenario
+
+__all__ = ["main"]
+
+SCENARIO = load_scenario("migration")
+KEY = RunKey("two", FaultKind.SUNSET, 0)
+LARGE = Supplies(synthesise(1, people=400, messages=6000, days=20), Phones.synthetic(1))
+SMALL = Supplies(synthesise(1, people=60, messages=600, days=3), LARGE.phones)
+ROUNDS = 5
+
+
+def seconds(job: Callable[[], object]) -> float:
+    """Time one job once."""
+    begin = time.perf_counter()
+    job()
+    return time.perf_counter() - begin
+
+
+def bare(timeouts: int) -> None:
+    """Run a process that sleeps so many times."""
+    environment = simpy.Environment()
+
+    def sleeper() -> simpy.events.ProcessGenerator:
+        for _ in range(timeouts):
+            yield environment.timeout(1)
+
+    environment.process(sleeper())
+    environment.run()
+
+
+def by_model(supplies: Supplies) -> int:
+    """Simulate on the model; return how many rows the log has."""
+    return len(simulate(SCENARIO, 1, supplies, KEY, model_fidelity(SCENARIO.profile)).log)
+
+
+def by_cores(supplies: Supplies) -> int:
+    """Simulate on the real cores; return how many rows the log has."""
+    return len(simulate(SCENARIO, 1, supplies, KEY, impl_fidelity(SCENARIO.profile, 1)).log)
+
+
+def main() -> None:
+    """Print two ratios."""
+    rows, messages = by_model(LARGE), LARGE.trace.messages
+    rounds = [(seconds(lambda: by_model(LARGE)), seconds(lambda: bare(rows))) for _ in range(ROUNDS)]
+    model, loop = (statistics.median(column) for column in zip(*rounds, strict=True))
+    print(f"model            {messages / model:10,.0f} messages/s, {rows / messages:.1f} rows of the log each")
+    print(f"                 {model / loop:10.2f} × a bare SimPy loop with a timeout a row")
+    small = statistics.median(seconds(lambda: by_model(SMALL)) for _ in range(ROUNDS))
+    cores = statistics.median(seconds(lambda: by_cores(SMALL)) for _ in range(2))
+    print(f"real cores       {SMALL.trace.messages / cores:10,.0f} messages/s, {cores / small:.0f} × the model")
+
+
+if __name__ == "__main__":
+    main()
