@@ -29,7 +29,7 @@ import msgspec
 
 from communicator_spec.clauses import PREFIXES, Clause, ClauseError, Level, extract, render
 
-__all__ = ["Citation", "Place", "Problem", "check", "citations", "coverage"]
+__all__ = ["Citation", "Place", "Problem", "Uncited", "check", "citations", "coverage", "uncited"]
 
 _FOLDERS: Final = ("spec", "model", "impl", "conformance", "simulations", "reports", "tests", "docs")
 _SUFFIXES: Final = frozenset({".py", ".json", ".cddl", ".toml", ".qnt", ".pml", ".md"})
@@ -121,6 +121,12 @@ def coverage(root: Path) -> dict[str, dict[Place, list[Citation]]]:
     return table
 
 
+def uncited(root: Path) -> tuple[Uncited, ...]:
+    """Return the expectation list of clauses that nothing cites yet."""
+    path = root / _UNCITED
+    return msgspec.toml.decode(path.read_bytes(), type=_Expectations).uncited if path.exists() else ()
+
+
 def check(root: Path) -> list[Problem]:
     """Return everything that is wrong with the clauses below the project's root."""
     try:
@@ -168,8 +174,7 @@ def _unknown(cited: list[Citation], clauses: tuple[Clause, ...]) -> Iterator[Pro
 
 
 def _uncited(root: Path, cited: list[Citation], clauses: tuple[Clause, ...]) -> Iterator[Problem]:
-    path = root / _UNCITED
-    listed = msgspec.toml.decode(path.read_bytes(), type=_Expectations).uncited if path.exists() else ()
+    listed = uncited(root)
     excused = {entry.clause for entry in listed}
     used = {citation.clause for citation in cited if citation.place is not Place.STANDARD}
     known = {clause.id for clause in clauses}
