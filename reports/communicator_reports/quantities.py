@@ -38,7 +38,8 @@ def _fixed(value: float, decimals: int) -> str:
 
 def percent(share: float, digits: int = 3) -> str:
     """Return a share in percent."""
-    return f"{number(round(100 * share, 9), digits)}{NARROW}%"
+    text = number(round(100 * share, 9), digits)
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{NARROW}%"
 
 
 def with_interval(x: Interval, scale: float = 1.0, *, floor: float = -math.inf, ceiling: float = math.inf) -> str:
@@ -49,7 +50,7 @@ def with_interval(x: Interval, scale: float = 1.0, *, floor: float = -math.inf, 
     if not (math.isfinite(x.low) and math.isfinite(x.high)):
         return number(mean)
     decimals = _decimals(mean, high - low)
-    return f"{_fixed(mean, decimals)} [{_fixed(low, decimals)},\u00a0{_fixed(high, decimals)}]"
+    return f"{_fixed(mean, decimals)}\u00a0[{_fixed(low, decimals)},\u00a0{_fixed(high, decimals)}]"
 
 
 def _decimals(mean: float, width: float) -> int:

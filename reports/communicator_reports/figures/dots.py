@@ -22,7 +22,7 @@ _SEPARATOR: Final = "|"
 class Dot(NamedTuple):
     """One row: where it belongs, what it is called, its estimate, and the estimate in words.
 
-    A group is a heading of one or more lines.
+    A group is a heading above its rows; the empty one has none.
     """
 
     group: str
@@ -52,17 +52,16 @@ def dots(title: str, rows: Sequence[Dot], axis: Axis) -> Panel:
     values: list[dict[str, Any]] = []
     keys: dict[tuple[str, str], str] = {}
     for row in rows:
-        for number, heading in enumerate(row.group.split("\n")):
-            if (row.group, f"\n{number}") not in keys:
-                key = keys[row.group, f"\n{number}"] = _key(len(keys), "", "", "", "")
-                values.append({"key": key, "heading": heading})
+        if row.group and (row.group, "") not in keys:
+            keys[row.group, ""] = _key(len(keys), "", "", "", "")
+            values.append({"key": keys[row.group, ""], "heading": row.group})
         if (row.group, row.label) not in keys:
             keys[row.group, row.label] = _key(len(keys), row.label, row.short, row.text, row.short_text)
         values.append({"key": keys[row.group, row.label], **row._asdict()})
     room = 6 * max(len(row.short) for row in rows)
     look = _Look(list(keys.values()), room, axis, dict.fromkeys((r.series, r.colour) for r in rows))
     layers = [_headings(look), _intervals(look), _points(look)]
-    height = (PER_ROW + 5 * (len(look.series) - 1)) * len(keys)
+    height = (PER_ROW + 4 * (len(look.series) - 1)) * len(keys)
     chart = alt.layer(*layers, data=alt.InlineData(values=values), height=height, width="container")
     return Panel(title, chart.resolve_axis(y="independent").to_dict())
 
@@ -143,7 +142,7 @@ def _points(look: _Look) -> alt.Chart:
     tooltip = [alt.Tooltip("group:N", title="under"), alt.Tooltip("label:N", title="for"),
                alt.Tooltip("text:N", title="estimate")]  # fmt: skip
     if len(look.series) > 1:
-        tooltip.insert(2, alt.Tooltip("series:N", title="of"))
+        tooltip[0] = alt.Tooltip("series:N", title="of")
     chart: alt.Chart = point.encode(
         y=_y(look.keys, "right", 3, 4), x=_x("mean", look.axis), tooltip=tooltip, **_channels(look)
     )

@@ -5,6 +5,7 @@ from typing import Final
 
 from communicator_reports.document import Chip, Figure
 from communicator_reports.figures.dots import Axis, Dot, dots
+from communicator_reports.figures.theme import BREAK
 from communicator_reports.findings import Findings, Game
 
 __all__ = ["linkage", "words_of"]
@@ -19,19 +20,18 @@ def linkage(findings: Findings) -> Figure | None:
     if not games:
         return None
     palette = _colours(games)
-    parts = (
-        ("What the knowledge table forbids", [g for g in games if not g.permitted]),
-        ("What it permits", [g for g in games if g.permitted]),
-    )
     axis = Axis("advantage over guessing", -0.25, 1.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
-    panels = tuple(dots(title, _rows(part, palette), axis) for title, part in parts if part)
+    parts: dict[str, list[Game]] = {}
+    for g in sorted(games, key=lambda g: g.permitted):
+        parts.setdefault(_title(g), []).append(g)
+    panels = tuple(dots(title, _rows(part, palette), axis) for title, part in parts.items())
     caption = (
         "**How well each role links what it sees.** 0: no better than guessing; 1: always right. An implementation"
         f" that is broken on purpose shows that the distinguishers work. Right: {', '.join(palette)}. Bars: 95 %"
         " intervals."
     )
     chips = tuple(Chip(name, colour) for name, colour in palette.items())
-    return Figure("linkage", caption, "linkage.parquet", panels, columns=1, legend=chips)
+    return Figure("linkage", caption, "linkage.parquet", panels, legend=chips)
 
 
 def words_of(game: Game) -> str:
@@ -62,10 +62,14 @@ def _rows(games: Sequence[Game], palette: dict[str, str]) -> list[Dot]:
         beside = {y.implementation: y.advantage for y in games if _place(y) == _place(g)}
         text = " · ".join(_two(beside.get(name)) for name in palette)
         low, high = max(-1.0, x.low), min(1.0, x.high)
-        group = f"{g.role[:1].upper()}{g.role[1:]}\n{g.question}"
-        rows.append(Dot(group, g.distinguisher, g.distinguisher, palette[g.implementation],
+        rows.append(Dot("", g.distinguisher, g.distinguisher, palette[g.implementation],
                         x.mean, low, high, text, text, g.implementation))  # fmt: skip
     return rows
+
+
+def _title(game: Game) -> str:
+    allowed = "permitted" if game.permitted else "forbidden"
+    return f"{game.role[:1].upper()}{game.role[1:]} ({allowed}){BREAK}{game.question}"
 
 
 def _place(game: Game) -> tuple[str, str, str]:

@@ -10,11 +10,14 @@ from typing import Final
 from communicator_reports.document import Chip
 from communicator_simulations.scenario import Policy
 
-__all__ = ["FAULTS", "PER_ROW", "chips", "colours", "config", "dashes"]
+__all__ = ["BREAK", "FAULTS", "PER_ROW", "chips", "colours", "config", "dashes"]
 
 _PALETTE: Final = ("#D55E00", "#CC79A7", "#2B7FC4", "#009E73", "#8A6FC9", "#A67C00")
 _DASHES: Final = ((6, 3), (2, 2), (1, 0), (8, 3, 2, 3), (3, 3), (10, 2))
 _FONT: Final = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+BREAK: Final = " — "
+"""Where the title of a panel goes on to a second line on paper."""
 
 PER_ROW: Final = 19
 """Height of one row of a dot plot, in pixels."""
