@@ -112,7 +112,7 @@ def decode_body(data: bytes) -> Body:
     if wire.uint(f[0]) != _E.body_version:
         raise wire.wrong("unknown body version")  # ENV-5
     kind = wire.uint(f[1])
-    if kind not in Kind._value2member_map_ or (kind == Kind.MESSAGE) != (2 in f):  # ENV-14
+    if kind not in Kind._value2member_map_ or (kind == Kind.MESSAGE) != (2 in f):  # ENV-14, EXT-9
         raise wire.wrong("unknown kind, or an id where none belongs")
     return Body(
         Kind(kind),

@@ -11,9 +11,9 @@
 Rules:
 
 1. A raise changes nothing: whoever catches one of these may use the old state as if the call had
-   never been made.
+   never been made (ERR-2).
 2. `error_class` is all that may decide what happens next. `detail` is for people, and no test
-   compares it.
+   compares it (ERR-3).
 3. What a stranger sent never reaches the outward answer of a service (ENV-8): the class stays
    inside.
 """

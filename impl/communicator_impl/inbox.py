@@ -87,7 +87,7 @@ class Inbox:
 
     def _apply(self, turn: Turn, service: int, body: Body) -> tuple[int, ...]:
         p, command = turn.particle, Command(body.kind)
-        if body.addresses is not None and self._peer.is_newer(p, body.addresses):  # 1
+        if body.addresses is not None and self._peer.is_newer(p, body.addresses):  # 1, STATE-17
             self._peer.adopt(p, body.addresses)
             p.credit += command is Command.MOVED  # the peer's person decided
             turn.report(Kind.UPDATED, value=p.held_version)
@@ -95,7 +95,7 @@ class Inbox:
         if body.holds > p.confirmed:  # 2
             self._own.confirm(turn, min(body.holds, p.version))
         self._acknowledge(turn, body)  # 3
-        if body.number is not None:  # 4
+        if body.number is not None:  # 4, CONT-13
             self._deliver(turn, service, body.number, body.content or b"")
         else:
             turn.report(Kind.RECEIVED, service=service, value=command)
@@ -123,7 +123,7 @@ class Inbox:
         if self._is_duplicate(p, number):  # DELIV-2
             turn.report(Kind.DUPLICATE, message=number, service=service)
             return
-        self._note_received(p, number)
+        self._note_received(p, number)  # DELIV-16: nothing waits for a lower number
         p.credit += 1
         p.inbox = (*p.inbox, Delivered(number, content))
         turn.report(Kind.DELIVERED, message=number, service=service)
@@ -138,7 +138,7 @@ class Inbox:
             p.floor += 1
 
     def _obey(self, turn: Turn, command: Command) -> None:
-        """Follow an automated command, as far as it asks for more than the body's state says."""
+        """Follow a command in its own relationship, as far as it asks for more than the state says (DELIV-33)."""
         p = turn.particle
         if command is Command.REQUEST_UPDATE:
             p.confirmed = 0
@@ -146,7 +146,7 @@ class Inbox:
             self._end(turn)
 
     def _end(self, turn: Turn) -> None:
-        """The peer ended the relationship: nothing more is sent, and the application learns what was not."""
+        """The peer ended the relationship: nothing more is sent, and the application learns what was not (PORT-12)."""
         p = turn.particle
         p.ended = True
         for number in list(p.outbox):

@@ -63,7 +63,7 @@ class Outbox:
             raise InputError(ErrorClass.TOO_LARGE, f"content of {len(content)} bytes")
         p = turn.particle
         number = p.next_number
-        p.next_number += 1
+        p.next_number += 1  # ENV-17
         p.outbox[number] = Queued(content, turn.now_ms, turn.now_ms)
         p.credit += 1
         turn.report(Kind.ACCEPTED, message=number, value=0)

@@ -93,7 +93,7 @@ class OwnAddresses:
                 p.renew_at = min(p.renew_at, turn.now_ms)
 
     def replace(self, turn: Turn, old: int, setting: Setting, announce_ms: int, *, leave: bool) -> None:
-        """Take the person's decision to replace a receiving service."""
+        """Take the person's decision to replace a receiving service, which is not asked (STATE-23)."""
         p = turn.particle
         p.services, p.senders = setting
         if p.ended:
@@ -134,7 +134,7 @@ class OwnAddresses:
         return True
 
     def _profile(self, p: Particle, service: int) -> Profile:
-        """Return the profile at one service: that of its root, else the first that both sides have."""
+        """Return the profile at one service: that of its root, else the first that both sides have (EXT-7)."""
         own = p.roots.get(service)
         if own is not None:
             return Profile.LABEL if isinstance(own, LabelRoot) else Profile.TWO_LAYER

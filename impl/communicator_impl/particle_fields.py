@@ -67,7 +67,7 @@ Secret = EpochKey | tuple[Rdas, ...]
 
 
 class Setting(NamedTuple):
-    """The services that one person uses now, in order of preference."""
+    """The services that one person uses now, in order of preference; any number of each (ROLE-2)."""
 
     receiving: tuple[int, ...]
     sending: tuple[int, ...]

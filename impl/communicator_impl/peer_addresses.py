@@ -49,7 +49,7 @@ class PeerAddresses:
         p.held_version = addresses.version
 
     def offers(self, turn: Turn) -> tuple[Grant, ...]:
-        """Return the held grants whose service can be sealed to now."""
+        """Return the held grants whose service can be sealed to now (EXT-8)."""
         p = turn.particle
         live = {s for s in {grant.service for grant in p.held} if self._key(turn, s) is not None}
         return tuple(grant for grant in p.held if grant.service in live)

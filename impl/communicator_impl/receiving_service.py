@@ -141,7 +141,7 @@ class ReceivingService:
         known = self._records.get(root)
         if known is not None:
             if known.verify_key != verify_key:
-                raise PeerError(ErrorClass.REFUSED, "root is registered already")
+                raise PeerError(ErrorClass.REFUSED, "root is registered already")  # RECV-6
             return
         if verify_key is not None:
             self._tables.two_layer.register(TwoLayerRegistration(root, verify_key))
@@ -157,13 +157,13 @@ class ReceivingService:
 
     def revoke(self, root: Root) -> None:
         """Forget a root: nothing sent to its addresses resolves any more, and nothing stored remains."""
-        self._storage.delete(_key(root))
+        self._storage.delete(_key(root))  # RECV-8; DELIV-30: one root, and nothing else
         self._records.pop(root, None)
         self._tables.two_layer.revoke(root)
         self._tables.label.revoke(root)  # ADDR-24
 
     def fetch(self, root: Root) -> tuple[Item, ...]:
-        """Return everything stored for one root, oldest first; it stays until confirmed."""
+        """Return everything stored for one root, oldest first; it stays until confirmed (RECV-11)."""
         record = self._records.get(root)
         return record.items if record else ()
 
@@ -182,11 +182,11 @@ class ReceivingService:
     # ---------------------------------------------------------------- what strangers do
 
     def accept(self, now_ms: int, request: bytes) -> Acceptance:
-        """Take bytes from anyone (the numbered steps above)."""
+        """Take bytes from anyone (the numbered steps above; ROLE-3)."""
         try:
             form = decode_request(request)  # 1
         except PeerError as error:
-            return self._refuse(now_ms, _outward(error), error)
+            return self._refuse(now_ms, _outward(error), error)  # ENV-12: no cause that depends on the address
         try:
             arrival = self._resolve(now_ms, form)  # 2
             spent = self._spend(arrival)  # 3

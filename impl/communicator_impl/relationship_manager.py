@@ -164,7 +164,7 @@ class RelationshipManager:
         self._keep(turn)
 
     def change_senders(self, now_ms: int, relationship: int, senders: tuple[int, ...]) -> None:
-        """Use other sending services from now on; nobody else needs to know."""
+        """Use other sending services from now on; nobody else needs to know, not even the old ones (ROLE-4, PORT-1)."""
         turn = self._turn(now_ms, relationship)
         turn.particle.senders = senders
         self._keep(turn)
@@ -195,7 +195,7 @@ class RelationshipManager:
             return Step()
         turn = self._turn(now_ms, relationship, reach)
         p = turn.particle
-        if not p.ended and p.session is not None:
+        if not p.ended and p.session is not None:  # PORT-13
             if p.outbox:
                 self._outbox.send_messages(turn)
             if p.notice_due <= now_ms:
@@ -221,6 +221,7 @@ class RelationshipManager:
             differing.update(self._inbox.take(turn, service, item))
         step = self._finish(turn)
         numbers = frozenset(item.number for item in items)
+        # DELIV-27: all of it is durable by now
         return Received(turn.particle.inbox[known:], numbers, step.requests, tuple(sorted(differing)))
 
     def undelivered(self, relationship: int) -> tuple[Delivered, ...]:
@@ -263,7 +264,7 @@ class RelationshipManager:
             if service in self._of(relationship).roots:
                 turn = self._turn(now_ms, relationship)
                 request = RevokeRoot(service, turn.particle.roots.pop(service).root)
-                turn.requests.append(request)
+                turn.requests.append(request)  # PORT-5
                 self._finish(turn)
                 requests.append(request)
         self._emit(CoreEvent(now_ms, Kind.LEFT, service=service, value=self._person))
@@ -295,7 +296,7 @@ class RelationshipManager:
         return Turn(now_ms, relationship, particle, reach)
 
     def _keep(self, turn: Turn) -> None:
-        """Make a step durable, then report what happened (SES-15)."""
+        """Make a step durable, then report what happened (SES-15, ENV-18)."""
         p = turn.particle
         p.pending += tuple(turn.requests)
         self._save(turn.relationship, p)

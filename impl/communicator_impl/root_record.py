@@ -7,7 +7,7 @@ and one write commits both.
 Rules:
 
 1. A record is a value; each change gives a new one, which is written before the change is visible.
-2. Items are numbered by a counter that never goes back: confirming names exactly what was fetched.
+2. Items are numbered by a counter that never goes back: confirming names exactly what was fetched (RECV-10).
 3. `serial` and `position` name an address: epoch and index of label/1. In two-layer/1 the 32-bit address index
    carries both, serial << 16 | position.
 
