@@ -16,6 +16,7 @@ from communicator_spec.clauses import Clause, load_clauses, standard_digest
 from communicator_spec.coverage import Citation, Place
 from communicator_spec.coverage import check as problems_of
 from communicator_spec.coverage import coverage as coverage_of
+from communicator_spec.html import render_standard
 
 __all__ = ["app"]
 
@@ -103,6 +104,20 @@ def coverage(root: _Root = Path(), as_json: options.Json = False) -> None:
         print(json.dumps(counts))
     else:
         Console().print(_coverage_table(table), highlight=False)
+
+
+@app.command()
+def html(out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")], root: _Root = Path()) -> None:
+    """Write the standard of a checkout as one HTML page, with the coverage of each clause beside it.
+
+    Example:
+
+      communicator spec html out/standard.html
+    """
+    page = render_standard(_checkout(root))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(page, encoding="utf-8")
+    print(f"{out}: {len(page) // 1000} kB", file=sys.stderr)
 
 
 def _coverage_table(table: Mapping[str, Mapping[Place, Sequence[Citation]]]) -> Table:
