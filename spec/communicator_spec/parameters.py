@@ -202,6 +202,7 @@ class AttachmentParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     lifetime_s_max: int
     locations_max: int
     per_message_max: int
+    tokens_max: int
     name_bytes_max: int
     label: str
 

@@ -145,7 +145,7 @@ def _latency() -> Json:
         "setLatency",
         "Choose how soon a device learns of messages to the root, or to one epoch.",
         (204, empty("From now on.")),
-        (_E_.MALFORMED, _E_.TOO_LARGE, _E_.LIMIT),
+        (_E_.MALFORMED, _E_.FORGED, _E_.TOO_LARGE, _E_.LIMIT),
         authority="key",
         body=(JSON, record({"latency": _latency_class()}, {"epoch": uint(_A.epoch_max)})),
         clauses=("RECV-13",),
@@ -161,7 +161,7 @@ def _messages() -> Json:
         "messages",
         "Return what is stored for the root; nothing is deleted.",
         (200, found),
-        (_E_.MALFORMED, _E_.LIMIT),
+        (_E_.MALFORMED, _E_.FORGED, _E_.LIMIT),
         authority="key",
         parameters=(_wait(),),
         clauses=("DELIV-28", "RECV-11", "SVC-12"),
@@ -174,7 +174,7 @@ def _confirm() -> Json:
         "confirm",
         "Delete messages that the device holds durably; others are ignored.",
         (204, empty("None of them is stored any more.")),
-        (_E_.MALFORMED, _E_.TOO_LARGE, _E_.LIMIT),
+        (_E_.MALFORMED, _E_.FORGED, _E_.TOO_LARGE, _E_.LIMIT),
         authority="key",
         body=(JSON, record({"numbers": numbers})),
         clauses=("DELIV-26", "SVC-12"),
@@ -186,9 +186,9 @@ def _notify() -> Json:
         "notify",
         "Become a WebSocket on which every stored message comes as one binary frame.",
         (101, reply("Switching protocols; one frame is one delivery.", revision=False)),
-        (_E_.MALFORMED, _E_.LIMIT),
+        (_E_.MALFORMED, _E_.FORGED, _E_.LIMIT),
         authority="key",
-        clauses=("RECV-12",),
+        clauses=("RECV-12", "SVC-12"),
     )
 
 
@@ -271,6 +271,7 @@ def _identifier() -> Json:
 
 def _upload() -> Json:
     lifetime = query("lifetime", uint(_F.lifetime_s_max, _F.lifetime_s_min), required=True)
+    more = {"type": "string", "description": "further tokens, at most seven, separated by commas (ATT-9)"}
     place = {"type": "string", "format": "uri", "pattern": "^https://"}
     stored = record({"uri": place, "valid_until": date(), "delete_key": octets(_V.access_key_bytes, "delete key")})
     return operation(
@@ -280,7 +281,7 @@ def _upload() -> Json:
         _PAID,
         authority="token",
         body=(OCTETS, {"type": "string", "format": "binary", "maxLength": _FILE_MAX}),
-        parameters=(lifetime,),
+        parameters=(lifetime, query("Communicator-Tokens", more, place="header")),
         clauses=("ATT-5", "ATT-6", "ATT-7"),
     )
 
