@@ -6,7 +6,7 @@
 //
 // Rules: 1. Dates are whole hours (ADDR-4), at most 396 days ahead (ADDR-29). 2. A sender seals to the live outer
 // generation that began last (ADDR-30); an owner, to a live inner generation that outlives the address (ADDR-9).
-// 3. What has a live key nowhere is `unknown` (ADDR-14).
+// Of two that began together, the higher number is the later. 3. Without such a generation, both are `expired`.
 'use strict';
 
 const hpke = require('./hpke.js');
@@ -34,8 +34,9 @@ const isLive = (generation, now) => generation.from <= now && now < generation.u
 // The live generation that began last, among those that reach to a date.
 function newest(generations, now, until = now) {
   const usable = generations.filter((generation) => isLive(generation, now) && generation.until >= until);
-  need(usable.length > 0, 'unknown', 'no generation is live');
-  return usable.reduce((best, other) => (other.from > best.from ? other : best));
+  need(usable.length > 0, 'expired', 'no generation is live for so long');
+  const later = (one, other) => one.from > other.from || (one.from === other.from && one.number > other.number);
+  return usable.reduce((best, other) => (later(other, best) ? other : best));
 }
 
 function checkDate(until, now) {

@@ -46,7 +46,7 @@ function seal(recipient, info, plaintext, draws, label) {
 function open(secret, info, sealed) {
   need(sealed.length >= OVERHEAD, 'malformed', 'shorter than a seal');
   const enc = sealed.subarray(0, 32);
-  const [key, nonce] = schedule(agree(secret, enc), enc, publicOf('x25519', secret), info);
+  const [key, nonce] = schedule(agree(secret, enc, 'forged'), enc, publicOf('x25519', secret), info);
   const plaintext = aeadOpen(key, nonce, sealed.subarray(32), EMPTY);
   need(plaintext !== null, 'forged', 'seal');
   return plaintext;

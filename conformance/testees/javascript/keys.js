@@ -3,14 +3,17 @@
 // Theory. Node wants keys in DER; a raw key of 32 bytes behind a fixed prefix is that DER. HKDF is written in its two
 // halves, since HPKE and the epoch keys of label/1 need them apart.
 //
-// Rules: 1. A Diffie-Hellman result of zeros is refused (SES-21). 2. Every signature covers label, a zero byte and the
-// message (SES-3). 3. What does not authenticate is `forged`.
+// Rules: 1. A Diffie-Hellman result of zeros is refused, in the class that the caller names (SES-21). 2. Every signature
+// covers label, a zero byte and the message (SES-3). 3. What does not authenticate is `forged`.
 'use strict';
 
 const crypto = require('node:crypto');
 const { hmac, join, need, refuse, u8, unhex, zeros } = require('./bytes.js');
 
-const PRIVATE = { x25519: unhex('302e020100300506032b656e04220420'), ed25519: unhex('302e020100300506032b657004220420') };
+const PRIVATE = {
+  x25519: unhex('302e020100300506032b656e04220420'),
+  ed25519: unhex('302e020100300506032b657004220420'),
+};
 const PUBLIC = { x25519: unhex('302a300506032b656e032100'), ed25519: unhex('302a300506032b6570032100') };
 
 function privateKey(curve, raw) {
@@ -28,15 +31,15 @@ function publicOf(curve, raw) {
 }
 
 // DH: X25519, without results of zeros.
-function agree(secret, other) {
+function agree(secret, other, kind = 'malformed') {
   const keys = { privateKey: privateKey('x25519', secret), publicKey: publicKey('x25519', other) };
   let shared;
   try {
     shared = crypto.diffieHellman(keys);
   } catch {
-    refuse('forged', 'degenerate public key');
+    refuse(kind, 'degenerate public key');
   }
-  need(!shared.equals(zeros(32)), 'forged', 'degenerate public key');
+  need(!shared.equals(zeros(32)), kind, 'degenerate public key');
   return shared;
 }
 

@@ -55,22 +55,28 @@ class Service {
 
   register(root, key) {
     need(key.length === 32, 'malformed', 'length of a key');
-    this.root(root).key = key;
+    const found = this.root(root);
+    need(found.key === null, 'refused', 'registered already');
+    found.key = key;
   }
 
   registerEpoch(root, { epoch, key, capacity, lanes, until }) {
     need(key.length === 32, 'malformed', 'length of an epoch key');
     need(until % wire.HOUR_S === 0, 'malformed', 'not a whole hour');
     need(capacity <= 65536, 'limit', 'capacity');
-    const numbers = Array.isArray(lanes) ? lanes : Array.from({ length: lanes }, (_, lane) => lane);
-    this.root(root).epochs.set(epoch, { until, lanes: numbers.map((lane) => new Lane(key, lane, capacity)) });
+    const { epochs } = this.root(root);
+    need(!epochs.has(epoch), 'refused', 'registered already');
+    epochs.set(epoch, { until, lanes: Array.from({ length: lanes }, (_, lane) => new Lane(key, lane, capacity)) });
   }
 
-  revoke(root, epoch) {
-    const found = this.roots.get(hex(root));
-    need(found !== undefined, 'unknown', 'root');
-    if (epoch === undefined || epoch === null) this.roots.delete(hex(root));
-    else need(found.epochs.delete(epoch), 'unknown', 'epoch');
+  revoke(name) {
+    Object.assign(this.root(name), { key: null, spent: new Set() });
+  }
+
+  revokeEpoch(name, epoch) {
+    const { epochs } = this.root(name);
+    if (epoch === undefined || epoch === null) epochs.clear();
+    else epochs.delete(epoch);
   }
 
   erase(now) {

@@ -4,9 +4,9 @@
 // reply each ciphertext of A starts with an opening, sealed to the prekey and bound to the message that follows, from
 // which B computes the same. The body is padded so that every ciphertext has one length.
 //
-// Rules: 1. AD names both identities, A first (SES-8). 2. An opening is sealed afresh (SES-9) and refused from 31 days
-// after the package on (SES-10). 3. B forgets the prekey at the first message without an opening, unless the package may
-// be used again (SES-11). 4. A session changes only when an input was taken as a whole, its padding included (ERR-2).
+// Rules: 1. AD names both identities, A first (SES-8). 2. An opening is sealed afresh (SES-9) and starts nothing from 31
+// days after the package on (SES-10). 3. B's session forgets the prekey, and takes no opening, from the first message
+// without one on (SES-11). 4. A session changes only when an input was taken as a whole, its padding included (ERR-2).
 'use strict';
 
 const { Refused, join, need, sha256, u16, u8, zeros } = require('./bytes.js');
@@ -71,9 +71,9 @@ class Session {
     const own = identity(seed, agreementSecret);
     const ephemeral = hpke.drawKeyPair(draws, 'agreement.ephemeral');
     const results = [
-      agree(agreementSecret, found.prekey),
-      agree(ephemeral.secret, found.agreement),
-      agree(ephemeral.secret, found.prekey),
+      agree(agreementSecret, found.prekey, 'forged'),
+      agree(ephemeral.secret, found.agreement, 'forged'),
+      agree(ephemeral.secret, found.prekey, 'forged'),
     ];
     const { secrets, associated } = derive(results, own, identityOf(found));
     const state = ratchet.initiate(...secrets, found.prekey, draws);
@@ -85,18 +85,19 @@ class Session {
   static accept({ agreementSecret, prekeySecret, encodedPackage, madeAt, ciphertext }, now, draws) {
     const found = checkPackage(encodedPackage, madeAt);
     wire.ciphertext(ciphertext);
-    const owned = { package: found, prekeySecret, opening: null };
+    const owned = { prekeySecret, opening: null };
     const message = ciphertext.subarray(OPENING_SEALED);
-    owned.opening = openOpening(owned, ciphertext, now);
-    need(owned.opening.subarray(0, 16).equals(found.identifier), 'unknown', 'key package');
+    need(BigInt(now) < BigInt(found.until) + BigInt(GRACE_S), 'forged', 'the prekey is gone');
+    owned.opening = openOpening(owned, ciphertext);
+    need(owned.opening.subarray(0, 16).equals(found.identifier), 'forged', 'opening of another package');
     const peer = owned.opening.subarray(16, 144);
     const ephemeral = owned.opening.subarray(144);
     const peerAgreement = peer.subarray(32, 64);
     verify(peer.subarray(0, 32), BINDING, peerAgreement, peer.subarray(64));
     const results = [
-      agree(prekeySecret, peerAgreement),
-      agree(agreementSecret, ephemeral),
-      agree(prekeySecret, ephemeral),
+      agree(prekeySecret, peerAgreement, 'forged'),
+      agree(agreementSecret, ephemeral, 'forged'),
+      agree(prekeySecret, ephemeral, 'forged'),
     ];
     const { secrets, associated } = derive(results, peer, identityOf(found));
     const session = new Session(ratchet.respond(...secrets, prekeySecret), associated, { owned });
@@ -119,32 +120,24 @@ class Session {
     return join(hpke.seal(this.opening.prekey, openingInfo(message), this.opening.bytes, draws, 'opening.seal'), message);
   }
 
-  open(ciphertext, now, draws) {
+  open(ciphertext, draws) {
     wire.ciphertext(ciphertext);
     let body;
     try {
       body = this.take(ciphertext, draws);
     } catch (refusal) {
       if (!(refusal instanceof Refused) || refusal.kind !== 'forged' || this.owned === null) throw refusal;
-      return this.openWithOpening(ciphertext, now, draws);
+      const opening = openOpening(this.owned, ciphertext);
+      need(opening.equals(this.owned.opening), 'forged', 'opening of another session');
+      return this.take(ciphertext.subarray(OPENING_SEALED), draws);
     }
     this.opening = null;
-    if (this.owned !== null && !this.owned.package.reusable) this.owned.prekeySecret = null;
+    this.owned = null;
     return body;
-  }
-
-  // A further ciphertext of A from before the first reply. Without the prekey, the ratchet alone authenticates it.
-  openWithOpening(ciphertext, now, draws) {
-    if (this.owned.prekeySecret !== null) {
-      const opening = openOpening(this.owned, ciphertext, now);
-      need(opening.equals(this.owned.opening), 'forged', 'opening of another session');
-    }
-    return this.take(ciphertext.subarray(OPENING_SEALED), draws);
   }
 }
 
-function openOpening(owned, ciphertext, now) {
-  need(BigInt(now) < BigInt(owned.package.until) + BigInt(GRACE_S), 'expired', 'opening');
+function openOpening(owned, ciphertext) {
   const info = openingInfo(ciphertext.subarray(OPENING_SEALED));
   return hpke.open(owned.prekeySecret, info, ciphertext.subarray(0, OPENING_SEALED));
 }

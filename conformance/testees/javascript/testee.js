@@ -115,7 +115,7 @@ const OPERATIONS = {
   },
   'label.resolve': (a, now) => resolve(label(a, now)),
   'label.spend': (a, now) => spend(label(a, now)),
-  'label.revoke': (a) => (held(a.service).revoke(unhex(a.root), a.epoch), {}),
+  'label.revoke': (a) => (held(a.service).revokeEpoch(unhex(a.root), a.epoch), {}),
   'envelope.seal': (a, now, draws) => ({ envelope: sealEnvelope(a, now, draws) }),
   'envelope.resolve': (a, now) => resolve(envelope(a, now)),
   'envelope.spend': (a, now) => spend(envelope(a, now)),
@@ -130,7 +130,7 @@ const OPERATIONS = {
   }),
   'session.accept': accept,
   'session.seal': (a, _now, draws) => ({ ciphertext: held(a.session).seal(unhex(a.body), draws) }),
-  'session.open': (a, now, draws) => ({ body: held(a.session).open(unhex(a.ciphertext), now, draws) }),
+  'session.open': (a, _now, draws) => ({ body: held(a.session).open(unhex(a.ciphertext), draws) }),
   'ratchet.initiate': (a, _now, draws) => ({
     handle: keep({ state: ratchet.initiate(...secrets(a), unhex(a.peer_key), draws) }),
   }),

@@ -82,6 +82,9 @@ function config(encoded) {
     [3, 'outer', generations],
     [4, 'inner', generations],
   )(decode(encoded));
+  for (const keys of [found.outer, found.inner]) {
+    malformed(new Set(keys.map((key) => key.number)).size === keys.length, 'a generation twice');
+  }
   malformed(found.profiles.includes(1) || found.inner.length === 0, 'inner keys without their profile');
   found.digest = sha256(join('communicator service configuration', u8(0), encoded)).subarray(0, 16);
   return found;
@@ -89,8 +92,7 @@ function config(encoded) {
 
 function encodeConfig(name, outer, inner) {
   const rows = (keys) => keys.map((key) => [key.number, key.public, key.from, key.until]);
-  const profiles = inner.length > 0 ? [1, 2] : [2];
-  return encode(new Map([[0, name], [1, 1], [2, profiles], [3, rows(outer)], [4, rows(inner)]]));
+  return encode(new Map([[0, name], [1, 1], [2, [1, 2]], [3, rows(outer)], [4, rows(inner)]]));
 }
 
 const ciphertext = bytes(CIPHERTEXT);
@@ -154,7 +156,7 @@ const addressSet = (value) => {
   return found;
 };
 const digests = (value) => {
-  malformed(value instanceof Map, 'map');
+  malformed(value instanceof Map && value.size <= 8, 'digests');
   for (const [key, digest] of value) {
     uri(key);
     bytes(16)(digest);

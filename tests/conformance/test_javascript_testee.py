@@ -1,0 +1,36 @@
+"""The testee in JavaScript, written from the text alone: with Node it conforms, without Node its files are whole."""
+
+import re
+import shutil
+from pathlib import Path
+
+from communicator_conformance import run
+
+TESTEE = Path(__file__).parents[2] / "conformance" / "testees" / "javascript"
+REQUIRED = re.compile(r"require\('(?P<name>[^']+)'\)")
+
+
+def test_it_passes_every_vector() -> None:
+    node = shutil.which("node")
+    if node is None:  # the project works without it; the next test still holds
+        assert (TESTEE / "testee.js").is_file()
+        return
+    verdict = run([node, str(TESTEE / "testee.js")])
+    assert verdict.ok, verdict.failures
+    assert {result.status.value for result in verdict.results} == {"passed"}
+
+
+def test_its_files_are_there_and_need_nothing_but_node() -> None:
+    files = {path.name: path.read_text() for path in TESTEE.glob("*.js")}
+    assert "testee.js" in files
+    for name, text in files.items():
+        assert text.startswith("//"), f"{name} has no header"
+        assert text.count("{") == text.count("}"), f"{name} is cut off"
+        for needed in REQUIRED.findall(text):
+            assert needed.startswith("node:") or needed.removeprefix("./") in files, f"{name} needs {needed}"
+
+
+def test_it_stays_small() -> None:
+    lengths = {path.name: len(path.read_text().splitlines()) for path in TESTEE.glob("*.js")}
+    assert max(lengths.values()) <= 270
+    assert lengths["testee.js"] <= 150
