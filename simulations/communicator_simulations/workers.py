@@ -17,16 +17,17 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 
-def finished(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> Iterator[tuple[J, R]]:
+def finished(work: Callable[[J], R], jobs: Sequence[J], workers: int, *, fresh: bool = False) -> Iterator[tuple[J, R]]:
     """Yield each job with its result as soon as it is finished, in no particular order.
 
-    With one worker the jobs run in this process, one after the other. An error in a job is raised here.
+    With one worker the jobs run in this process, one after the other. An error in a job is raised here. `fresh`: start
+    workers from nothing, for jobs that use libraries with threads of their own (polars), which do not survive a fork.
     """
     if workers <= 1 or len(jobs) <= 1:
         for job in jobs:
             yield job, work(job)
         return
-    context = get_context("fork" if os.name == "posix" else "spawn")
+    context = get_context("fork" if os.name == "posix" and not fresh else "spawn")
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_ignore_interrupt) as pool:
         futures = {pool.submit(work, job): job for job in jobs}
         processes = dict(pool._processes)

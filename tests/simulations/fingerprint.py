@@ -11,9 +11,8 @@ from typing import Final
 import msgspec
 
 from communicator_model.synthetic import synthesise
-from communicator_reports.fidelities import NamedFidelity
-from communicator_reports.fidelity_names import FidelityName
 from communicator_simulations import results
+from communicator_simulations.runs import model_fidelity
 from communicator_simulations.scenario import Scenario, load_scenario
 from communicator_simulations.sweep import Plan, Sweep, plan
 
@@ -42,8 +41,7 @@ def small_plan(folder: Path, seed: int = 1, scenario: Scenario = SMALL, policies
 
 def sweep_in(folder: Path, wish: Plan) -> Sweep:
     """Return a sweep on the model that keeps its runs in `folder`."""
-    fidelity = NamedFidelity(FidelityName.MODEL, wish.scenario.profile, wish.seed)
-    return Sweep(wish, folder, fidelity, FidelityName.MODEL, "test")
+    return Sweep(wish, folder, model_fidelity(wish.scenario.profile), "model", "test")
 
 
 def files(wish: Plan, sweep: Sweep, folder: Path) -> dict[str, bytes]:
