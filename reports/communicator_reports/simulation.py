@@ -18,7 +18,7 @@ from communicator_reports.progress import Steps
 from communicator_reports.provenance import provenance, source_digest
 from communicator_reports.wishes import Wish
 from communicator_simulations import results
-from communicator_simulations.runs import RunKey, simulate
+from communicator_simulations.runs import RunKey, model_fidelity, simulate
 from communicator_simulations.sweep import Plan, Sweep, supplies_for
 from communicator_simulations.workers import finished
 from communicator_spec import Event
