@@ -49,7 +49,7 @@ def test_missing_file_is_named() -> None:
 @pytest.mark.parametrize(
     ("was", "now", "said"),
     [
-        ("drain_days = 14", "drain_days = 14\nlabyrinth = 3", "unknown field `labyrinth`"),
+        ("drain_days = 10", "drain_days = 10\nlabyrinth = 3", "unknown field `labyrinth`"),
         ('name = "one"', 'name = "one"\nlong_term_lifetime_d = 6', "unknown field `long_term_lifetime_d`"),
         ("[weather]", "[wether]", "wether"),
         ("providers = 5\n", "", "missing required field `providers`"),
@@ -137,4 +137,4 @@ def test_shares_become_times_of_the_trace() -> None:
     assert conditions.fault.notice_ms == 150 * HOUR_MS
     assert conditions.fault.outage_ms == 30 * HOUR_MS
     assert conditions.weather.outage_every_ms == 48 * HOUR_MS
-    assert conditions.horizon_ms == (100 + 14 * 24) * HOUR_MS
+    assert conditions.horizon_ms == (100 + 10 * 24) * HOUR_MS
