@@ -45,8 +45,8 @@ _SPAN: Final = re.compile(r"`[^`\n]*`")
 _NAME: Final = re.compile(rf"`((?:{'|'.join(_TABLE)})\.[a-z0-9_]+)`")
 _UNNAMED: Final = frozenset({"suite"})  # lengths and identifiers of algorithms, which their own standards fix
 _LABEL: Final = re.compile(r'"(communicator [^"]+)"')
-_TERM: Final = r"(?:\d[\d,]*|\([\d,+×− ]+\))"
-_SUM: Final = re.compile(rf"{_TERM}(?: [+×−] {_TERM})+(?: = (?P<total>[\d,]+))?")
+_TERM: Final = r"(?:\d[\d,]*|\([\d,+×−\s]+\))"
+_SUM: Final = re.compile(rf"{_TERM}(?:\s[+×−]\s{_TERM})+(?:\s=\s(?P<total>[\d,]+))?")
 _NUMBER: Final = re.compile(
     rf"(?<![\w.,^×§/-])(?:\d{{1,3}}(?:,\d{{3}})+|\d{{3,}}|\d+(?= (?:{_UNIT_WORDS})\b))(?![\w,]*\d)"
 )
@@ -107,7 +107,7 @@ def faults(text: str) -> Iterator[FigureFault]:
         if field not in _TABLE[section]:
             yield _fault(prose, match, f"there is no parameter {match[1]}")
     for match in _LABEL.finditer(text):
-        if match[1] not in _labels():
+        if " ".join(match[1].split()) not in _labels():
             yield _fault(text, match, f"{match[1]!r} is no label of the table")
     yield from _sums_and_numbers(prose)
 
@@ -125,8 +125,9 @@ def _mark(prose: str, match: re.Match[str]) -> Iterator[FigureFault]:
 def _sums_and_numbers(prose: str) -> Iterator[FigureFault]:
     plain = unmarked(_SPAN.sub(_blank, prose))
     for match in _SUM.finditer(plain):
-        if match["total"] and _value(match[0].partition(" = ")[0]) != _value(match["total"]):
-            yield _fault(plain, match, f"{match[0]} is {_value(match[0].partition(' = ')[0]):,}")
+        terms, _, total = " ".join(match[0].split()).partition(" = ")
+        if total and _value(terms) != _value(total):
+            yield _fault(plain, match, f"{terms} = {total} is {_value(terms):,}")
     bare = _SPAN.sub(_blank, MARK.sub(_blank, prose))
     for pattern in (_PLAIN, _SUM):
         bare = pattern.sub(_blank, bare)
@@ -157,7 +158,7 @@ def _labels() -> set[str]:
 
 def unnamed(texts: list[str]) -> set[str]:
     """Return the parameters that no chapter names or, if they are text, quotes."""
-    whole = "\n".join(texts)
+    whole = " ".join("\n".join(texts).split())
     named = {match["name"] for match in MARK.finditer(whole)} | set(_NAME.findall(whole))
     return {
         f"{section}.{field}"

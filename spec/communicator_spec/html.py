@@ -31,7 +31,7 @@ from communicator_spec.parameters import PARAMETERS
 __all__ = ["render_standard"]
 
 _CHAPTERS: Final = "[0-9][0-9]-*.md"
-_CLAUSE: Final = re.compile(r"\*\*([A-Z]+-\d+)\*\* \([^()]+\) (.*)", re.S)
+_CLAUSE: Final = re.compile(r"\*\*([A-Z]+-\d+)\*\*\s\([^()]+\)\s(.*)", re.S)
 _ID: Final = re.compile(rf"\b(?:{'|'.join(PREFIXES)})-\d+\b")
 _PARAMETER: Final = re.compile(r"<code>([a-z]+)\.([a-z0-9_]+)</code>")
 _LINK: Final = re.compile(r'<a href="([^"]*)"([^>]*)>(.*?)</a>', re.S)
