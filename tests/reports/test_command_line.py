@@ -45,7 +45,8 @@ def below(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["study", "simulate", "conform", "report", "spec list", "spec show", "spec check", "spec coverage"]
+    "command",
+    ["study", "simulate", "conform", "report", "spec list", "spec show", "spec check", "spec coverage", "spec html"],
 )
 def test_help_has_an_example(command: str) -> None:
     done = communicator(*command.split(), "--help")
