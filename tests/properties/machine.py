@@ -19,16 +19,16 @@ from typing import ClassVar, Final, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from tests.properties.sight import Leak
+from tests.properties.town import DAY, HOUR, MINUTE, Shape
+from tests.properties.traffic import Traffic
 
 from communicator_impl.addresses import Profile
 from communicator_impl.outbox import CONTENT_BYTES_MAX
 from communicator_simulations.real import Parts
 from communicator_spec.monitors import Violation
-from tests.properties.sight import Leak
-from tests.properties.town import DAY, HOUR, MINUTE, Shape
-from tests.properties.traffic import Traffic
 
-__all__ = ["Broken", "Machine"]
+__all__ = ["SHAPES", "Broken", "Machine"]
 
 LABEL, TWO_LAYER = Profile.LABEL, Profile.TWO_LAYER
 SHAPES: Final = [
@@ -83,8 +83,7 @@ class Machine(RuleBasedStateMachine):
     def _judge(self) -> None:
         """Ask every judge about what is new."""
         self.steps += 1
-        found = [violation for invariant in self.town.monitors.invariants for violation in invariant.found]
-        self._raise_first([*self.town.sight.leaks, *sorted(found, key=lambda violation: violation.t_ms)])
+        self._raise_first(self.town.broken())
 
     def _raise_first(self, found: Sequence[Violation | Leak]) -> None:
         for broken in found:
@@ -281,13 +280,23 @@ class Machine(RuleBasedStateMachine):
         self.town.settle(hours * HOUR)
         self._judge()
 
+    def outlive(self) -> None:
+        """Let nobody do anything until the last message has come to its end; then the applications are told."""
+        self.town.now += self.town.terms[0].message_lifetime_ms
+        for end in self.town.due():
+            self.town.wake(end)
+        self._raise_first(self.town.monitors.finish(self.town.now + DAY, self.town.log))
+
     def teardown(self) -> None:
         """No faults any more: what was accepted is delivered within its lifetime, or the application is told."""
         if self.broken or self.steps == 0:
             return
         self.town.recover()
         self._judge()
+        farewells = self.town.say_farewell()
         self.town.settle(self.town.terms[0].message_lifetime_ms + DAY)
         self._judge()
         self._raise_first(self.town.monitors.finish(self.town.now, self.town.log))
         self.town.expect_what_was_said()
+        for end, number in farewells:
+            assert number in self.town.application[end], f"message {number} has a way to end {end} and did not arrive"

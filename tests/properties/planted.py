@@ -184,24 +184,46 @@ class Fault(NamedTuple):
     broken: str
     parts: Parts
     profile: Profile = Profile.LABEL
+    likely: tuple[str, ...] = ()  # rules that are worth trying more often
+    people: int = 2
+    shows_at_the_end: bool = False
 
+
+_R, _S = "unlinkability: receiving service", "unlinkability: sending service"
+_C = "unlinkability: correspondent + correspondent"
+_MOVE: Final = ("somebody_moves", "somebody_writes", "a_device_wakes")
+_LATE: Final = (
+    "somebody_writes",
+    "a_device_wakes",
+    "a_request_hangs_in_the_network",
+    "time_passes",
+    "a_late_request_arrives",
+)
+_LOSS: Final = ("somebody_writes", "a_device_wakes", "time_passes", "a_service_goes_down")
+_REPLAY: Final = ("somebody_writes", "a_device_wakes", "an_answer_is_lost")
+_MEET: Final = ("two_people_meet",)
+_DEATH: Final = ("somebody_writes", "a_device_wakes", "a_provider_dies", "a_service_goes_down")
+_SEND: Final = ("somebody_writes", "a_device_wakes")
+_TWO_LAYER: Final = Profile.TWO_LAYER
 
 FAULTS: Final = {
-    "forgets what it received": Fault("exactly-once", Parts(inbox=ForgetsWhatItReceived)),
-    "drops without a path": Fault("nothing-lost", Parts(outbox=DropsWithoutAPath)),
-    "uses a position twice": Fault("single-use", Parts(peer=StaysAtOnePosition)),
-    "uses expired grants": Fault("no-expired-address", Parts(peer=TrustsExpiredGrants)),
-    "takes expired addresses": Fault("no-expired-address", Parts(receiving=NeverExpires)),
-    "takes addresses twice, label/1": Fault("only-peers", Parts(receiving=NeverSpends)),
-    "takes addresses twice, two-layer/1": Fault("only-peers", Parts(receiving=NeverSpends), Profile.TWO_LAYER),
-    "refuses in words only": Fault("only-peers", Parts(manager=RefusesInWordsOnly)),
-    "acknowledges acknowledgements": Fault("human-rate", Parts(inbox=AcknowledgesEverything, outbox=IgnoresCredit)),
-    "adopts older sets": Fault("sets-only-grow", Parts(peer=AdoptsAnySet)),
-    "leaves at once": Fault("safe-departure", Parts(own=ReleasesAtOnce)),
-    "one secret for all, label/1": Fault("unlinkability: receiving service", Parts(own=OneSecretForAll)),
-    "one secret for all, two-layer/1": Fault(
-        "unlinkability: receiving service", Parts(own=OneSecretForAll), Profile.TWO_LAYER
+    "forgets what it received": Fault(
+        "exactly-once", Parts(inbox=ForgetsWhatItReceived), likely=(*_MOVE, "hours_pass_calmly")
     ),
-    "one identity for all": Fault("unlinkability: correspondent + correspondent", Parts(manager=HasOneIdentity)),
-    "sends the same bytes again": Fault("unlinkability: sending service", Parts(outbox=SendsTheSameBytesAgain)),
+    "drops without a path": Fault(
+        "nothing-lost", Parts(outbox=DropsWithoutAPath), likely=_DEATH, shows_at_the_end=True
+    ),
+    "uses a position twice": Fault("single-use", Parts(peer=StaysAtOnePosition), likely=_SEND),
+    "uses expired grants": Fault("no-expired-address", Parts(peer=TrustsExpiredGrants), likely=(*_SEND, "time_passes")),
+    "takes expired addresses": Fault("no-expired-address", Parts(receiving=NeverExpires), likely=_LATE),
+    "takes addresses twice": Fault("only-peers", Parts(receiving=NeverSpends), likely=_REPLAY),
+    "takes addresses twice, two-layer/1": Fault("only-peers", Parts(receiving=NeverSpends), _TWO_LAYER, _REPLAY),
+    "refuses in words only": Fault("only-peers", Parts(manager=RefusesInWordsOnly), likely=("somebody_refuses",)),
+    "acknowledges acknowledgements": Fault("human-rate", Parts(inbox=AcknowledgesEverything, outbox=IgnoresCredit)),
+    "adopts older sets": Fault("sets-only-grow", Parts(peer=AdoptsAnySet), likely=_MOVE),
+    "leaves at once": Fault("safe-departure", Parts(own=ReleasesAtOnce), likely=_MOVE),
+    "one secret for all": Fault(_R, Parts(own=OneSecretForAll), likely=_MEET, people=3),
+    "one secret for all, two-layer/1": Fault(_R, Parts(own=OneSecretForAll), _TWO_LAYER, _MEET, people=3),
+    "one identity for all": Fault(_C, Parts(manager=HasOneIdentity), likely=_MEET, people=3),
+    "sends the same bytes again": Fault(_S, Parts(outbox=SendsTheSameBytesAgain), likely=_LOSS),
 }

@@ -12,7 +12,8 @@ Rules:
 2. A coalition is judged by the row of the table that names exactly its roles; all places of a role count as one party,
    which is stricter than the table where it means one service.
 3. `Constants` is the one list of what may be shared, each entry with its reason.
-4. The network is judged without the encryption that every connection has, on hand-overs alone: between the two legs of
+4. The first leak ends the search: whoever runs the town stops there.
+5. The network is judged without the encryption that every connection has, on hand-overs alone: between the two legs of
    one hand-over nothing else could hide it, so there and only there the cores need not.
 """
 
@@ -78,7 +79,7 @@ class Constants:
 
 
 def strings_in(data: bytes) -> Iterator[bytes]:
-    """Yield the byte and text strings of an encoding, encodings inside strings included; `data` itself if it is none."""
+    """Yield the strings of an encoding, those of encodings inside strings too; of anything else, the whole."""
     try:
         value = wire.decode(data, _BYTES_MAX) if data[:1] >= b"\x80" else None
     except PeerError:
@@ -149,13 +150,13 @@ class Sight:
         if tags in self._seen[number]:
             return
         self._seen[number][tags] = seen
-        for other in self._kin[number]:
+        for other in sorted(self._kin[number]):
             for their_tags, theirs in self._seen[other].items():
                 self._judge(their_tags, theirs, tags, seen)
 
     def _judge(self, their_tags: Observation, theirs: Observation, tags: Observation, seen: Observation) -> None:
         row = _ROWS.get(frozenset({theirs.role, seen.role}))
-        if row is None or not _TESTS[row.party](their_tags, tags):
+        if self.leaks or row is None or not _TESTS[row.party](their_tags, tags):
             return
         found = shared_windows([theirs, seen], self.constants.reasons, _TESTS[row.party])
         link = relation(theirs, seen)
@@ -178,7 +179,7 @@ class Sight:
 
 
 def _without_transport(row: Knowledge) -> Knowledge:
-    """Permit what the encryption of connections hides, where views are taken without it (rule 4)."""
+    """Permit what the encryption of connections hides, where views are taken without it (rule 5)."""
     if row.party != (Role.NETWORK,):
         return row
     return Knowledge(row.party, row.permitted | {Relation.SAME_TRANSMISSION}, row.clauses)

@@ -16,6 +16,10 @@ Rules:
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
+from tests.properties.sight import Leak, Sight
+from tests.properties.viewpoints import NOBODY, Tag, Viewpoints
+from tests.properties.watched import Disk, DiskFullError, watched_manager, watched_receiving
+
 from communicator_impl.addresses import Profile, Root, ServiceConfig
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import SeededEntropy
@@ -27,10 +31,8 @@ from communicator_impl.root_record import Item
 from communicator_impl.sending_service import SendingService
 from communicator_simulations.real import Parts
 from communicator_spec import Kind, Monitors, Row
+from communicator_spec.monitors import Violation
 from communicator_spec.terms import standard_terms
-from tests.properties.sight import Sight
-from tests.properties.viewpoints import NOBODY, Tag, Viewpoints
-from tests.properties.watched import Disk, DiskFullError, watched_manager, watched_receiving
 
 __all__ = ["DAY", "HOUR", "MINUTE", "Shape", "Town"]
 
@@ -115,6 +117,11 @@ class Town:
             sender, recipient = self.people[row[2]], self.people[row[2] ^ 1]
             tag = Tag(row[2], row[3], len(self.log), sender, recipient)
             self.tags[row[2] ^ 1, row[4], row[5], row[6]] = tag
+
+    def broken(self) -> list[Leak | Violation]:
+        """Return the promises that do not hold any more, as far as the log and the views tell."""
+        found = [violation for invariant in self.monitors.invariants for violation in invariant.found]
+        return [*self.sight.leaks, *sorted(found, key=lambda violation: violation.t_ms)]
 
     # ---------------------------------------------------------------- lives of cores
 

@@ -14,19 +14,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from communicator_impl.addresses import Label
+from tests.properties.town import DAY, MINUTE, Shape, Town
+from tests.properties.viewpoints import NOBODY, Tag
+
+from communicator_impl.address_set import ServiceEntry
+from communicator_impl.addresses import Label, Profile
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.envelope import label_request
 from communicator_impl.errors import InputError, PeerError
 from communicator_impl.inbox import Received
 from communicator_impl.particle_fields import Setting
+from communicator_impl.relationship_manager import RelationshipManager
 from communicator_impl.sending_service import RetryAt, Ticket
 from communicator_impl.turn import Outgoing
 from communicator_simulations.real import Parts
 from communicator_spec import Kind
 from communicator_spec.parameters import PARAMETERS
-from tests.properties.town import MINUTE, Shape, Town
-from tests.properties.viewpoints import NOBODY, Tag
 
 __all__ = ["Flight", "Traffic"]
 
@@ -209,13 +212,20 @@ class Traffic(Town):
         setting = Setting(tuple(new if p == old else p for p in receiving), sending)
         self.settings[person] = setting
         leave = self.alive[old]
+        at_ms = self.now + delay_ms
         for end in self.ends_of(person):
-            at_ms = self.now + delay_ms
-            while self.call(person, lambda m, e=end: m.move(self.now, e, old, setting, at_ms, leave=leave) or True) is None:  # type: ignore[misc]  # fmt: skip
-                continue  # the person does it again
+            while not self._moved(end, old, setting, at_ms, leave):
+                continue  # the disk was full: the person does it again
         self.leaving[person].discard(new)
         if leave:
             self.leaving[person].add(old)
+
+    def _moved(self, end: int, old: int, setting: Setting, at_ms: int, leave: bool) -> bool:
+        def move(manager: RelationshipManager) -> bool:
+            manager.move(self.now, end, old, setting, at_ms, leave=leave)
+            return True
+
+        return self.call(self.people[end], move) is not None
 
     def leave(self, person: int, service: int) -> bool:
         """Leave a receiving service, if nothing points to it any more."""
@@ -275,7 +285,7 @@ class Traffic(Town):
         """Let everybody do what is due, as soon as it is due, without faults."""
         until_ms, least_ms = self.now + duration_ms, max(MINUTE, duration_ms // _ROUNDS)
         self._do_what_is_due()
-        while self.now < until_ms:
+        while self.now < until_ms and not self.broken():
             ends = [self.devices[person].deadline_ms(end) for end, person in enumerate(self.people)]
             retries = [self._retry_ms.get(key, self.now) for key in self.flights()]
             self.now = min(until_ms, max(self.now + least_ms, min(until_ms, *ends, *retries)))
@@ -307,6 +317,31 @@ class Traffic(Town):
             self.rotate(provider)
         while self.air:
             self.land(self.air.pop())
+
+    def has_a_way(self, end: int) -> bool:
+        """Tell whether an end holds an address of label/1 that works for a month, and can hand a message over."""
+        person, peer = self.people[end], self.people[end ^ 1]
+        held = self.devices[person].peer_set(end)
+        ended = {end, end ^ 1} & self.refused
+        if ended or held is None or not any(self.sending[via] for via in self.settings[person].sending):
+            return False
+        return any(self._leads(entry, peer, end ^ 1) for entry in held.services)
+
+    def _leads(self, entry: ServiceEntry, owner: int, end: int) -> bool:
+        service = self.number(entry.uri)
+        root = self.devices[owner].root(end, service)
+        registered = root is not None and f"root/{root.hex()}" in self.receiving_disks[service].values
+        last_ms = max((grant.valid_until_s * 1000 for grant in entry.grants), default=0)
+        works = registered and self.receiving[service] and entry.profile is Profile.LABEL
+        return works and last_ms > self.now + 30 * DAY
+
+    def say_farewell(self) -> list[tuple[int, int]]:
+        """Let everybody who has a way write once more; return what has to arrive, as (receiving end, number)."""
+        ends = [end for end in range(len(self.people)) if self.has_a_way(end)]
+        farewells = [(end ^ 1, self.devices[self.people[end]].next_number(end)) for end in ends]
+        for end in ends:
+            self.write(end)
+        return farewells
 
     def expect_what_was_said(self) -> None:
         """Everybody has exactly what was said to them, and nothing waits that nobody was told of."""

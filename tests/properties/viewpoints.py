@@ -21,10 +21,11 @@ Rules:
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tests.properties.sight import Sight
+
 from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request
 from communicator_spec import NONE
 from communicator_spec.views import Direction, Observation, Role
-from tests.properties.sight import Sight
 
 __all__ = ["Tag", "Viewpoints"]
 

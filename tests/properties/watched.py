@@ -11,12 +11,12 @@ Rules:
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from communicator_impl.addresses import LabelResolution, Profile
+from communicator_impl.addresses import LabelResolution, LabelTable, Profile, TwoLayerTable
 from communicator_impl.addresses.values import ciphertext_digest, seal_info
 from communicator_impl.body import Body, encode_body
-from communicator_impl.envelope import Arrival, LabelRequest, TwoLayerRequest
+from communicator_impl.envelope import AddressTables, Arrival, LabelRequest, TwoLayerRequest
 from communicator_impl.inbox import Inbox
 from communicator_impl.particle import Particle
 from communicator_impl.receiving_service import ReceivingService
@@ -30,6 +30,8 @@ from communicator_spec.parameters import PARAMETERS
 __all__ = ["Disk", "DiskFullError", "watched_manager", "watched_receiving"]
 
 _A = PARAMETERS.address
+_WINDOW: Final = 32
+"""Labels of a window, instead of 256: the edges are met sooner, and a town is founded in half the time."""
 
 Opened = Callable[[int, int, Item, bytes], None]
 """(end, service, item, plaintext)"""
@@ -82,6 +84,10 @@ def watched_receiving(parts: Parts, resolved: Resolved) -> type[ReceivingService
     base: Any = parts.receiving
 
     class WatchedReceiving(base):  # type: ignore[misc]  # chosen at run time
+        def _restore(self, now_ms: int) -> None:
+            self._tables = AddressTables(TwoLayerTable(), LabelTable(window=_WINDOW))
+            super()._restore(now_ms)
+
         def _resolve(self, now_ms: int, form: TwoLayerRequest | LabelRequest) -> Arrival:
             arrival: Arrival = super()._resolve(now_ms, form)
             resolved(self._service, arrival, _name_of(arrival), self._address_inside(now_ms, form))
