@@ -87,7 +87,8 @@ class Outbox:
         p, terms = turn.particle, self._terms
         senders = self._senders(turn)
         offers = self._peer.offers(turn)
-        path = choose_path(turn.now_ms, offers, p.used, senders, p.turns, number + entry.attempts, p.suspects)
+        attempt, news = number + entry.attempts, p.confirmed < p.version
+        path = choose_path(turn.now_ms, offers, p.used, senders, p.turns, attempt, p.suspects, news)
         if path is None:
             # no sending service: soon again; no usable address: when the peer's next set arrives
             due_ms = last_ms if senders else min(turn.now_ms + terms.retry_max_ms, last_ms)
@@ -138,7 +139,8 @@ class Outbox:
                 break
             held = self._peer.offers(turn)
             offers = held if most == 1 else tuple(g for g in held if g.service == service)
-            path = choose_path(turn.now_ms, offers, p.used, senders, p.turns, p.automated, p.suspects)
+            news = p.confirmed < p.version
+            path = choose_path(turn.now_ms, offers, p.used, senders, p.turns, p.automated, p.suspects, news)
             if path is not None:
                 self._transmit(turn, path, command, NONE, _CONTROL_DRAWS + p.automated)
                 p.automated += 1

@@ -170,14 +170,9 @@ class RelationshipManagers:
             self._refresh(now_ms, end_id, end, in_conversation=True)
             senders = self._senders(end)
             path = choose_path(
-                now_ms,
-                end.held,
-                end.used,
-                senders,
-                end.turns,
-                number + entry.attempts,
-                end.suspects,
-            )
+                now_ms, end.held, end.used, senders, end.turns, number + entry.attempts, end.suspects,
+                end.confirmed < end.version,
+            )  # fmt: skip
             if path is None:
                 # no sending service: soon again; no usable address: when the peer's next set arrives
                 entry.due_ms = last_ms if senders else min(now_ms + terms.retry_max_ms, last_ms)
@@ -218,13 +213,13 @@ class RelationshipManagers:
     def _send_control(self, now_ms: int, end_id: int, end: End, command: int, most: int,
                       out: list[Transmission]) -> int:  # fmt: skip
         """Send a command to at most `most` of the peer's receiving services; return to how many (DELIV-15)."""
-        senders = self._senders(end)
+        senders, news = self._senders(end), end.confirmed < end.version
         sent = 0
         for service in sorted({grant.service for grant in end.held}):
             if sent == most:
                 break
             offers = end.held if most == 1 else tuple(g for g in end.held if g.service == service)
-            path = choose_path(now_ms, offers, end.used, senders, end.turns, end.automated, end.suspects)
+            path = choose_path(now_ms, offers, end.used, senders, end.turns, end.automated, end.suspects, news)
             if path is not None:
                 draw_index = (1 << 32) + end.automated
                 out.append(self._transmit(now_ms, end_id, end, path, command, -1, draw_index))

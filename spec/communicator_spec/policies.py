@@ -163,6 +163,7 @@ def choose_path(
     turns: dict[int, int],
     attempt: int,
     suspects: dict[int, int],
+    carries_set: bool,
 ) -> Path | None:
     """Choose how the next transmission travels; None if no address is usable or no sending service is there.
 
@@ -172,6 +173,9 @@ def choose_path(
     4. One operator never runs both ends of a path if another path exists (DELIV-7, threat T11).
     5. What remains alternates for each sending service on each transmission: one global round, or free choice,
        can starve a path that works (DELIV-8; found by exhaustive search).
+    6. The last long-term address at each service is kept for a transmission that carries an own set which the peer has
+       not confirmed (`carries_set`): else two people who write past each other use up all stock, and neither can tell
+       the other where to write to (STATE-28; found by the fidelity tests).
 
     The caller counts `turns[via]` and `used[grant]` up.
     """
@@ -180,7 +184,8 @@ def choose_path(
     via = senders[attempt % len(senders)]  # 1
     offers: dict[int, Grant] = {}
     for grant in held:
-        if usable(grant, used.get((grant.service, grant.serial), 0), now_ms):
+        kept = int(grant.long_term and not carries_set)  # 6
+        if usable(grant, used.get((grant.service, grant.serial), 0) + kept, now_ms):
             other = offers.get(grant.service)
             if other is None or (other.long_term and not grant.long_term):  # 2
                 offers[grant.service] = grant
@@ -211,19 +216,18 @@ def receipt_delay_ms(draw: float, terms: Terms) -> int:
 
 
 def ranges(numbers: Iterable[int], most: int) -> tuple[tuple[int, int], ...]:
-    """Write numbers as at most `most` closed ranges, lowest first: the part of a receipt above its floor (DELIV-12).
+    """Write numbers as at most `most` closed ranges, ascending: the part of a receipt above its floor (DELIV-12).
 
-    What does not fit is left for a later receipt; a receipt never claims too much.
+    If there are more, the highest stay: gaps below are messages that failed for good, and what lies between them was
+    covered when it was new. A receipt never claims too much.
     """
     found: list[tuple[int, int]] = []
     for number in sorted(numbers):
         if found and found[-1][1] == number - 1:
             found[-1] = (found[-1][0], number)
-        elif len(found) == most:
-            break
         else:
             found.append((number, number))
-    return tuple(found)
+    return tuple(found[-most:])
 
 
 def covers(floor: int, above: tuple[tuple[int, int], ...], number: int) -> bool:

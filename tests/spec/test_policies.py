@@ -139,11 +139,17 @@ class Choice:
         self.attempt = draw(st.integers(0, 9))
         self.suspects = draw(st.dictionaries(st.sampled_from(SERVICES), st.integers(NOW_MS - 2, NOW_MS + 2)))
         self.turns = {s: draw(st.integers(0, 9)) for s in self.senders}
-        self.usable = [g for g in self.held if usable(g, self.used[g.service, g.serial], NOW_MS)]
+        self.carries_set = draw(st.booleans())
+        self.usable = [g for g in self.held if usable(g, self.used[g.service, g.serial] + self.kept(g), NOW_MS)]
         self.path = self.choose(self.turns)
 
+    def kept(self, grant: Grant) -> int:
+        return int(grant.long_term and not self.carries_set)  # STATE-28
+
     def choose(self, turns: dict[int, int]) -> tuple[int, Grant] | None:
-        return choose_path(NOW_MS, self.held, self.used, self.senders, turns, self.attempt, self.suspects)
+        return choose_path(
+            NOW_MS, self.held, self.used, self.senders, turns, self.attempt, self.suspects, self.carries_set
+        )
 
     def trusted(self, grant: Grant) -> bool:
         return self.suspects.get(grant.service, 0) <= NOW_MS
@@ -199,7 +205,7 @@ def test_what_remains_takes_turns(choice: Choice) -> None:  # DELIV-8
 
 
 def test_without_a_sending_service_there_is_no_path() -> None:
-    assert choose_path(0, (Grant(1, 1, True, HOUR_MS, 9),), {}, [], {}, 0, {}) is None
+    assert choose_path(0, (Grant(1, 1, True, HOUR_MS, 9),), {}, [], {}, 0, {}, True) is None
 
 
 @given(NUMBERS, st.integers(1, 12), st.integers(0, 30))
@@ -217,9 +223,9 @@ def test_a_receipt_covers_what_is_held_and_never_more(numbers: set[int], most: i
 
 
 @given(NUMBERS, st.integers(1, 12))
-def test_what_does_not_fit_into_a_receipt_is_the_highest(numbers: set[int], most: int) -> None:
+def test_what_does_not_fit_into_a_receipt_is_the_lowest(numbers: set[int], most: int) -> None:  # DELIV-12
     left = {n for n in numbers if not covers(0, ranges(numbers, most), n)}
-    assert all(n < m for n in numbers - left for m in left)
+    assert all(n > m for n in numbers - left for m in left)
 
 
 @given(st.integers(-1, 10**9), st.integers(0, 10**12))
