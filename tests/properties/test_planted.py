@@ -54,8 +54,8 @@ def calls(name: str) -> st.SearchStrategy[Call]:
 
 
 def programs(fault: Fault) -> st.SearchStrategy[list[Call]]:
-    names = st.sampled_from([*OFTEN * 2, *RULES, *fault.likely * 12])
-    pieces = [st.lists(names.flatmap(calls), max_size=6)] * 4
+    names = st.sampled_from([*OFTEN * 2, *RULES, *fault.likely * 20])
+    pieces = [st.lists(names.flatmap(calls), max_size=6)] * 5
     return st.tuples(*pieces).map(lambda found: [call for piece in found for call in piece])
 
 
