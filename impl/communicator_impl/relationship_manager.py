@@ -42,7 +42,7 @@ from communicator_impl.introduction import Introduction
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
-from communicator_impl.particle_fields import Delivered, Request, RevokeRoot, Setting
+from communicator_impl.particle_fields import Delivered, IssueGrant, Request, RevokeRoot, Setting
 from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.root_record import Item
 from communicator_impl.storage import Storage
@@ -298,7 +298,7 @@ class RelationshipManager:
     def _keep(self, turn: Turn) -> None:
         """Make a step durable, then report what happened (SES-15, ENV-18)."""
         p = turn.particle
-        p.pending += tuple(turn.requests)
+        p.pending = _without_revoked(p.pending, turn.requests) + tuple(turn.requests)
         self._save(turn.relationship, p)
         self._particles[turn.relationship] = p
         for event in turn.events:
@@ -311,6 +311,16 @@ class RelationshipManager:
 
     def _save(self, relationship: int, particle: Particle) -> None:
         self._storage.save(f"{_PREFIX}{relationship}", particle.to_bytes())
+
+
+def _without_revoked(pending: tuple[Request, ...], requests: Sequence[Request]) -> tuple[Request, ...]:
+    """Drop what a revocation makes pointless: repeated after it, a grant would name a root that is gone."""
+    revoked = {request.root for request in requests if isinstance(request, RevokeRoot)}
+    return tuple(request for request in pending if _root_of(request) not in revoked) if revoked else pending
+
+
+def _root_of(request: Request) -> Root:
+    return request.grant.root if isinstance(request, IssueGrant) else request.root
 
 
 def pair(
