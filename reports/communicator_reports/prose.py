@@ -77,6 +77,10 @@ def limits(findings: Findings) -> tuple[str, ...]:
         "The model of the network has no congestion: servers are never slow because they are busy.",
         "Linkage is tested with the distinguishers named here. A small advantage says that these fail, not that all"
         " do.",
+        "The standard promises that bytes do not link. Lengths, times and counts are measured beside them and not"
+        " promised: a correspondent who keeps two relationships with one person takes part in both conversations, and"
+        " people write in bursts, which a sending service sees. Naming the same two services in every relationship"
+        " links them: choose different ones where that matters.",
     )  # fmt: skip
 
 
