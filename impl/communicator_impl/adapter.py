@@ -14,6 +14,7 @@ from communicator_impl import addresses as a
 from communicator_impl import body, envelope, hpke, ratchet, session
 from communicator_impl.adapter_lines import Call, Operation, serve
 from communicator_impl.adapter_service import SERVICE_OPERATIONS
+from communicator_impl.addresses import values
 from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret
 from communicator_spec.parameters import PARAMETERS
 
@@ -34,9 +35,9 @@ def _key(c: Call) -> a.SealingKey:
 
 
 def _issue(c: Call) -> object:
-    owner = a.TwoLayerRoot(a.Root(c.raw("root")), c.raw("signing_seed"))
-    indices = range(c["first"], c["first"] + c["count"])
-    return {"addresses": owner.issue(_config(c), indices, c["valid_until_s"], c.now, c.entropy)}
+    owner = a.TwoLayerRoot(values.root(c.raw("root")), c.secret("signing_seed"))
+    first, count, until_s = map(c.number, ("first", "count", "valid_until_s"))
+    return {"addresses": owner.issue(_config(c), range(first, first + count), until_s, c.now, c.entropy)}
 
 
 def _seal_envelope(c: Call) -> bytes:
@@ -47,10 +48,9 @@ def _seal_envelope(c: Call) -> bytes:
 
 
 def _encode_body(c: Call) -> bytes:
-    floor, ranges = c["received"]
-    received = body.Received(floor, tuple((begin, end) for begin, end in ranges))
-    kind, number = body.Kind(c["kind"]), c.args.get("number")
-    return body.encode_body(body.Body(kind, received, c["holds"], number, content=c.raw("content")))
+    kind, received = body.kind_of(c["kind"]), body.Received.from_wire(c["received"])
+    content = None if c["content"] is None else c.raw("content")
+    return body.encode_body(body.Body(kind, received, c.number("holds"), c.optional("number"), content=content))
 
 
 def _decode_body(c: Call) -> object:
@@ -60,11 +60,11 @@ def _decode_body(c: Call) -> object:
 
 
 def _shared(c: Call) -> ratchet.SharedSecrets:
-    return ratchet.SharedSecrets(c.raw("shared"), c.raw("header_initiator"), c.raw("header_responder"))
+    return ratchet.SharedSecrets(*map(c.secret, ("shared", "header_initiator", "header_responder")))
 
 
 def _step(c: Call, step: Callable[..., tuple[object, bytes]], takes: str) -> bytes:
-    state, out = step(c.of("ratchet"), c.raw(takes), c.raw("associated"), c.entropy)
+    state, out = step(c.of("ratchet", ratchet.RatchetState), c.raw(takes), c.raw("associated"), c.entropy)
     c.put("ratchet", state)
     return out
 
@@ -74,7 +74,7 @@ def _state(state: ratchet.RatchetState) -> object:
 
 
 def _private(c: Call, name: str = "secret_key") -> X25519PrivateKey:
-    return X25519PrivateKey.from_private_bytes(c.raw(name))
+    return X25519PrivateKey.from_private_bytes(c.secret(name))
 
 
 def _pair(c: Call, name: str) -> hpke.KeyPair:
@@ -82,10 +82,11 @@ def _pair(c: Call, name: str) -> hpke.KeyPair:
 
 
 def _identity(c: Call) -> Identity:
-    seed, agreement = c.raw("signing_seed"), _pair(c, "agreement_secret")
-    unbound = Identity(seed, agreement, IdentityKey(c.raw("verify_key"), agreement.public, b""))
+    seed, agreement = c.secret("signing_seed"), _pair(c, "agreement_secret")
+    verify_key = c.raw("verify_key", PARAMETERS.suite.public_key_bytes)
+    unbound = Identity(seed, agreement, IdentityKey(verify_key, agreement.public, b""))
     binding = unbound.sign(PARAMETERS.session.binding_label, agreement.public)
-    return Identity(seed, agreement, IdentityKey(c.raw("verify_key"), agreement.public, binding))
+    return Identity(seed, agreement, IdentityKey(verify_key, agreement.public, binding))
 
 
 def _start(c: Call) -> object:
@@ -93,14 +94,14 @@ def _start(c: Call) -> object:
 
 
 def _accept(c: Call) -> object:
-    package = KeyPackage.decode(c.raw("package"), c["made_s"])  # one's own, checked when it was made
+    package = KeyPackage.decode(c.raw("package"), c.number("made_s"))  # one's own, checked when it was made
     secret = PackageSecret(package, _pair(c, "prekey_secret"))
     begun, first, _ = session.accept(_identity(c), [secret], c.raw("ciphertext"), c.now, c.entropy)
     return c.keep(begun, body=first)
 
 
 def _turn(c: Call, step: Callable[..., tuple[object, bytes]], takes: str) -> bytes:
-    state, out = step(c.of("session"), c.raw(takes), c.entropy)
+    state, out = step(c.of("session", session.Session), c.raw(takes), c.entropy)
     c.put("session", state)
     return out
 
@@ -113,9 +114,13 @@ OPERATIONS: dict[str, Operation] = {
         "address": a.diversify(a.Rdas(c.raw("address")), _key(c), c.raw("ciphertext"), c.entropy)
     },
     "label.grant": lambda c: {
-        "key": a.LabelRoot(a.Root(b""), c.raw("secret")).grant(c["epoch"], c["valid_until_s"], 1, c.now).key
+        "key": a.LabelRoot(a.Root(b""), c.raw("secret", PARAMETERS.address.epoch_key_bytes))
+        .grant(c.number("epoch"), c.number("valid_until_s"), 1, c.now)
+        .key
     },
-    "label.derive": lambda c: {"label": a.derive_label(a.EpochKey(c.raw("key")), c["lane"], c["index"])},
+    "label.derive": lambda c: {
+        "label": a.derive_label(values.epoch_key(c.raw("key")), c.number("lane"), c.number("index"))
+    },
     "label.seal": lambda c: {
         "sealed": a.seal_labelled(a.Label(c.raw("label")), c.raw("ciphertext"), _key(c), c.entropy)
     },
@@ -132,7 +137,7 @@ OPERATIONS: dict[str, Operation] = {
     "ratchet.respond": lambda c: c.keep(ratchet.start_responder(_shared(c), _pair(c, "secret"))),
     "ratchet.encrypt": lambda c: {"message": _step(c, ratchet.encrypt, "plaintext")},
     "ratchet.decrypt": lambda c: {"plaintext": _step(c, ratchet.decrypt, "message")},
-    "ratchet.state": lambda c: _state(c.of("ratchet")),
+    "ratchet.state": lambda c: _state(c.of("ratchet", ratchet.RatchetState)),
     "hpke.seal": lambda c: {
         "sealed": hpke.seal(hpke.public_key(c.raw("public_key")), c.raw("info"), c.raw("plaintext"), c.entropy, "hpke")
     },

@@ -1,7 +1,8 @@
 """Lines in, lines out: how the reference adapter reads requests and writes answers.
 
 Theory. This half of the adapter knows JSON and no protocol; `adapter` knows the operations and no
-JSON. Byte strings are hex on the line and bytes on this side of it.
+JSON. Byte strings are hex on the line and bytes on this side of it. Arguments are read by what they
+must be, so one that is missing, of another type or of another length is refused like any input.
 
 Rules:
 
@@ -12,15 +13,19 @@ Rules:
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import msgspec
 
+from communicator_impl import wire
 from communicator_impl.entropy import Entropy, SeededEntropy
 from communicator_impl.errors import CommunicatorError, InputError
 from communicator_spec.errors import ErrorClass
+from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["Call", "Operation", "plain", "serve"]
+
+Held = TypeVar("Held")
 
 
 class Call(msgspec.Struct):
@@ -32,15 +37,45 @@ class Call(msgspec.Struct):
     held: list[Any]
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        if name not in self.args:
+            raise InputError(ErrorClass.MALFORMED, f"no {name}")
         return self.args[name]
 
-    def raw(self, name: str) -> bytes:
-        """Return an argument as bytes."""
-        return bytes.fromhex(self.args[name])
+    def raw(self, name: str, size: int | None = None) -> bytes:
+        """Return an argument as bytes, of exactly `size` if that is given."""
+        try:
+            raw = bytes.fromhex(self[name])
+        except (TypeError, ValueError) as error:
+            raise InputError(ErrorClass.MALFORMED, f"{name} is not hex") from error
+        if size not in (None, len(raw)):
+            raise InputError(ErrorClass.MALFORMED, f"{name} has {len(raw)} bytes instead of {size}")
+        return raw
 
-    def of(self, name: str) -> Any:  # noqa: ANN401 - a handle is opaque
-        """Return what a handle stands for."""
-        return self.held[self._at(name)]
+    def secret(self, name: str) -> bytes:
+        """Return a secret key or a seed: 32 bytes."""
+        return self.raw(name, PARAMETERS.suite.secret_key_bytes)
+
+    def number(self, name: str) -> int:
+        """Return an argument as an unsigned integer."""
+        return wire.uint(self[name])
+
+    def optional(self, name: str) -> int | None:
+        """Return an unsigned integer that may be null or missing."""
+        return None if self.args.get(name) is None else self.number(name)
+
+    def rows(self, name: str) -> "list[Call]":
+        """Return a list of objects, each to be read like the arguments."""
+        rows = self[name]
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise InputError(ErrorClass.MALFORMED, f"{name} is not a list of objects")
+        return [msgspec.structs.replace(self, args=row) for row in rows]
+
+    def of(self, name: str, kind: type[Held]) -> Held:
+        """Return what a handle stands for; a handle of another kind is as unknown as one that never was."""
+        value = self.held[self._at(name)]
+        if not isinstance(value, kind):
+            raise InputError(ErrorClass.UNKNOWN, "handle of another kind")
+        return value
 
     def put(self, name: str, value: object) -> None:
         """Put another value behind a handle."""
@@ -52,8 +87,8 @@ class Call(msgspec.Struct):
         return {"handle": str(len(self.held) - 1), **more}
 
     def _at(self, name: str) -> int:
-        handle = self.args[name]
-        if not handle.isdecimal() or int(handle) >= len(self.held):
+        handle = self[name]
+        if not isinstance(handle, str) or handle not in map(str, range(len(self.held))):
             raise InputError(ErrorClass.UNKNOWN, "handle")
         return int(handle)
 

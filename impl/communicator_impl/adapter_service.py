@@ -3,13 +3,12 @@
 It translates and decides nothing; a service is a handle, and `spend` is `resolve` with the effect.
 """
 
-from typing import Any
-
 import msgspec
 
 from communicator_impl import addresses as a
 from communicator_impl import envelope
 from communicator_impl.adapter_lines import Call, Operation
+from communicator_impl.addresses.values import root
 
 __all__ = ["SERVICE_OPERATIONS"]
 
@@ -22,42 +21,47 @@ class Service(msgspec.Struct):
 
 
 def _load_service(c: Call) -> object:
-    outer, inner = (tuple(map(_generation, c[kind])) for kind in ("outer", "inner"))
+    outer, inner = (tuple(map(_generation, c.rows(kind))) for kind in ("outer", "inner"))
     keys = a.KeySchedule(c["uri"], tuple(a.Profile), outer, inner)
+    config = keys.config().encode()
+    a.ServiceConfig.decode(config)  # never publishes what nobody could read
     tables = envelope.AddressTables(a.TwoLayerTable(), a.LabelTable())
-    return c.keep(Service(keys, tables), config=keys.config().encode())
+    return c.keep(Service(keys, tables), config=config)
 
 
-def _generation(row: dict[str, Any]) -> a.SecretGeneration:
-    secret, public = bytes.fromhex(row["secret"]), bytes.fromhex(row["public"])
-    return a.SecretGeneration(secret, a.Generation(row["number"], public, row["from_s"], row["until_s"]))
+def _generation(c: Call) -> a.SecretGeneration:
+    public = a.Generation(c.number("number"), c.raw("public"), c.number("from_s"), c.number("until_s"))
+    return a.SecretGeneration(c.secret("secret"), public)
 
 
 def _erase(c: Call) -> None:
-    c.of("service").keys = c.of("service").keys.erased(c.now)
+    c.of("service", Service).keys = _keys(c).erased(c.now)
     _tables(c).two_layer.erase(c.now)
     _tables(c).label.erase(c.now)
 
 
+def _keys(c: Call) -> a.KeySchedule:
+    return c.of("service", Service).keys
+
+
 def _tables(c: Call) -> envelope.AddressTables:
-    tables: envelope.AddressTables = c.of("service").tables
-    return tables
+    return c.of("service", Service).tables
 
 
 def _root(c: Call) -> a.Root:
-    return a.Root(c.raw("root"))
+    return root(c.raw("root"))
 
 
 def _register_epoch(c: Call) -> None:
-    key = a.EpochKey(c.raw("key"))
-    grant = a.LabelGrant(_root(c), c["epoch"], key, c["valid_until_s"], c["capacity"], c["lanes"])
+    epoch, until_s, capacity, lanes = map(c.number, ("epoch", "valid_until_s", "capacity", "lanes"))
+    grant = a.LabelGrant(_root(c), epoch, a.EpochKey(c.raw("key")), until_s, capacity, lanes)
     _tables(c).label.register(grant)
 
 
 def _resolve(c: Call, profile: str, spend: bool = False) -> object:
     table = getattr(_tables(c), profile)
     parts = (c.raw("sealed"),) if profile == "label" else (c.raw("address"), c.raw("ciphertext"))
-    found = table.resolve(*parts, c.of("service").keys, c.now)
+    found = table.resolve(*parts, _keys(c), c.now)
     if spend:
         table.spend(found)
     return found
@@ -65,7 +69,7 @@ def _resolve(c: Call, profile: str, spend: bool = False) -> object:
 
 def _take(c: Call, spend: bool = False) -> object:
     request = envelope.decode_request(c.raw("envelope"))
-    arrival = envelope.resolve(request, c.of("service").keys, _tables(c), c.now)
+    arrival = envelope.resolve(request, _keys(c), _tables(c), c.now)
     if spend:
         envelope.spend(arrival, _tables(c))
     return {"root": arrival.root, "ciphertext": arrival.ciphertext}
@@ -81,7 +85,7 @@ SERVICE_OPERATIONS: dict[str, Operation] = {
     "label.register": _register_epoch,
     "label.resolve": lambda c: _resolve(c, "label"),
     "label.spend": lambda c: _resolve(c, "label", spend=True),
-    "label.revoke": lambda c: _tables(c).label.revoke(_root(c), c.args.get("epoch")),
+    "label.revoke": lambda c: _tables(c).label.revoke(_root(c), c.optional("epoch")),
     "envelope.resolve": lambda c: _take(c),
     "envelope.spend": lambda c: _take(c, spend=True),
 }

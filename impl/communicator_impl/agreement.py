@@ -93,7 +93,7 @@ def initiate(own: Identity, package: KeyPackage, now: int, entropy: Entropy) -> 
 def respond(own: Identity, secret: PackageSecret, opening: Opening) -> Agreed:
     """Agree with whoever sent this opening: the same three agreements from the other side."""
     if opening.package_id != secret.package.identifier():
-        raise PeerError(ErrorClass.FORGED, "opening names another package")
+        raise PeerError(ErrorClass.FORGED, "opening names another package")  # SES-25
     prekey, mine = secret.prekey.private_key(), own.agreement.private_key()
     peer = opening.initiator
     shared = _agree(prekey, peer.agree) + _agree(mine, opening.ephemeral) + _agree(prekey, opening.ephemeral)

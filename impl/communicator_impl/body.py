@@ -37,11 +37,12 @@ __all__ = [
     "decode_set",
     "encode_body",
     "encode_set",
+    "kind_of",
 ]
 
 _A, _E = PARAMETERS.address, PARAMETERS.envelope
 _BODY_REQUIRED, _BODY_OPTIONAL = frozenset({0, 1, 3, 4}), frozenset({2, 5, 6, 7})
-_BODY_BYTES_MAX = _E.device_bytes_max
+_BODY_BYTES_MAX = _E.device_bytes_max  # ENV-20
 
 
 class Kind(IntEnum):
@@ -96,6 +97,14 @@ class Body(msgspec.Struct, frozen=True):
     content: bytes | None = None
 
 
+def kind_of(value: object) -> Kind:
+    """Read a kind; one that this end does not know is `MALFORMED` (EXT-9)."""
+    number = wire.uint(value)
+    if number not in Kind._value2member_map_:
+        raise wire.wrong("unknown kind")
+    return Kind(number)
+
+
 def encode_body(body: Body) -> bytes:
     """Encode a body; what the schema does not allow raises `InputError`."""
     try:
@@ -111,11 +120,11 @@ def decode_body(data: bytes) -> Body:
     f = wire.fields(wire.decode(data, _BODY_BYTES_MAX), _BODY_REQUIRED, _BODY_OPTIONAL)
     if wire.uint(f[0]) != _E.body_version:
         raise wire.wrong("unknown body version")  # ENV-5
-    kind = wire.uint(f[1])
-    if kind not in Kind._value2member_map_ or (kind == Kind.MESSAGE) != (2 in f):  # ENV-14, EXT-9
-        raise wire.wrong("unknown kind, or an id where none belongs")
+    kind = kind_of(f[1])
+    if (kind == Kind.MESSAGE) != (2 in f):  # ENV-14
+        raise wire.wrong("a message without an id, or an id where none belongs")
     return Body(
-        Kind(kind),
+        kind,
         Received.from_wire(f[3]),
         _number(f[4]),
         _number(f[2]) if 2 in f else None,

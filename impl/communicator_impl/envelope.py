@@ -112,18 +112,18 @@ class Delivery(msgspec.Struct, frozen=True):
         f = wire.fields(wire.decode(data, _E.device_bytes_max), _DELIVERY_FIELDS)
         if wire.uint(f[0]) != _E.version:
             raise wire.wrong("unknown delivery version")
-        return cls(wire.uint(f[1]), wire.octets(f[2]))
+        return cls(wire.uint(f[1]), _of_a_class(wire.octets(f[2])))
 
 
 def two_layer_request(address: Rdas, key: SealingKey, ciphertext: bytes, entropy: Entropy) -> bytes:
-    """Make the request for one message to a two-layer/1 address (ENV-6)."""
-    sealed = diversify(address, key, ciphertext, entropy)
+    """Make the request for one message to a two-layer/1 address (ENV-6); another length of either is `MALFORMED`."""
+    sealed = diversify(address, key, _of_a_class(ciphertext), entropy)
     return wire.encode({0: _E.version, 1: int(Profile.TWO_LAYER), 2: sealed, 3: ciphertext})
 
 
 def label_request(label: Label, key: SealingKey, ciphertext: bytes, entropy: Entropy) -> bytes:
-    """Make the request for one message to a label/1 address (ENV-6)."""
-    sealed = seal_labelled(label, ciphertext, key, entropy)
+    """Make the request for one message to a label/1 address (ENV-6); another length of either is `MALFORMED`."""
+    sealed = seal_labelled(label, _of_a_class(ciphertext), key, entropy)
     return wire.encode({0: _E.version, 1: int(Profile.LABEL), 2: sealed})
 
 

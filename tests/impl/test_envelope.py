@@ -5,13 +5,16 @@ import pytest
 from communicator_impl import wire
 from communicator_impl.addresses import (
     KeySchedule,
+    Label,
     LabelGrant,
     LabelRoot,
     LabelTable,
     Profile,
+    Rdas,
     TwoLayerRoot,
     TwoLayerTable,
     derive_label,
+    seal_labelled,
 )
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.envelope import (
@@ -130,9 +133,28 @@ def test_an_address_taken_to_another_ciphertext_does_not_resolve() -> None:
 
 
 def test_a_labelled_ciphertext_of_no_class_is_malformed_inside() -> None:
+    sealed = seal_labelled(derive_label(LABEL.epoch_key(0), 0, 0), CIPHERTEXT[:-1], KEY, ENTROPY)
+    outer = decode_request(wire.encode({0: 1, 1: 2, 2: sealed}))
     with pytest.raises(PeerError) as caught:
-        resolve(decode_request(request(Profile.LABEL, CIPHERTEXT[:-1])), SCHEDULE, tables(), NOW)
+        resolve(outer, SCHEDULE, tables(), NOW)
     assert caught.value.error_class is ErrorClass.MALFORMED
+
+
+@pytest.mark.parametrize("profile", Profile)
+@pytest.mark.parametrize("ciphertext", [b"", CIPHERTEXT[:-1], CIPHERTEXT + b"\0"])
+def test_no_request_is_made_for_a_ciphertext_of_no_class(profile: Profile, ciphertext: bytes) -> None:
+    with pytest.raises(PeerError) as caught:
+        request(profile, ciphertext)
+    assert caught.value.error_class is ErrorClass.MALFORMED
+
+
+@pytest.mark.parametrize("size", [0, 15, 17, 136, 138])
+def test_no_request_is_made_for_an_address_of_another_length(size: int) -> None:
+    with pytest.raises(PeerError) as by_layers:
+        two_layer_request(Rdas(bytes(size)), KEY, CIPHERTEXT, ENTROPY)
+    with pytest.raises(PeerError) as by_label:
+        label_request(Label(bytes(size)), KEY, CIPHERTEXT, ENTROPY)
+    assert by_layers.value.error_class is by_label.value.error_class is ErrorClass.MALFORMED
 
 
 @pytest.mark.parametrize("profile", Profile)

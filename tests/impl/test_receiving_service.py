@@ -5,7 +5,16 @@ from collections.abc import Callable
 import pytest
 
 from communicator_impl import wire
-from communicator_impl.addresses import LabelGrant, LabelRoot, Profile, Rdas, Root, TwoLayerRoot, derive_label
+from communicator_impl.addresses import (
+    LabelGrant,
+    LabelRoot,
+    Profile,
+    Rdas,
+    Root,
+    TwoLayerRoot,
+    derive_label,
+    seal_labelled,
+)
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.envelope import label_request, two_layer_request
@@ -122,7 +131,11 @@ def of_another_service(desk: Desk) -> bytes:
 
 
 def of_no_size_class_inside(desk: Desk) -> bytes:
-    return desk.request(0, BODY[:-1]) if desk.profile is Profile.LABEL else junk(desk)
+    if desk.profile is Profile.TWO_LAYER:
+        return junk(desk)
+    label = derive_label(desk.label.epoch_key(SERIAL), 0, 0)
+    sealed = seal_labelled(label, BODY[:-1], desk.core.config().sealing_key(NOW // 1000), desk.entropy)
+    return wire.encode({0: 1, 1: int(Profile.LABEL), 2: sealed})  # the sender's own code refuses to make this
 
 
 FAULTS = [junk, replayed, repeated, revoked, of_another_service, of_no_size_class_inside]

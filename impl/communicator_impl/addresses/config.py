@@ -101,17 +101,15 @@ class ServiceConfig(msgspec.Struct, frozen=True):
 
     @classmethod
     def decode(cls, data: bytes) -> "ServiceConfig":
-        """Read a configuration; unknown suites and repeated generation numbers are `MALFORMED`."""
+        """Read a configuration; unknown suites, repeated numbers and inner keys without two-layer/1 are `MALFORMED`."""
         f = wire.fields(wire.decode(data, PARAMETERS.envelope.request_bytes_max), _FIELDS)
         if f[1] != PARAMETERS.suite.number:
             raise wire.wrong("unknown suite")  # ENV-5
-        return cls(
-            wire.text(f[0], _P.uri_bytes_max),
-            PARAMETERS.suite.number,
-            tuple(_profile(p) for p in wire.array(f[2], len(Profile))),
-            _generations(f[3]),
-            _generations(f[4]),
-        )
+        profiles = tuple(_profile(p) for p in wire.array(f[2], len(Profile)))
+        outer, inner = _generations(f[3]), _generations(f[4])
+        if inner and Profile.TWO_LAYER not in profiles:  # ENV-3
+            raise wire.wrong("inner keys without their profile")
+        return cls(wire.text(f[0], _P.uri_bytes_max), PARAMETERS.suite.number, profiles, outer, inner)
 
 
 def newest_live(generations: tuple[Generation, ...], now: int) -> Generation:

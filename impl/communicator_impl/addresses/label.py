@@ -40,6 +40,7 @@ from communicator_impl.addresses.values import (
     root,
     seal_info,
 )
+from communicator_impl.addresses.values import label as checked_label
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError, PeerError
 from communicator_impl.kdf import hkdf_expand, prf
@@ -74,7 +75,7 @@ class LabelRoot(msgspec.Struct, frozen=True):
 
     def epoch_key(self, epoch: int) -> EpochKey:
         """Derive the key of one epoch; it tells nothing about any other epoch."""
-        if not 0 <= epoch <= _P.epoch_max:
+        if not 0 <= epoch <= _P.epoch_max:  # ADDR-34
             raise InputError(ErrorClass.LIMIT, "epoch out of range")
         info = _P.epoch_label.encode() + b"\0" + epoch.to_bytes(4)
         return EpochKey(hkdf_expand(self.secret, info, _P.epoch_key_bytes))  # ADDR-18
@@ -120,16 +121,21 @@ class LabelResolution(msgspec.Struct, frozen=True):
 def derive_label(key: EpochKey, lane: int, index: int) -> Label:
     """Derive the label of one message: HMAC-SHA256(key, lane ‖ index), first 16 bytes (ADDR-19).
 
-    A lane belongs to one device of the sender (ADDR-32); with one device it is 0.
+    A lane belongs to one device of the sender (ADDR-32); with one device it is 0. A lane or an index out of range is
+    `LIMIT`.
     """
-    return Label(prf(key, _PLACE.pack(lane, index))[: _P.label_bytes])
+    try:
+        place = _PLACE.pack(lane, index)
+    except struct.error as error:  # ADDR-34
+        raise InputError(ErrorClass.LIMIT, "lane or index out of range") from error
+    return Label(prf(key, place)[: _P.label_bytes])
 
 
 def seal_labelled(label: Label, ciphertext: bytes, key: SealingKey, entropy: Entropy) -> bytes:
     """Seal label and ciphertext in one envelope: generation ‖ key ‖ sealed ‖ tag (ADDR-20)."""
     info = seal_info(_P.seal_label, Profile.LABEL, key.generation, key.uri)
     recipient = hpke.public_key(key.public)
-    box = hpke.seal(recipient, info, label + ciphertext, entropy, "label.seal")
+    box = hpke.seal(recipient, info, checked_label(label) + ciphertext, entropy, "label.seal")
     return bytes([key.generation]) + box
 
 
@@ -201,7 +207,9 @@ class LabelTable:
         epoch_key(grant.key)
         if grant.valid_until_s % _P.date_granularity_s:  # ADDR-4
             raise PeerError(ErrorClass.MALFORMED, "a valid-until date is not a whole hour")
-        if not 0 < grant.capacity <= _P.grant_capacity_max or not 0 < grant.lanes <= _P.lane_max:
+        if not 0 <= grant.epoch <= _P.epoch_max:  # ADDR-34
+            raise PeerError(ErrorClass.LIMIT, "epoch out of range")
+        if not 0 < grant.capacity <= _P.grant_capacity_max or not 0 < grant.lanes <= _P.lane_max:  # ADDR-33
             raise PeerError(ErrorClass.LIMIT, "capacity or lanes out of range")
         if (grant.root, grant.epoch) in self._grants:
             raise PeerError(ErrorClass.REFUSED, "epoch is registered already")

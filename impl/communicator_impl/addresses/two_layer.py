@@ -95,7 +95,7 @@ class TwoLayerRoot(msgspec.Struct, frozen=True):
         self, config: ServiceConfig, indices: range, valid_until_s: int, now: int, entropy: Entropy
     ) -> tuple[Rdas, ...]:
         """Issue one signed address for each index; the caller never uses an index twice (ADDR-10)."""
-        if indices and not 0 <= min(indices) <= max(indices) <= _P.index_max:
+        if indices and not 0 <= indices[0] <= indices[-1] <= _P.index_max:  # ADDR-34
             raise InputError(ErrorClass.LIMIT, "address index out of range")
         if valid_until_s - now > _P.lifetime_long_term_s_max:  # ADDR-29
             raise InputError(ErrorClass.LIMIT, "address lifetime")
@@ -113,10 +113,13 @@ class TwoLayerRoot(msgspec.Struct, frozen=True):
 
 
 def diversify(address: Rdas, key: SealingKey, ciphertext: bytes, entropy: Entropy) -> Sda:
-    """Seal an address afresh for the one message whose ciphertext is given (ADDR-11, ADDR-12)."""
+    """Seal an address afresh for the one message whose ciphertext is given (ADDR-11, ADDR-12).
+
+    What has not the length of an RDAS is `MALFORMED` (ADDR-7): sealed, it would be an address that no service takes.
+    """
     bound = ciphertext_digest(ciphertext)
     info = seal_info(_P.outer_label, Profile.TWO_LAYER, key.generation, key.uri, bound)
-    box = hpke.seal(hpke.public_key(key.public), info, address, entropy, "two-layer.outer")
+    box = hpke.seal(hpke.public_key(key.public), info, rdas(address), entropy, "two-layer.outer")
     return Sda(bytes([key.generation]) + box)
 
 

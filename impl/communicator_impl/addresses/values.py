@@ -48,6 +48,7 @@ __all__ = [
     "ciphertext_digest",
     "epoch_key",
     "hours_of",
+    "label",
     "rdas",
     "root",
     "round_up_to_hour",
@@ -105,6 +106,11 @@ def sda(raw: bytes) -> Sda:
 def epoch_key(raw: bytes) -> EpochKey:
     """Check that bytes from outside can be an epoch key."""
     return EpochKey(_sized(raw, _P.epoch_key_bytes, "epoch key"))
+
+
+def label(raw: bytes) -> Label:
+    """Check that bytes from outside can be a label."""
+    return Label(_sized(raw, _P.label_bytes, "label"))
 
 
 def round_up_to_hour(when_s: int) -> int:
