@@ -46,8 +46,18 @@ MUTANTS: Final = {
         "ADDR-14", KEYS, "held is None or not held[0].live(now)", "held is None", "*/*gen*"
     ),
     "seals_to_oldest_key": Mutant("ADDR-30", "addresses.config", "return max(live", "return min(live", "address/*"),
+    "takes_keys_of_no_profile": Mutant(
+        "ENV-3", "addresses.config", "if inner and Profile.TWO_LAYER not in profiles", "if False", "address/*"
+    ),
+    "takes_one_number_for_two_keys": Mutant(
+        "ENV-3", "addresses.config", "!= len(generations)", "> len(generations)", "address/*"
+    ),
     "digests_uri_only": Mutant("ADDR-26", "addresses.config", "+ self.encode()", "+ self.uri.encode()", "address/*"),
     # Chapter 2, two-layer/1.
+    "seals_addresses_of_any_length": Mutant("ADDR-7", TWO, "info, rdas(address),", "info, address,", "address/*"),
+    "chooses_the_highest_number": Mutant(
+        "ADDR-9", "addresses.config", "key=lambda g: (g.not_before_s, g.number)", "key=lambda g: g.number", "address/*"
+    ),
     "checks_no_signature": Mutant("ADDR-7", TWO, VERIFY, "pass", "address/*"),
     "signs_without_label": Mutant("SES-3", TWO, '.encode() + b"\\0"', ".encode()[:0]", "address/*"),
     "issues_beyond_key": Mutant("ADDR-9", "addresses.config", "if g.not_after_s >= valid_until_s", "", "address/*"),
@@ -70,6 +80,15 @@ MUTANTS: Final = {
     "keeps_erased_epoch": Mutant("ADDR-23", LABEL, "if now >= held.grant.valid_until_s]", "if False]", "label/*"),
     "revokes_nothing": Mutant("ADDR-24", LABEL, "if k[0] == of and", "if False and", "label/*"),
     "revokes_more_than_asked": Mutant("ADDR-24", LABEL, "and epoch in (None, k[1])", "", "label/*"),
+    "takes_any_epoch": Mutant("ADDR-34", LABEL, "if not 0 <= grant.epoch <= _P.epoch_max", "if False", "label/*"),
+    "takes_empty_epochs": Mutant(
+        "ADDR-33", LABEL, "if not 0 < grant.capacity", "if not 0 <= grant.capacity", "label/*"
+    ),
+    "takes_epochs_without_lanes": Mutant("ADDR-33", LABEL, "not 0 < grant.lanes", "not 0 <= grant.lanes", "label/*"),
+    "takes_an_epoch_twice": Mutant(
+        "RECV-6", LABEL, "if (grant.root, grant.epoch) in self._grants", "if False", "label/*"
+    ),
+    "seals_labels_of_any_length": Mutant("ADDR-20", LABEL, "checked_label(label) +", "label +", "label/*"),
     "takes_expired_label": Mutant("ADDR-16", LABEL, "if now >= grant.valid_until_s", "if False", "label/*"),
     # Chapter 3.
     "takes_other_encodings": Mutant("ENV-1", "wire", "if again != data", "if False", "envelope/*"),
@@ -80,6 +99,20 @@ MUTANTS: Final = {
     "takes_unknown_version": Mutant("ENV-5", "body", "!= _E.body_version", "< _E.body_version", "body/*"),
     "takes_any_ciphertext_length": Mutant(
         "ENV-9", "envelope", "if len(ciphertext) not in _E.ciphertext_classes_bytes", "if False", "envelope/*"
+    ),
+    "seals_texts_of_any_length": Mutant(
+        "ENV-9", "envelope", "key, _of_a_class(ciphertext), entropy)", "key, ciphertext, entropy)", "envelope/*"
+    ),
+    "labels_texts_of_any_length": Mutant(
+        "ENV-9",
+        "envelope",
+        "seal_labelled(label, _of_a_class(ciphertext),",
+        "seal_labelled(label, ciphertext,",
+        "envelope/*",
+    ),
+    "takes_bodies_of_any_length": Mutant("ENV-20", "body", "= _E.device_bytes_max", "= 1 << 20", "body/*"),
+    "takes_unknown_kinds": Mutant(
+        "EXT-9", "body", "if number not in Kind._value2member_map_:", "if number > len(Kind):", "body/*"
     ),
     "ignores_padding": Mutant("ENV-10", "session", "or any(rest)", "", "session/*"),
     "takes_any_body_length": Mutant("ENV-11", "session", "if len(body) <= size - overhead", "if True", "session/*"),
@@ -101,6 +134,9 @@ MUTANTS: Final = {
         "SES-10", "session", "if now >= secret.package", "if 0 > secret.package", "session/*"
     ),
     "moves_openings": Mutant("SES-9", "agreement", "hashlib.sha256(message).digest()", "bytes(32)", "session/*"),
+    "takes_openings_of_other_packages": Mutant(
+        "SES-25", "agreement", "if opening.package_id != secret.package.identifier()", "if False", "session/*"
+    ),
     "names_nobody_in_ad": Mutant("SES-8", "agreement", "sha256(_LABEL + names)", "sha256(_LABEL)", "session/*"),
     "leaves_out_a_secret": Mutant(
         "SES-7", "agreement", "shared = _agree(prekey, peer.agree) + ", "shared = bytes(32) + ", "session/*"

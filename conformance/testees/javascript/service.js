@@ -63,7 +63,9 @@ class Service {
   registerEpoch(root, { epoch, key, capacity, lanes, until }) {
     need(key.length === 32, 'malformed', 'length of an epoch key');
     need(until % wire.HOUR_S === 0, 'malformed', 'not a whole hour');
-    need(capacity <= 65536, 'limit', 'capacity');
+    need(capacity >= 1 && capacity <= 65536, 'limit', 'capacity');
+    need(lanes >= 1 && lanes <= 65535, 'limit', 'lanes');
+    need(epoch <= 0xffffffff, 'limit', 'epoch');
     const { epochs } = this.root(root);
     need(!epochs.has(epoch), 'refused', 'registered already');
     epochs.set(epoch, { until, lanes: Array.from({ length: lanes }, (_, lane) => new Lane(key, lane, capacity)) });

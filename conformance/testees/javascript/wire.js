@@ -179,14 +179,19 @@ function checkBody(value) {
   return found;
 }
 
-const body = (encoded) => checkBody(decode(encoded));
+function body(encoded) {
+  need(encoded.length <= DEVICE_MAX, 'too-large', 'body');
+  return checkBody(decode(encoded));
+}
 
 // A body of the fields of the line protocol; what is null is left out.
 function encodeBody(kind, number, ranges, holds, content) {
   const value = new Map([[0, 1], [1, kind], [2, number], [3, ranges], [4, holds], [7, content]]);
   for (const [key, item] of value) if (item === null || item === undefined) value.delete(key);
   checkBody(value);
-  return encode(value);
+  const encoded = encode(value);
+  need(encoded.length <= DEVICE_MAX, 'too-large', 'body');
+  return encoded;
 }
 
 const packageRecord = record(

@@ -59,6 +59,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"ok": operation(request["args"], request["now"])}
     except Refused as refusal:
         return {"error": {"class": str(refusal)}}
+    except OverflowError:  # an epoch, a lane or an index beyond its field
+        return {"error": {"class": "limit"}}
 
 
 for line in sys.stdin:

@@ -5,11 +5,12 @@ implementation that takes one number for the other is found out. Everything in t
 explicit, so the service's cases need no randomness at all.
 """
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from communicator_impl import hpke
 from communicator_impl.addresses import KeySchedule, Profile, Rdas, Root, SealingKey, TwoLayerRoot, diversify
-from communicator_impl.addresses.config import Generation
+from communicator_impl.addresses.config import Generation, ServiceConfig
 from communicator_impl.addresses.schedule import SecretGeneration
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
@@ -35,9 +36,11 @@ def generation(name: str, number: int, begin: int = NOW - DAY, end: int = NOW + 
 OUTER, INNER = generation("outer", 7), generation("inner", 2)
 
 
-def keys(uri: str = URI, outer: tuple[SecretGeneration, ...] = (OUTER,)) -> KeySchedule:
+def keys(
+    uri: str = URI, outer: tuple[SecretGeneration, ...] = (OUTER,), inner: tuple[SecretGeneration, ...] = (INNER,)
+) -> KeySchedule:
     """Return the service's keys."""
-    return KeySchedule(uri, tuple(Profile), outer, (INNER,))
+    return KeySchedule(uri, tuple(Profile), outer, inner)
 
 
 def _row(g: SecretGeneration) -> dict[str, object]:
@@ -116,6 +119,7 @@ def address_cases() -> list[Case]:
         *_sender_cases(),
         *_long_lived(),
         *_config_cases(),
+        *_choice_cases(),
         *_resolve_cases(),
         *_binding_cases(),
         *_time_cases(),
@@ -130,15 +134,23 @@ def _sender_cases() -> list[Case]:
     late = "no inner key lasts until the address expires"
     round_trip = (load(), register(), _issue(config="$service.config"))
     seal = _diversify("$issue.addresses.1", "$service.config")
+    once = (_diversify(issued(40)),)
+    diversify_one = Case("address/diversify", "seal an address for one message", ("ADDR-3", "ADDR-12"), once)
     return [
         issue,
         issue.refused("issue-odd-date", odd, ("ADDR-4",), ErrorClass.MALFORMED).changed(
             "issue", valid_until_s=UNTIL + 1
         ),
+        issue.refused("issue-beyond-index", "an index beyond the largest", ("ADDR-34",), ErrorClass.LIMIT).changed(
+            "issue", first=0xFFFF_FFFF
+        ),
         issue.refused("issue-beyond-key", late, ("ADDR-9",), ErrorClass.EXPIRED).changed(
             "issue", valid_until_s=NOW + 391 * DAY
         ),
-        Case("address/diversify", "seal an address for one message", ("ADDR-3", "ADDR-12"), (_diversify(issued(40)),)),
+        diversify_one,
+        diversify_one.refused(
+            "diversify-overlong", "a byte more than an RDAS", ("ADDR-7",), ErrorClass.MALFORMED
+        ).changed("diversify", address=issued(40) + b"\0"),
         Case(
             "address/round-trip",
             "issue, seal again and resolve, all by the testee",
@@ -149,8 +161,6 @@ def _sender_cases() -> list[Case]:
 
 
 def _config_cases() -> list[Case]:
-    old, future = generation("old outer", 6, begin=NOW - 2 * DAY), generation("future outer", 9, begin=NOW + DAY)
-    three = keys(outer=(old, future, OUTER)).config().encode()
     decode = Case(
         "address/config",
         "a configuration and its digest",
@@ -159,6 +169,50 @@ def _config_cases() -> list[Case]:
     )
     # The map's first key, 0, in two bytes instead of one.
     long = _config()[:1] + b"\x18\x00" + _config()[2:]
+    labels = ServiceConfig(URI, 1, (Profile.LABEL,), (OUTER.public,))
+    bare = msgspec.structs.replace(labels, inner=(INNER.public,)).encode()
+    alone = Step("decode", "config.decode", {"config": labels.encode()})
+    only = Case("address/config-label-only", "a service of label/1 alone", ("ADDR-26",), (alone,))
+    again = generation("another outer", 7, begin=NOW), generation("another inner", 2, begin=NOW)
+    malformed, twice = ErrorClass.MALFORMED, "one number for two {} keys"
+    return [
+        decode,
+        decode.refused("config-repeats-outer", twice.format("outer"), ("ENV-3",), malformed).changed(
+            "decode", config=keys(outer=(OUTER, again[0])).config().encode()
+        ),
+        decode.refused("config-repeats-inner", twice.format("inner"), ("ENV-3",), malformed).changed(
+            "decode", config=keys(inner=(INNER, again[1])).config().encode()
+        ),
+        only,
+        only.refused("config-inner-alone", "inner keys without profile 1", ("ENV-3",), malformed).changed(
+            "decode", config=bare
+        ),
+        decode.refused("config-not-shortest", "an integer in two bytes", ("ENV-1",), ErrorClass.MALFORMED).changed(
+            "decode", config=long
+        ),
+    ]
+
+
+def _choice_cases() -> list[Case]:
+    """Which of several keys a seal is for; that the inner one is right, a service tells that has no other."""
+    old, future = generation("old outer", 6, begin=NOW - 2 * DAY), generation("future outer", 9, begin=NOW + DAY)
+    three = keys(outer=(old, future, OUTER)).config().encode()
+    ends = OUTER.public.not_after_s
+    last = msgspec.structs.replace(_diversify(issued(40)), now=ends - 1)
+    sealed = Case("address/diversify-last-second", "an outer key in its last second", ("ADDR-30",), (last,))
+    early = generation("early inner", 5, begin=NOW - 3 * DAY)
+    brief = generation("brief inner", 4, begin=NOW - HOUR, end=UNTIL - HOUR)
+    coming = generation("coming inner", 6, begin=NOW + HOUR)
+    equal = generation("equal inner", 3)
+
+    def chosen(case: str, title: str, right: SecretGeneration, *others: SecretGeneration) -> Case:
+        all_keys, one_key = load(keys(inner=(*others, right))), load(keys(inner=(right,))).renamed("only")
+        mine = Step("register", "address.register", {**register().args, "service": "$only.handle"})
+        seal = _diversify("$issue.addresses.1", "$service.config")
+        take = _take("resolve", "$diversify.address")
+        there = msgspec.structs.replace(take, args={**take.args, "service": "$only.handle"})
+        return Case(case, title, ("ADDR-9",), (all_keys, one_key, mine, _issue(config="$service.config"), seal, there))
+
     return [
         Case(
             "address/newest-generation",
@@ -166,10 +220,14 @@ def _config_cases() -> list[Case]:
             ("ADDR-30",),
             (_diversify(issued(40), three),),
         ),
-        decode,
-        decode.refused("config-not-shortest", "an integer in two bytes", ("ENV-1",), ErrorClass.MALFORMED).changed(
-            "decode", config=long
+        sealed,
+        sealed.refused("no-outer-key", "sealing after the only outer key has ended", ("ADDR-30",), ErrorClass.EXPIRED)
+        .changed("diversify", now=ends)
+        .probed(_diversify(issued(40)).renamed("probe")),
+        chosen(
+            "address/newest-inner", "of the inner keys that last, the one that began last", INNER, early, brief, coming
         ),
+        chosen("address/inner-tie", "of inner keys that began together, the higher number", equal, INNER),
     ]
 
 
@@ -282,9 +340,16 @@ def _registry_cases() -> list[Case]:
     held = Case("address/registered", "the root is registered", ("ADDR-15",), steps)
     revoke = Step("revoke", "address.revoke", {"service": "$service.handle", "root": ROOT})
     back = register().renamed("register-again")
+    first = Case("address/register", "a root", ("RECV-6",), (load(), register()))
+    fresh = register(Root(named_bytes("a third root", 16))).renamed("probe")
+    another = {**register().args, "verify_key": STRANGER.registration().verify_key}
     other = Root(named_bytes("another root", 16))
     unknown = ErrorClass.UNKNOWN
     return [
+        first,
+        first.refused("registered-twice", "a root again, with another key", ("RECV-6",), ErrorClass.REFUSED)
+        .preceded(Step("before", "address.register", another))
+        .probed(fresh),
         held,
         held.refused("revoked-root", "the root was revoked", ("ADDR-24",), unknown)
         .preceded(revoke)

@@ -4,15 +4,21 @@ from communicator_impl import wire
 from communicator_impl.vectors.address_cases import DAY, OUTER, URI, issued
 from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
+from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["body_cases"]
 
+MOST = PARAMETERS.envelope.device_bytes_max
 MESSAGE = {0: 1, 1: 0, 2: 17, 3: [12, [[13, 14], [16, 16]]], 4: 3, 7: b"good morning"}
 EPOCH_GRANT = {0: 5, 1: True, 2: NOW + 30 * DAY, 3: 64, 4: named_bytes("granted key")}
 
 
 def _decode(fields: dict[int, object]) -> Step:
     return Step("decode", "body.decode", {"body": wire.encode(fields)})
+
+
+def _encode(fields: dict[str, object]) -> Step:
+    return Step("encode", "body.encode", fields)
 
 
 def _entry(grant: dict[int, object], uri: str = URI) -> dict[int, object]:
@@ -25,12 +31,11 @@ def _update(*entries: dict[int, object]) -> dict[int, object]:
 
 def body_cases() -> list[Case]:
     """Return all cases of bodies."""
-    return [*_message_cases(), *_set_cases()]
+    return [*_message_cases(), *_encoding_cases(), *_set_cases()]
 
 
 def _message_cases() -> list[Case]:
     message = Case("body/message", "a message with a receipt", ("ENV-14", "ENV-15"), (_decode(MESSAGE),))
-    fields = {"kind": 0, "number": 17, "received": [12, [[13, 14], [16, 16]]], "holds": 3, "content": b"good morning"}
     receipt: dict[int, object] = {0: 1, 1: 1, 3: [18, []], 4: 3}
     bare = Case("body/receipt", "a receipt by itself", ("ENV-14",), (_decode(receipt),))
 
@@ -38,23 +43,48 @@ def _message_cases() -> list[Case]:
         refused = message.refused(case, title, (clause,), ErrorClass.MALFORMED)
         return refused.changed("decode", body=wire.encode(body))
 
+    moved = Case("body/moved", "an update that a person caused", ("ENV-14",), (_decode(receipt | {1: 5}),))
+    unknown = moved.refused("unknown-kind", "kind 6", ("EXT-9",), ErrorClass.MALFORMED)
     without = {name: value for name, value in MESSAGE.items() if name != 2}
     many = [[2 * n, 2 * n] for n in range(10, 43)]
     return [
         message,
-        Case("body/encode", "the one encoding of a message", ("ENV-1",), (Step("encode", "body.encode", fields),)),
         wrong("message-without-id", "a message has an id", "ENV-14", without),
         bare,
         bare.refused("receipt-with-id", "nothing but a message has an id", ("ENV-14",), ErrorClass.MALFORMED).changed(
             "decode", body=wire.encode(receipt | {2: 17})
         ),
-        wrong("unknown-kind", "kind 5", "ENV-14", MESSAGE | {1: 5}),
+        moved,
+        unknown.changed("decode", body=wire.encode(receipt | {1: 6})),
         wrong("unknown-version", "version 2", "ENV-5", MESSAGE | {0: 2}),
         wrong("unknown-field", "one more field", "ENV-3", MESSAGE | {8: 0}),
         wrong("mistyped-content", "text where bytes belong", "ENV-3", MESSAGE | {7: "good morning"}),
         wrong("ranges-touch", "no missing id between two ranges", "ENV-15", MESSAGE | {3: [12, [[13, 14], [15, 16]]]}),
         wrong("ranges-unordered", "ranges in another order", "ENV-15", MESSAGE | {3: [12, [[16, 16], [13, 14]]]}),
         wrong("ranges-many", "33 ranges", "ENV-15", MESSAGE | {3: [12, many]}),
+    ]
+
+
+def _encoding_cases() -> list[Case]:
+    fields = {"kind": 0, "number": 17, "received": [12, [[13, 14], [16, 16]]], "holds": 3, "content": b"good morning"}
+    receipt = {"kind": 1, "received": [18, []], "holds": 3, "content": None}
+    bare = Case("body/encode-receipt", "a body without content", ("ENV-1",), (_encode(receipt),))
+    around = len(wire.encode(MESSAGE | {7: bytes(256)})) - 256
+    full, over = bytes(MOST - around), bytes(MOST - around + 1)
+    encode = Case("body/encode-fullest", "a body of 2,900 bytes", ("ENV-20",), (_encode(fields | {"content": full}),))
+    decode = Case("body/fullest", "2,900 bytes of a body", ("ENV-20",), (_decode(MESSAGE | {7: full}),))
+    return [
+        Case("body/encode", "the one encoding of a message", ("ENV-1",), (_encode(fields),)),
+        bare,
+        bare.refused("encode-unknown-kind", "kind 6", ("EXT-9",), ErrorClass.MALFORMED).changed("encode", kind=6),
+        encode,
+        encode.refused("encode-too-large", "one byte more", ("ENV-20",), ErrorClass.TOO_LARGE).changed(
+            "encode", content=over
+        ),
+        decode,
+        decode.refused("too-large", "one byte more", ("ENV-20",), ErrorClass.TOO_LARGE).changed(
+            "decode", body=wire.encode(MESSAGE | {7: over})
+        ),
     ]
 
 

@@ -7,6 +7,7 @@ can be the reason to refuse it.
 import cbor2
 
 from communicator_impl import envelope, wire
+from communicator_impl.addresses import diversify, seal_labelled
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.vectors.address_cases import issued, keys, load, register
 from communicator_impl.vectors.label_cases import label, register_epoch
@@ -24,12 +25,12 @@ MALFORMED = ErrorClass.MALFORMED
 
 def _two_layer(text: bytes = TEXT) -> bytes:
     key, entropy = keys().config().sealing_key(NOW), SeededEntropy(named_bytes("envelope"))
-    return envelope.two_layer_request(issued(50), key, text, entropy)
+    return wire.encode({0: 1, 1: 1, 2: diversify(issued(50), key, text, entropy), 3: text})  # a text of any length
 
 
 def _label(text: bytes = TEXT, index: int = 8) -> bytes:
     key, entropy = keys().config().sealing_key(NOW), SeededEntropy(named_bytes(f"labelled envelope {index}"))
-    return envelope.label_request(label(index), key, text, entropy)
+    return wire.encode({0: 1, 1: 2, 2: seal_labelled(label(index), text, key, entropy)})
 
 
 def _take(name: str, data: object, op: str = "resolve") -> Step:
@@ -47,9 +48,22 @@ def envelope_cases() -> list[Case]:
 
 def _sender_cases() -> list[Case]:
     config = keys().config().encode()
+    signed = Case("envelope/seal-two-layer", "a request by two-layer/1", ("ENV-6",), (_seal(issued(50), config),))
+    labelled = Case("envelope/seal-label", "a request by label/1", ("ENV-6",), (_seal(label(8), config),))
+
+    def wrong(of: Case, case: str, title: str, clause: str, **args: object) -> Case:
+        return of.refused(case, title, (clause,), MALFORMED).changed("seal", None, **args)
+
+    odd = "a ciphertext of no size class"
     return [
-        Case("envelope/seal-two-layer", "a request by two-layer/1", ("ENV-6",), (_seal(issued(50), config),)),
-        Case("envelope/seal-label", "a request by label/1", ("ENV-6",), (_seal(label(8), config),)),
+        signed,
+        wrong(signed, "seal-odd-size", odd, "ENV-9", ciphertext=TEXT[:-1]),
+        wrong(signed, "seal-no-address", "an address of no bytes", "ENV-6", address=b""),
+        wrong(signed, "seal-long-address", "a byte more than an RDAS", "ENV-6", address=issued(50) + b"\0"),
+        labelled,
+        wrong(labelled, "seal-label-odd-size", odd, "ENV-9", ciphertext=TEXT + b"\0"),
+        wrong(labelled, "seal-short-label", "a byte less than a label", "ENV-6", address=label(8)[:-1]),
+        wrong(labelled, "seal-long-label", "a byte more than a label", "ENV-6", address=label(8) + b"\0"),
         Case(
             "envelope/round-trip",
             "requests of both profiles, sealed and spent by the testee",
@@ -132,10 +146,14 @@ def _delivery_cases() -> list[Case]:
         (Step("decode", "delivery.decode", {"delivery": good}),),
     )
     large = wire.encode({0: 1, 1: 1, 2: bytes(PARAMETERS.envelope.device_bytes_max)})
+    odd = wire.encode({0: 1, 1: 1 << 40, 2: TEXT[:-1]})
     return [
         decode,
         decode.refused("delivery-oversize", "more than 2,900 bytes", ("ENV-7",), ErrorClass.TOO_LARGE).changed(
             "decode", delivery=large
+        ),
+        decode.refused("delivery-odd-size", "a ciphertext of no size class", ("ENV-9",), MALFORMED).changed(
+            "decode", delivery=odd
         ),
         decode.refused("delivery-unknown-field", "one more field", ("ENV-3",), MALFORMED).changed(
             "decode", delivery=wire.encode({0: 1, 1: 1, 2: TEXT, 3: 0})

@@ -51,7 +51,14 @@ def _spend(name: str, index: int) -> Step:
 
 def label_cases() -> list[Case]:
     """Return all cases of the profile."""
-    return [*_sender_cases(), *_seal_cases(), *_window_cases(), *_time_cases(), *_registry_cases()]
+    return [
+        *_sender_cases(),
+        *_seal_cases(),
+        *_window_cases(),
+        *_time_cases(),
+        *_registration_cases(),
+        *_registry_cases(),
+    ]
 
 
 def _sender_cases() -> list[Case]:
@@ -64,17 +71,34 @@ def _sender_cases() -> list[Case]:
     by_reference = {"label": "$derive.label", "ciphertext": TEXT, "config": "$service.config"}
     round_trip = (*ours, label_step, Step("seal", "label.seal", by_reference), _take_reference())
     one = Case("label/grant", "the key of an epoch of 396 days", ("ADDR-18", "ADDR-29"), (grant,))
+    derived = Case("label/derive", "the label of one message", ("ADDR-19",), (Step("derive", "label.derive", derive),))
+    sealed = Case("label/seal", "label and ciphertext in one envelope", ("ADDR-3", "ADDR-20"), (seal,))
     whole = ("ADDR-18", "ADDR-19", "ADDR-20", "ADDR-21")
     return [
         one,
         one.refused("grant-too-long", "an epoch of 396 days and an hour", ("ADDR-29",), ErrorClass.LIMIT).changed(
             "grant", valid_until_s=NOW + 396 * DAY + HOUR
         ),
+        one.refused("grant-epoch-beyond", "an epoch beyond the largest", ("ADDR-34",), ErrorClass.LIMIT).changed(
+            "grant", epoch=1 << 32
+        ),
         one.refused("grant-odd-date", "a date that is not a whole hour", ("ADDR-4",), ErrorClass.MALFORMED).changed(
             "grant", valid_until_s=NOW + HOUR + 1
         ),
-        Case("label/derive", "the label of one message", ("ADDR-19",), (Step("derive", "label.derive", derive),)),
-        Case("label/seal", "label and ciphertext in one envelope", ("ADDR-3", "ADDR-20"), (seal,)),
+        derived,
+        derived.refused("derive-lane-beyond", "a lane beyond the largest", ("ADDR-34",), ErrorClass.LIMIT).changed(
+            "derive", lane=0x1_0000
+        ),
+        derived.refused("derive-index-beyond", "an index beyond the largest", ("ADDR-34",), ErrorClass.LIMIT).changed(
+            "derive", index=0x1_0000_0000
+        ),
+        sealed,
+        sealed.refused("seal-odd-label", "a byte more than a label", ("ADDR-20",), ErrorClass.MALFORMED).changed(
+            "seal", label=label(9) + b"\0"
+        ),
+        sealed.refused("seal-no-key", "after the only outer key has ended", ("ADDR-30",), ErrorClass.EXPIRED)
+        .changed("seal", now=OUTER.public.not_after_s)
+        .probed(seal.renamed("probe")),
         Case("label/round-trip", "grant, derive, seal and resolve, all by the testee", whole, round_trip),
     ]
 
@@ -160,6 +184,30 @@ def _time_cases() -> list[Case]:
         ),
         Case("label/two-epochs", "two epochs overlap", ("ADDR-22",), two),
         Case("label/two-generations", "two outer keys overlap", ("ADDR-14",), overlap),
+    ]
+
+
+def _registration_cases() -> list[Case]:
+    most, last = 65_536, register_epoch("last", 0xFFFF_FFFF)
+    steps = (load(), register_epoch(capacity=most))
+    full = Case("label/register", "an epoch of the largest capacity", ("ADDR-33",), steps)
+
+    def limit(case: str, title: str, **args: object) -> Case:
+        return full.refused(case, title, ("ADDR-33",), ErrorClass.LIMIT).changed("register", None, **args)
+
+    other = register_epoch("before", capacity=500)
+    return [
+        full,
+        limit("no-capacity", "a capacity of 0", capacity=0),
+        limit("excess-capacity", "a capacity of 65,537", capacity=most + 1),
+        limit("no-lanes", "no lane", lanes=0),
+        limit("excess-lanes", "65,536 lanes", lanes=most),
+        full.refused("excess-epoch", "an epoch beyond the largest", ("ADDR-34",), ErrorClass.LIMIT)
+        .changed("register", epoch=1 << 32)
+        .probed(last),
+        full.refused("registered-twice", "an epoch again, with another capacity", ("RECV-6",), ErrorClass.REFUSED)
+        .preceded(other)
+        .probed(register_epoch("next", EPOCH + 1), _take("probe", labelled(label(0, epoch=EPOCH + 1)))),
     ]
 
 

@@ -169,12 +169,15 @@ def _opening_cases() -> list[Case]:
     def wrong(case: str, title: str, clause: str, ciphertext: bytes, refusal: ErrorClass = forged) -> Case:
         return accept.refused(case, title, (clause,), refusal).changed("accept", ciphertext=ciphertext)
 
+    unlike = msgspec.structs.replace(begun.opening, package_id=named_bytes("another package", _P.package_id_bytes))
+    named = msgspec.structs.replace(begun, opening=unlike)
     again = Step("probe", "session.accept", _accept(good).args)
     return [
         accept,
         wrong("opening-tampered", "one bit of the sealed opening", "SES-9", flipped),
         wrong("opening-moved", "the opening of another message", "SES-9", moved),
         wrong("opening-unbound", "the agreement key of somebody else", "SES-2", _first(unbound)),
+        wrong("opening-other-package", "the opening names another package", "SES-25", _first(named)),
         wrong("opening-hollow", "an ephemeral key that agrees on zeros", "SES-21", _hollow()),
         wrong("first-odd-size", "a ciphertext of no size class", "ENV-9", good[:-1], ErrorClass.MALFORMED),
         late,
