@@ -11,30 +11,18 @@ from typing import Protocol
 from communicator_model.ends import Setting
 from communicator_model.receiving import Parcel, ReceivingService
 from communicator_model.relationships import Reach, RelationshipManagers
-from communicator_model.sending import Outcome, SendingService
+from communicator_model.sending import Outcome, SendingService, Submission
 from communicator_spec import Row, Terms
 
 __all__ = ["Managers", "ModelNodes", "Nodes", "Receiving", "Sending", "Travelling"]
 
 
-class Travelling(Protocol):
-    """A hand-over from a device to a sending service."""
+class Travelling(Submission, Protocol):
+    """A hand-over from a device to a sending service, with what only the world and the device know of it."""
 
     @property
     def via(self) -> int:
         """The sending service."""
-
-    @property
-    def service(self) -> int:
-        """The receiving service."""
-
-    @property
-    def not_after_ms(self) -> int:
-        """When it becomes useless."""
-
-    @property
-    def parcel(self) -> object:
-        """What the receiving service gets."""
 
     @property
     def end(self) -> int:

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from communicator_spec.openapi.services import authorization, directory, receiving, sending
+from communicator_spec.openapi.authorization import authorization
+from communicator_spec.openapi.services import directory, receiving, sending
 
 __all__ = ["render"]
 

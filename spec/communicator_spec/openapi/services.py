@@ -1,7 +1,7 @@
-"""The four interfaces, endpoint by endpoint, in the order of chapter 8."""
+"""Receiving, sending and directory services, endpoint by endpoint, in the order of chapter 8."""
 
 from communicator_spec.errors import ErrorClass
-from communicator_spec.examples import DIRECTORY, ISSUER, RECEIVING, SENDING
+from communicator_spec.examples import DIRECTORY, RECEIVING, SENDING
 from communicator_spec.openapi.parts import (
     CBOR,
     CBOR_SEQUENCE,
@@ -23,7 +23,7 @@ from communicator_spec.openapi.parts import (
 )
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["authorization", "directory", "receiving", "sending"]
+__all__ = ["directory", "receiving", "sending"]
 
 _P = PARAMETERS
 _A, _D, _E, _F, _T, _V = _P.address, _P.directory, _P.envelope, _P.attachment, _P.token, _P.service
@@ -442,62 +442,3 @@ def _consistency() -> Json:
 
 
 # -------------------------------------------------------------------- authorization service
-
-
-def authorization() -> Json:
-    """Return the interface of an authorization service (8.5)."""
-    member = record(
-        {"uri": uri(), "issuer": {"type": "string"}, "epoch_s": {"const": _T.epoch_s},
-         "redeem_grace_s": {"const": _T.redeem_grace_s}},
-        strict=False,
-    )  # fmt: skip
-    paths = {
-        **document_path({"authorization": member}),
-        "/.well-known/private-token-issuer-directory": {"get": _issuer()},
-        "/v1/tokens": {"post": _tokens()},
-        "/v1/allowance": {"get": _allowance()},
-    }
-    return interface("Authorization service", "Issues tokens that do not tell whose they are.", paths, ISSUER)
-
-
-def _purpose() -> Json:
-    return {"enum": ["submit", "upload", "register", "fetch", "query", "contact"]}
-
-
-def _issuer() -> Json:
-    key = record(
-        {
-            **{"token-type": {"const": _T.type}, "token-key": {"type": "string"}, "purpose": _purpose()},
-            **{"not-before": date(), "not-after": date()},
-        },
-        strict=False,
-    )
-    keys = {"type": "array", "items": key}
-    found = record({"issuer-request-uri": {"type": "string"}, "token-keys": keys}, strict=False)
-    answer = reply("The keys of all epochs that are announced or not ended.", JSON, found)
-    return operation("issuer", "Return the issuer's keys (RFC 9578 §4).", (200, answer), (), clauses=("TOK-1", "TOK-2"))
-
-
-def _tokens() -> Json:
-    asked: Json = {"type": "string", "format": "binary", "maxLength": _T.request_bytes * _T.batch}
-    signed: Json = {"type": "string", "format": "binary", "maxLength": _T.authenticator_bytes * _T.batch}
-    made = operation(
-        "issue",
-        "Sign blinded messages, all or none.",
-        (200, reply("Blind signatures, in the order of the requests.", OCTETS, signed)),
-        _CONTROL,
-        authority="key",
-        body=(OCTETS, asked),
-        clauses=("AUTH-1", "AUTH-2", "AUTH-3"),
-    )
-    one = {**asked, "maxLength": _T.request_bytes}
-    made["requestBody"]["content"]["application/private-token-request"] = {"schema": one}
-    single = {**signed, "maxLength": _T.authenticator_bytes}
-    made["responses"]["200"]["content"]["application/private-token-response"] = {"schema": single}
-    return made
-
-
-def _allowance() -> Json:
-    left: Json = {"type": "object", "propertyNames": _purpose(), "additionalProperties": uint()}
-    found = reply("Tokens left in this epoch, by purpose.", JSON, left)
-    return operation("allowance", "Say what is left.", (200, found), (_E_.FORGED, _E_.LIMIT), authority="key")
