@@ -63,8 +63,8 @@ REAL = real_bytes()
 @pytest.mark.parametrize("rule", REAL)
 def test_the_schema_accepts_what_the_code_writes(rule: str) -> None:
     for data in REAL[rule]:
-        schema(rule).validate_cbor(data)
-        schema("wire").validate_cbor(data)
+        assert schema(rule).validate_cbor(data) is None
+        assert schema("wire").validate_cbor(data) is None
 
 
 @pytest.mark.parametrize("rule", REAL)

@@ -19,7 +19,7 @@ from communicator_spec import Command, ErrorClass, Kind, Row
 
 MIGRATION: Final = load_scenario("migration")
 POLICIES: Final = [policy.name for policy in MIGRATION.policy]
-PEOPLE, DAYS = 60, 0.05
+PEOPLE, DAYS = 60, 1.0
 REFUSALS: Final = list(ErrorClass)
 
 
