@@ -1,8 +1,5 @@
 """The CDDL schema and the codecs describe the same bytes."""
 
-from importlib.resources import files
-
-import pycddl
 import pytest
 
 from communicator_impl import wire
@@ -21,16 +18,13 @@ from communicator_impl.entropy import SeededEntropy
 from communicator_impl.envelope import Delivery, label_request, two_layer_request
 from communicator_impl.keys import Identity, make_package
 from communicator_spec.parameters import PARAMETERS
+from communicator_spec.schema import source, validate
 
 NOW = 1_767_225_600
 UNTIL = NOW + 86_400
 ENTROPY = SeededEntropy(b"schema")
 CIPHERTEXT = bytes(PARAMETERS.envelope.ciphertext_classes_bytes[0])
-SOURCE = files("communicator_spec").joinpath("communicator.cddl").read_text()
-
-
-def schema(rule: str) -> pycddl.Schema:
-    return pycddl.Schema(f"start = {rule}\n{SOURCE}")
+SOURCE = source()
 
 
 def real_bytes() -> dict[str, list[bytes]]:
@@ -63,8 +57,8 @@ REAL = real_bytes()
 @pytest.mark.parametrize("rule", REAL)
 def test_the_schema_accepts_what_the_code_writes(rule: str) -> None:
     for data in REAL[rule]:
-        assert schema(rule).validate_cbor(data) is None
-        assert schema("wire").validate_cbor(data) is None
+        assert validate(rule, data) is None
+        assert validate("wire", data) is None
 
 
 @pytest.mark.parametrize("rule", REAL)
@@ -73,8 +67,7 @@ def test_the_schema_refuses_an_unknown_and_a_missing_field(rule: str) -> None:
         value = wire.decode(data, 4096)
         assert isinstance(value, dict)
         for wrong in ({**value, 99: 0}, {k: v for k, v in value.items() if k != 0}):
-            with pytest.raises(pycddl.ValidationError):
-                schema(rule).validate_cbor(wire.encode(wrong))
+            assert validate(rule, wire.encode(wrong)) is not None
 
 
 def test_the_schema_repeats_the_lengths_of_the_parameter_table() -> None:

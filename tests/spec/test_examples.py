@@ -1,17 +1,16 @@
 """Examples in the chapters are generated, valid, and all shown."""
 
 import json
-from importlib.resources import files
 from pathlib import Path
 
-import pycddl
+import cbor2
 import pytest
 
 from communicator_spec.examples import BLOCK, cbor, examples, render_json, rewrite
+from communicator_spec.schema import validate
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "spec").glob("[0-9][0-9]-*.md"))
-SCHEMA = files("communicator_spec").joinpath("communicator.cddl").read_text()
 BINARY = [name for name, example in examples().items() if example.rule]
 
 
@@ -42,13 +41,10 @@ def test_the_file_with_all_bytes_is_fresh() -> None:
 @pytest.mark.parametrize("name", BINARY)
 def test_examples_follow_the_schema(name: str) -> None:
     rule, data, _ = examples()[name]
-    assert pycddl.Schema(f"start = {rule}\n{SCHEMA}").validate_cbor(data) is None
+    assert validate(rule, data) is None
 
 
 @pytest.mark.parametrize("name", BINARY)
 def test_the_schema_refuses_an_example_with_a_field_too_many(name: str) -> None:
-    import cbor2
-
     rule, data, _ = examples()[name]
-    with pytest.raises(pycddl.ValidationError):
-        pycddl.Schema(f"start = {rule}\n{SCHEMA}").validate_cbor(cbor({**cbor2.loads(data), 99: 0}))
+    assert validate(rule, cbor({**cbor2.loads(data), 99: 0})) is not None
