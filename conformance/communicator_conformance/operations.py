@@ -12,73 +12,116 @@ Rules:
 2. Byte strings are hex, dates are seconds since 1970-01-01T00:00Z, handles are the testee's own.
 3. What is drawn at random is named under `drawn`: it is compared only when the testee declares
    `derandomized`, and otherwise checked by opening it.
+4. `name:rule` gives an argument or result its rule of the wire schema: what a testee produces there must fit it, drawn
+   or not, and so must the bytes that a vector expects to be taken. A list fits if each of its items does.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
-__all__ = ["OPERATIONS", "Operation", "needs_of"]
+from communicator_spec.schema import validate
+
+__all__ = ["OPERATIONS", "Operation", "misfit", "needs_of"]
+
+_HEX: Final = re.compile(r"([0-9a-f]{2})*")
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One operation: the names of the hello that must offer it, its arguments and its results."""
+    """One operation: the names of the hello that must offer it, its arguments and its results, and their rules."""
 
     needs: frozenset[str]
     takes: frozenset[str]
     gives: frozenset[str]
     optional: frozenset[str] = frozenset()
+    taken: dict[str, str] = {}
+    given: dict[str, str] = {}
+
+
+def misfit(rules: Mapping[str, str], fields: Mapping[str, object]) -> str | None:
+    """Return the first of these arguments or results that does not fit its rule, and why; references fit."""
+    for name in sorted(rules.keys() & fields.keys()):
+        value = fields[name]
+        for item in value if isinstance(value, list) else [value]:
+            why = _misfit(rules[name], item)
+            if why is not None:
+                return f"{name} is no {why}"
+    return None
+
+
+def _misfit(rule: str, value: object) -> str | None:
+    if isinstance(value, str) and value.startswith("$"):
+        return None
+    if not isinstance(value, str) or _HEX.fullmatch(value) is None:
+        return f"{rule}: not hex in lower case"
+    return validate(rule, bytes.fromhex(value))
 
 
 def _op(needs: str, takes: str, gives: str = "", optional: str = "") -> Operation:
-    return Operation(*(frozenset(words.split()) for words in (needs, takes, gives, optional)))
+    wanted, given = _names(takes), _names(gives)
+    return Operation(_names(needs), wanted, given, _names(optional), _rules(f"{takes} {optional}"), _rules(gives))
+
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(word.partition(":")[0] for word in words.split())
+
+
+def _rules(words: str) -> dict[str, str]:
+    pairs = (word.partition(":") for word in words.split())
+    return {name: rule for name, _, rule in pairs if rule}
 
 
 OPERATIONS: dict[str, Operation] = {
     # A receiving service: its keys by generation, whatever the profile.
-    "service.load": _op("rsa", "uri outer inner", "handle config"),
+    "service.load": _op("rsa", "uri outer inner", "handle config:service-config"),
     "service.erase": _op("rsa", "service"),
-    "config.decode": _op("rm config", "config", "uri digest"),
+    "config.decode": _op("rm config", "config:service-config", "uri digest:digest"),
     # two-layer/1, the recipient, the sender and the receiving service in turn.
-    "address.issue": _op("rm two-layer/1", "root signing_seed config first count valid_until_s", "addresses"),
-    "address.diversify": _op("rm two-layer/1", "address config ciphertext", "address"),
-    "address.register": _op("rsa two-layer/1", "service root verify_key"),
-    "address.resolve": _op("rsa two-layer/1", "service address ciphertext", "root index valid_until_s"),
-    "address.spend": _op("rsa two-layer/1", "service address ciphertext", "root index valid_until_s"),
+    "address.issue": _op(
+        "rm two-layer/1", "root signing_seed config:service-config first count valid_until_s", "addresses:rdas"
+    ),
+    "address.diversify": _op("rm two-layer/1", "address:rdas config:service-config ciphertext", "address:sda"),
+    "address.register": _op("rsa two-layer/1", "service root verify_key:public-key"),
+    "address.resolve": _op("rsa two-layer/1", "service address:sda ciphertext", "root index valid_until_s"),
+    "address.spend": _op("rsa two-layer/1", "service address:sda ciphertext", "root index valid_until_s"),
     "address.revoke": _op("rsa two-layer/1", "service root"),
     # label/1.
-    "label.grant": _op("rm label/1", "secret epoch valid_until_s", "key"),
-    "label.derive": _op("rm label/1", "key lane index", "label"),
-    "label.seal": _op("rm label/1", "label ciphertext config", "sealed"),
-    "label.register": _op("rsa label/1", "service root epoch key valid_until_s capacity lanes"),
+    "label.grant": _op("rm label/1", "secret epoch valid_until_s", "key:epoch-key"),
+    "label.derive": _op("rm label/1", "key:epoch-key lane index", "label"),
+    "label.seal": _op("rm label/1", "label ciphertext config:service-config", "sealed"),
+    "label.register": _op("rsa label/1", "service root epoch key:epoch-key valid_until_s capacity lanes"),
     "label.resolve": _op("rsa label/1", "service sealed", "root epoch lane index valid_until_s ciphertext"),
     "label.spend": _op("rsa label/1", "service sealed", "root epoch lane index valid_until_s ciphertext"),
     "label.revoke": _op("rsa label/1", "service root", optional="epoch"),
     # Both profiles in the envelope.
-    "envelope.seal": _op("rm envelope", "address config ciphertext", "envelope"),
-    "envelope.resolve": _op("rsa envelope", "service envelope", "root ciphertext"),
-    "envelope.spend": _op("rsa envelope", "service envelope", "root ciphertext"),
-    "delivery.decode": _op("rm envelope", "delivery", "number ciphertext"),
+    "envelope.seal": _op("rm envelope", "address config:service-config ciphertext:ciphertext", "envelope:request"),
+    "envelope.resolve": _op("rsa envelope", "service envelope:request", "root ciphertext:ciphertext"),
+    "envelope.spend": _op("rsa envelope", "service envelope:request", "root ciphertext:ciphertext"),
+    "delivery.decode": _op("rm envelope", "delivery:delivery", "number ciphertext:ciphertext"),
     # The body inside the ratchet.
-    "body.decode": _op("rm body", "body", "kind number received holds content"),
-    "body.encode": _op("rm body", "kind received holds content", "body", "number"),
+    "body.decode": _op("rm body", "body:body", "kind number received holds content"),
+    "body.encode": _op("rm body", "kind received holds content", "body:body", "number"),
     # Sessions.
-    "package.decode": _op("rm session", "package", "identifier"),
-    "session.start": _op("rm session", "signing_seed verify_key agreement_secret package", "handle"),
+    "package.decode": _op("rm session", "package:key-package", "identifier:digest"),
+    "session.start": _op(
+        "rm session", "signing_seed verify_key:public-key agreement_secret package:key-package", "handle"
+    ),
     "session.accept": _op(
         "rm session",
-        "signing_seed verify_key agreement_secret package made_s prekey_secret ciphertext",
+        "signing_seed verify_key agreement_secret package:key-package made_s prekey_secret ciphertext:ciphertext",
         "handle body",
     ),
-    "session.seal": _op("rm session", "session body", "ciphertext"),
-    "session.open": _op("rm session", "session ciphertext", "body"),
-    "ratchet.initiate": _op("rm ratchet", "shared header_initiator header_responder peer_key", "handle"),
+    "session.seal": _op("rm session", "session body", "ciphertext:ciphertext"),
+    "session.open": _op("rm session", "session ciphertext:ciphertext", "body"),
+    "ratchet.initiate": _op("rm ratchet", "shared header_initiator header_responder peer_key:public-key", "handle"),
     "ratchet.respond": _op("rm ratchet", "shared header_initiator header_responder secret", "handle"),
     "ratchet.encrypt": _op("rm ratchet", "ratchet plaintext associated", "message"),
     "ratchet.decrypt": _op("rm ratchet", "ratchet message associated", "plaintext"),
     "ratchet.state": _op("rm ratchet projection", "ratchet", "sent received previous kept"),
     # The encryption underneath.
-    "hpke.seal": _op("hpke", "public_key info plaintext", "sealed"),
+    "hpke.seal": _op("hpke", "public_key:public-key info plaintext", "sealed"),
     "hpke.open": _op("hpke", "secret_key info sealed", "plaintext"),
 }
 

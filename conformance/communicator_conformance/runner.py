@@ -8,7 +8,7 @@ program that claims an operation must have it.
 How one vector is played:
 
 1. skip it when the hello does not offer what its operations need
-2. play the steps before the phase: each is taken, and gives what the vector says
+2. play the steps before the phase: each is taken, gives bytes that fit the wire schema, and what the vector says
 3. play the phase and hold the answer against the ruling
 4. play the probe of a negative: each step is taken
 5. compare the state at the end, if the testee shows it
@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from communicator_conformance.errors import TesteeError
+from communicator_conformance.operations import OPERATIONS, misfit
 from communicator_conformance.protocol import Accepted, Answer, Ignored, Rejected, Unsupported
 from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import Ruling, Step, Vector, commitment, step_entropy
@@ -135,7 +136,7 @@ class _Play:
         if expect.verdict is Ruling.REJECT:
             fault = Fault.IGNORED if isinstance(answer, Ignored) else Fault.ACCEPTED
             raise _Failed(fault, f"{step.name}: {fault}, to be refused as {expect.error_class}")
-        return None
+        return self._judge_bytes(step, answer)
 
     def _judge_refusal(self, answer: Rejected) -> None:
         expect = self._vector.expect
@@ -152,6 +153,7 @@ class _Play:
             raise _Failed(fault, f"{step.name}: {answer.error_class} ({answer.detail})")
         if isinstance(answer, Ignored):
             raise _Failed(Fault.IGNORED, f"{step.name}: ignored, to be taken")
+        self._judge_bytes(step, answer)
         self._given[step.name] = answer.result
         wanted = dict(step.result)
         if DERANDOMIZED in self._testee.hello.offers:
@@ -160,6 +162,11 @@ class _Play:
             got = answer.result.get(field)
             if got != self._resolved(value):
                 raise _Failed(Fault.MISMATCH, f"{step.name}: {field} is {_short(got)}, not {_short(value)}")
+
+    def _judge_bytes(self, step: Step, answer: Accepted | Ignored) -> None:
+        why = misfit(OPERATIONS[step.op].given, answer.result) if isinstance(answer, Accepted) else None
+        if why is not None:
+            raise _Failed(Fault.SCHEMA, f"{step.name}: {why}")
 
     def _ask(self, step: Step) -> Accepted | Ignored | Rejected:
         now = self._vector.now if step.now is None else step.now

@@ -28,7 +28,7 @@ from importlib.resources.abc import Traversable
 import msgspec
 
 from communicator_conformance.errors import VectorError
-from communicator_conformance.operations import OPERATIONS, needs_of
+from communicator_conformance.operations import OPERATIONS, misfit, needs_of
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
@@ -160,6 +160,7 @@ def parse(data: bytes, place: str) -> Vector:
     _check_head(vector, place)
     _check_steps(vector)
     _check_expect(vector)
+    _check_bytes(vector)
     return vector
 
 
@@ -215,6 +216,15 @@ def _check_expect(vector: Vector) -> None:
     _require(vector.negative == (vector.twin is not None), vector, "a twin belongs to a negative")
     if vector.post is not None:
         _require(commitment(vector.post.state) == vector.post.commitment, vector, "commitment")
+
+
+def _check_bytes(vector: Vector) -> None:
+    """Hold everything that is to be taken against the wire schema: all steps but the phase of a refusal."""
+    accepted = vector.expect.verdict is Ruling.ACCEPT
+    for step in (*(vector.steps if accepted else vector.steps[:-1]), *vector.probe):
+        operation = OPERATIONS[step.op]
+        why = misfit(operation.taken, step.args) or misfit(operation.given, {**step.result, **step.drawn})
+        _require(why is None, vector, f"{step.name}: {why}")
 
 
 def _check_twin(vector: Vector, vectors: Mapping[str, Vector]) -> None:

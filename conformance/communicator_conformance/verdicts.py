@@ -36,6 +36,7 @@ class Fault(StrEnum):
     WRONG_CLASS = "wrong-class"  # refused for another cause
     IGNORED = "ignored"  # ignored what must be taken or refused
     MISMATCH = "mismatch"  # took it, with another result
+    SCHEMA = "schema"  # took it, and gave bytes that the wire schema does not know
     STATE = "state"  # the state afterwards is another one
     NOT_LIVE = "not-live"  # refused rightly, and was of no use afterwards
     VACUOUS = "vacuous"  # refused rightly, but the faultless twin fails as well

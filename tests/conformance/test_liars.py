@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from communicator_conformance import Fault, Status, Verdict, run
+from communicator_conformance import Fault, Status, Verdict, run, runner
 from communicator_conformance.vectors import published
 
 LIARS = Path(__file__).parent / "liars"
@@ -32,6 +32,19 @@ def test_rejects_everything_gets_no_credit_for_refusing_forgeries() -> None:
     faults = _faults(_run("rejects_everything"))
     assert faults["label/tampered"] is Fault.VACUOUS or faults["label/tampered"] is Fault.NOT_LIVE
     assert faults["label/derive"] is Fault.REJECTED
+
+
+WIDENED = ("address/diversify", "address/round-trip", "envelope/round-trip", "label/round-trip", "session/conversation")
+
+
+@pytest.mark.parametrize("name", WIDENED)
+def test_adds_a_field_is_found_by_the_schema(name: str) -> None:
+    assert _faults(_run("adds_a_field", name)) == {name: Fault.SCHEMA}
+
+
+def test_adds_a_field_is_found_by_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "misfit", lambda rules, fields: None)
+    assert [_faults(_run("adds_a_field", name)) for name in WIDENED] == [{}] * len(WIDENED)
 
 
 def test_claims_everything_is_not_excused() -> None:

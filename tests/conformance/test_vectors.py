@@ -13,6 +13,7 @@ from communicator_conformance.vectors import Ruling, load_folder, parse, publish
 from communicator_impl.adapter import OPERATIONS as OFFERED
 from communicator_impl.vectors import files
 from communicator_spec.clauses import extract
+from communicator_spec.schema import RULES
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "conformance" / "communicator_conformance" / "vectors"
@@ -46,6 +47,12 @@ def test_they_cover_every_clause_of_addresses_envelopes_and_sessions_that_is_jud
 
 def test_the_reference_offers_every_operation_of_the_table() -> None:
     assert OFFERED.keys() == OPERATIONS.keys()
+
+
+def test_the_rules_of_the_operations_exist_and_judge_bytes_of_a_positive_vector() -> None:
+    assert {rule for o in OPERATIONS.values() for rule in (*o.taken.values(), *o.given.values())} <= RULES.keys()
+    judged = {(s.op, name) for v in VECTORS.values() if not v.negative for s in v.steps for name in s.args}
+    assert {(op, name) for op, o in OPERATIONS.items() for name in o.taken} - judged == set()
 
 
 def test_every_operation_is_used_by_a_vector() -> None:
@@ -87,6 +94,23 @@ BREAKS: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_a_broken_vector_is_refused(what: str) -> None:
     with pytest.raises(VectorError):
         parse(_broken(BREAKS[what]), "address/expired")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("body/message", lambda v: v["steps"][0]["args"].update(body="a0")),
+        ("body/message", lambda v: v["steps"][0]["args"].update(body="A0")),
+        ("body/encode", lambda v: v["steps"][0]["result"].update(body="a0")),
+        ("envelope/seal-label", lambda v: v["steps"][-1]["drawn"].update(envelope="a0")),
+        ("address/issue", lambda v: v["steps"][0]["drawn"]["addresses"].append("00")),
+        ("body/unknown-field", lambda v: v["probe"][0]["args"].update(body="a0")),
+    ],
+)
+def test_bytes_that_are_to_be_taken_fit_the_wire_schema(name: str, change: Callable[[dict[str, Any]], object]) -> None:
+    assert parse(_broken(lambda _: None, name), name).id == name
+    with pytest.raises(VectorError, match="is no"):
+        parse(_broken(change, name), name)
 
 
 def test_a_commitment_that_does_not_fit_its_state_is_refused() -> None:
