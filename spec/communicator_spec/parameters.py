@@ -194,6 +194,7 @@ class AttachmentParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     chunk_bytes: int
     chunk_plain_bytes: int
     chunks_max: int
+    file_bytes_max: int
     key_bytes: int
     nonce_bytes: int
     length_bytes: int
@@ -204,6 +205,7 @@ class AttachmentParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     per_message_max: int
     tokens_max: int
     name_bytes_max: int
+    uri_bytes_max: int
     label: str
 
 
