@@ -24,7 +24,7 @@ from typing import Self
 import msgspec
 
 from communicator_impl import wire
-from communicator_impl.addresses.config import Generation, newest_live
+from communicator_impl.addresses.config import Generation, newest_live, service_uri
 from communicator_impl.addresses.values import EpochKey, Profile, Rdas, SealingKey, epoch_key, hours_of, rdas
 from communicator_spec.parameters import PARAMETERS
 
@@ -99,7 +99,7 @@ class ServiceEntry(msgspec.Struct, frozen=True):
         generations = wire.array(keys[1], _A.generations_max)
         grants = wire.array(f[3], _E.grants_max)
         return cls(
-            wire.text(f[0], _A.uri_bytes_max),
+            service_uri(f[0]),
             profile,
             tuple(Generation.from_wire(g) for g in generations),
             tuple(WireGrant.from_wire(g, profile) for g in grants),

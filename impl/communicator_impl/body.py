@@ -23,6 +23,7 @@ import msgspec
 
 from communicator_impl import wire
 from communicator_impl.address_set import ServiceEntry, WireGrant, WireSet, decode_set, encode_set
+from communicator_impl.addresses.config import service_uri
 from communicator_impl.errors import InputError, PeerError
 from communicator_spec.parameters import PARAMETERS
 
@@ -158,4 +159,4 @@ def _number(value: object) -> int:
 
 def _digests(value: object) -> tuple[tuple[str, bytes], ...]:
     pairs = wire.text_map(value, _E.services_max, _A.uri_bytes_max)
-    return tuple((uri, wire.octets(d, _E.digest_bytes)) for uri, d in pairs.items())
+    return tuple((service_uri(uri), wire.octets(d, _E.digest_bytes)) for uri, d in pairs.items())

@@ -37,7 +37,7 @@ Job = Callable[[], object]
 
 def resolving() -> dict[str, Job]:
     """Jobs of the receiving service, and the sender's sealing."""
-    schedule = KeySchedule.generate("https://rs.example/", tuple(Profile), NOW, ENTROPY)
+    schedule = KeySchedule.generate("https://rs.example", tuple(Profile), NOW, ENTROPY)
     tables = AddressTables(TwoLayerTable(), LabelTable())
     two, one = TwoLayerRoot.generate(ENTROPY), LabelRoot.generate(ENTROPY)
     tables.two_layer.register(two.registration())

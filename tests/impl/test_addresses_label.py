@@ -23,7 +23,7 @@ from communicator_spec.parameters import PARAMETERS
 
 NOW = 1_767_225_600
 UNTIL = NOW + 86_400
-URI = "https://rs.example/"
+URI = "https://rs.example"
 TEXT = b"ciphertext"
 WINDOW = PARAMETERS.address.label_window
 CAPACITY = PARAMETERS.address.grant_capacity_max
@@ -124,7 +124,7 @@ def test_revoking_an_epoch_or_a_root_deletes_its_window(world: World) -> None:
 def test_an_envelope_for_another_service_or_with_a_flipped_bit_is_forged(world: World) -> None:
     sealed = world.seal(0)
     assert world.refused(sealed[:-1] + bytes([sealed[-1] ^ 1])) is ErrorClass.FORGED
-    elsewhere = KeySchedule("https://other.example/", (Profile.LABEL,), SCHEDULE.outer)
+    elsewhere = KeySchedule("https://other.example", (Profile.LABEL,), SCHEDULE.outer)
     with pytest.raises(PeerError) as caught:
         world.table.resolve(sealed, elsewhere, NOW)
     assert caught.value.error_class is ErrorClass.FORGED

@@ -29,7 +29,7 @@ from communicator_spec.parameters import PARAMETERS
 NOW = 1_767_225_600
 DAY = 86_400
 UNTIL = NOW + DAY
-URI = "https://rs.example/"
+URI = "https://rs.example"
 TEXT = b"ciphertext"
 BOTH = (Profile.TWO_LAYER, Profile.LABEL)
 
@@ -118,7 +118,7 @@ def test_an_address_lifted_onto_another_ciphertext_is_forged(world: World) -> No
 
 def test_an_address_sealed_for_another_service_is_forged(world: World) -> None:
     secret = world.schedule.outer[0]
-    elsewhere = KeySchedule("https://other.example/", BOTH, (secret,), world.schedule.inner)
+    elsewhere = KeySchedule("https://other.example", BOTH, (secret,), world.schedule.inner)
     with pytest.raises(PeerError) as caught:
         world.table.resolve(world.address(), TEXT, elsewhere, NOW)
     assert caught.value.error_class is ErrorClass.FORGED

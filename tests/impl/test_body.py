@@ -28,7 +28,8 @@ A = PARAMETERS.address
 HOUR = 3600
 numbers = st.integers(0, PARAMETERS.envelope.number_max)
 hours = st.integers(0, 2**32 - 1).map(lambda h: h * HOUR)
-uris = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
+URI = "https://u.example"
+uris = st.from_regex(r"https://[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z]{1,9}){0,3}(:8[0-9]{1,3})?", fullmatch=True)
 EMPTY = Body(Kind.RECEIPT, Received(), 0)
 
 
@@ -98,7 +99,7 @@ def patched(**changes: object) -> bytes:
 def grant(**changes: object) -> bytes:
     fields: dict[int, object] = {0: 1, 1: True, 2: 7200, 3: 5, 4: bytes(32)}
     fields.update({int(k[1:]): v for k, v in changes.items()})
-    return patched(k5={0: 1, 1: [{0: "u", 1: 2, 2: {0: 1, 1: []}, 3: [fields]}]})
+    return patched(k5={0: 1, 1: [{0: URI, 1: 2, 2: {0: 1, 1: []}, 3: [fields]}]})
 
 
 @given(bodies())
@@ -131,7 +132,8 @@ def test_sets_come_back_on_their_own(addresses: WireSet) -> None:
         ("ranges out of order", patched(k3=[0, [[8, 9], [2, 3]]])),
         ("range that ends before it begins", patched(k3=[0, [[3, 2]]])),
         ("too many ranges", patched(k3=[0, [[2 * i, 2 * i] for i in range(1, 34)]])),
-        ("digest of another length", patched(k6={"u": bytes(15)})),
+        ("digest of another length", patched(k6={URI: bytes(15)})),
+        ("digest keyed by no origin", patched(k6={"u": bytes(16)})),
         ("digest keyed by number", patched(k6={1: bytes(16)})),
         ("content is text", patched(k7="text")),
         ("date within the hour", grant(k2=7201)),
@@ -140,10 +142,11 @@ def test_sets_come_back_on_their_own(addresses: WireSet) -> None:
         ("stock where an epoch key belongs", grant(k4=[bytes(137)])),
         ("long-term is a number", grant(k1=1)),
         ("unknown field in a grant", grant(k5=0)),
-        ("service twice", patched(k5={0: 1, 1: [{0: "u", 1: 2, 2: {0: 1, 1: []}, 3: []}] * 2})),
-        ("unknown suite", patched(k5={0: 1, 1: [{0: "u", 1: 2, 2: {0: 9, 1: []}, 3: []}]})),
-        ("unknown profile", patched(k5={0: 1, 1: [{0: "u", 1: 3, 2: {0: 1, 1: []}, 3: []}]})),
-        ("RDAS of another length", patched(k5={0: 1, 1: [{0: "u", 1: 1, 2: {0: 1, 1: []}, 3: [
+        ("service twice", patched(k5={0: 1, 1: [{0: URI, 1: 2, 2: {0: 1, 1: []}, 3: []}] * 2})),
+        ("service that is no origin", patched(k5={0: 1, 1: [{0: URI + "/", 1: 2, 2: {0: 1, 1: []}, 3: []}]})),
+        ("unknown suite", patched(k5={0: 1, 1: [{0: URI, 1: 2, 2: {0: 9, 1: []}, 3: []}]})),
+        ("unknown profile", patched(k5={0: 1, 1: [{0: URI, 1: 3, 2: {0: 1, 1: []}, 3: []}]})),
+        ("RDAS of another length", patched(k5={0: 1, 1: [{0: URI, 1: 1, 2: {0: 1, 1: []}, 3: [
             {0: 1, 1: True, 2: 7200, 3: 5, 4: [bytes(136)]}]}]})),
     ],
 )  # fmt: skip
@@ -154,7 +157,7 @@ def test_one_fault_is_malformed(fault: str, data: bytes) -> None:
 
 
 def test_their_positive_twins_pass() -> None:
-    full = patched(k1=0, k2=2**48 - 1, k3=[5, [[6, 6], [8, 9]]], k6={"u": bytes(16)}, k7=b"")
+    full = patched(k1=0, k2=2**48 - 1, k3=[5, [[6, 6], [8, 9]]], k6={URI: bytes(16)}, k7=b"")
     for data in (patched(), full, grant()):
         assert encode_body(decode_body(data)) == data
 
@@ -182,7 +185,7 @@ def full_set(uri_bytes: int, profile: Profile) -> WireSet:
         secret = EpochKey(bytes(32)) if profile is Profile.LABEL else tuple(Rdas(bytes(137)) for _ in range(held))
         return WireGrant(70_000, long_term, 1_800_000_000, A.grant_capacity_max, secret)
 
-    uris = [f"{n}".rjust(uri_bytes, "u") for n in range(2)]
+    uris = [f"https://{n}".ljust(uri_bytes, "u") for n in range(2)]
     services = (ServiceEntry(u, profile, keys, (grant_of(True), grant_of(False))) for u in uris)
     return WireSet(70_000, tuple(services))
 

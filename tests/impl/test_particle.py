@@ -35,7 +35,7 @@ class Book:
         return int(uri[-1])
 
     def uri(self, number: int) -> str:
-        return f"https://example/{number}"
+        return f"https://p{number}.example"
 
     def config(self, number: int) -> ServiceConfig | None:
         return self.configs[number]
@@ -94,7 +94,7 @@ def test_every_stored_state_comes_back_and_has_one_encoding(profile: Profile) ->
 
 @PROFILES
 def test_every_field_comes_back_in_its_order(profile: Profile) -> None:
-    particle = full(stored(profile)[-1])
+    particle = full(stored(profile)[-2])
     again = Particle.from_bytes(particle.to_bytes())
     for field in msgspec.structs.fields(Particle):
         ours, theirs = getattr(particle, field.name), getattr(again, field.name)
@@ -105,7 +105,7 @@ def test_every_field_comes_back_in_its_order(profile: Profile) -> None:
 
 
 def test_changing_a_copy_changes_nothing_else() -> None:
-    particle = full(stored(Profile.LABEL)[-1])
+    particle = full(stored(Profile.LABEL)[-2])
     before = particle.to_bytes()
     copy = particle.copy()
     for field in msgspec.structs.fields(Particle):
@@ -117,7 +117,7 @@ def test_changing_a_copy_changes_nothing_else() -> None:
 
 
 def test_damaged_bytes_are_not_guessed_at() -> None:
-    data = full(stored(Profile.LABEL)[-1]).to_bytes()
+    data = full(stored(Profile.LABEL)[-2]).to_bytes()
     for damaged in (b"", data[:-1], data + b"\0", data[:1] + b"\x09" + data[2:]):
         with pytest.raises(OwnError):
             Particle.from_bytes(damaged)

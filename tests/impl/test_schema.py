@@ -28,13 +28,13 @@ SOURCE = source()
 
 
 def real_bytes() -> dict[str, list[bytes]]:
-    schedule = KeySchedule.generate("https://rs.example/", tuple(Profile), NOW, ENTROPY)
+    schedule = KeySchedule.generate("https://rs.example", tuple(Profile), NOW, ENTROPY)
     config: ServiceConfig = schedule.config()
     key, two, one = config.sealing_key(NOW), TwoLayerRoot.generate(ENTROPY), LabelRoot.generate(ENTROPY)
     stock = two.issue(config, range(2), UNTIL, NOW, ENTROPY)
     by_profile: dict[Profile, EpochKey | tuple[Rdas, ...]] = {Profile.TWO_LAYER: stock, Profile.LABEL: one.epoch_key(0)}
     entries = (
-        ServiceEntry(f"https://{p}.example/", p, config.outer, (WireGrant(1, True, UNTIL, 2, secret),))
+        ServiceEntry(f"https://p{p}.example", p, config.outer, (WireGrant(1, True, UNTIL, 2, secret),))
         for p, secret in by_profile.items()
     )
     addresses = WireSet(3, tuple(entries))

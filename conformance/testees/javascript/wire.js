@@ -7,6 +7,8 @@
 // (ENV-5). 2. Sizes in bytes are checked before anything is decoded. 3. A check of a whole looks at its parts first.
 'use strict';
 
+const { isIPv6 } = require('node:net');
+
 const { decode, encode } = require('./cbor.js');
 const { join, need, sha256, u8 } = require('./bytes.js');
 
@@ -34,8 +36,16 @@ const bool = (value) => {
   malformed(typeof value === 'boolean', 'boolean');
   return value;
 };
+// The one way to write an origin (8.1): https, or http on a loopback host; no port that goes without saying.
+const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const origin = new RegExp(`^(?:https://(?:${label}(?:\\.${label})*|\\[([0-9a-f:.]+)\\])`
+  + '|(http)://(?:localhost|127\\.0\\.0\\.1|\\[::1\\]))(?::([1-9][0-9]{0,4}))?$');
 const uri = (value) => {
   malformed(typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= 128, 'URI');
+  const [matched, ipv6, http, port] = origin.exec(value) || [];
+  malformed(matched !== undefined, 'not an origin');
+  malformed(port === undefined || (port <= 65535 && port !== (http ? '80' : '443')), 'port');
+  malformed(ipv6 === undefined || (isIPv6(ipv6) && new URL(`http://[${ipv6}]`).hostname === `[${ipv6}]`), 'address');
   return value;
 };
 const list = (item, max = Infinity) => (value) => {

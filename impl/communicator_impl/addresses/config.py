@@ -14,6 +14,7 @@ Rules:
 2. `encode` is deterministic CBOR; `digest` is the first 16 bytes of SHA-256(label ‖ encoding)
    (ADDR-26).
 3. Choosing a key never guesses: no live generation raises `EXPIRED`.
+4. A service has one name, and `service_uri` reads it wherever one is read (SVC-1).
 """
 
 import hashlib
@@ -24,9 +25,10 @@ from communicator_impl import wire
 from communicator_impl.addresses.values import Profile, SealingKey
 from communicator_impl.errors import PeerError
 from communicator_spec.errors import ErrorClass
+from communicator_spec.origin import is_origin
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Generation", "ServiceConfig", "newest_live"]
+__all__ = ["Generation", "ServiceConfig", "newest_live", "service_uri"]
 
 _P = PARAMETERS.address
 _FIELDS = frozenset(range(5))
@@ -109,7 +111,15 @@ class ServiceConfig(msgspec.Struct, frozen=True):
         outer, inner = _generations(f[3]), _generations(f[4])
         if inner and Profile.TWO_LAYER not in profiles:  # ENV-3
             raise wire.wrong("inner keys without their profile")
-        return cls(wire.text(f[0], _P.uri_bytes_max), PARAMETERS.suite.number, profiles, outer, inner)
+        return cls(service_uri(f[0]), PARAMETERS.suite.number, profiles, outer, inner)
+
+
+def service_uri(value: object) -> str:
+    """Read the URI of a service; what is not an origin in its one form is `MALFORMED` (SVC-1)."""
+    uri = wire.text(value, _P.uri_bytes_max)
+    if not is_origin(uri):
+        raise wire.wrong("the URI of a service is an https origin")
+    return uri
 
 
 def newest_live(generations: tuple[Generation, ...], now: int) -> Generation:

@@ -20,7 +20,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from communicator_impl import hpke, wire
-from communicator_impl.addresses.config import Generation, ServiceConfig
+from communicator_impl.addresses.config import Generation, ServiceConfig, service_uri
 from communicator_impl.addresses.values import Profile
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError, OwnError, PeerError
@@ -121,7 +121,7 @@ class KeySchedule:
             uri, profiles, outer, inner = wire.array(wire.decode(data, _STATE_BYTES_MAX), 4, size=4)
             numbers = [wire.uint(p) for p in wire.array(profiles, len(Profile))]
             kinds = tuple(Profile(n) for n in numbers)
-            return cls(wire.text(uri, _P.uri_bytes_max), kinds, _stored(outer), _stored(inner))
+            return cls(service_uri(uri), kinds, _stored(outer), _stored(inner))
         except (PeerError, ValueError) as error:
             raise OwnError(ErrorClass.MALFORMED, "stored key schedule") from error
 

@@ -17,6 +17,7 @@ from communicator_impl.vectors.envelope_cases import envelope_cases
 from communicator_impl.vectors.hpke_cases import hpke_cases
 from communicator_impl.vectors.label_cases import label_cases
 from communicator_impl.vectors.ratchet_cases import ratchet_cases
+from communicator_impl.vectors.service_cases import service_cases
 from communicator_impl.vectors.session_cases import session_cases
 from communicator_impl.vectors.story import Case, render
 
@@ -25,7 +26,10 @@ __all__ = ["all_cases", "files"]
 
 def all_cases() -> list[Case]:
     """Return every case of the suite."""
-    areas = (hpke_cases, address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases)
+    areas = (
+        *(hpke_cases, address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases),
+        *(service_cases,),
+    )
     return [case for area in areas for case in area()]
 
 

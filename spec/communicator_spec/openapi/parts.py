@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from communicator_spec.errors import ErrorClass
 from communicator_spec.examples import base64url, document, examples, fill
+from communicator_spec.origin import ORIGIN_PATTERN
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = [
@@ -77,7 +78,7 @@ def octets(size: int, label: str) -> Json:
 def uri() -> Json:
     """Return the schema of a service's URI."""
     most = PARAMETERS.address.uri_bytes_max
-    return {"type": "string", "pattern": r"^https://[a-z0-9.:\[\]-]+$", "maxLength": most}
+    return {"type": "string", "pattern": ORIGIN_PATTERN, "maxLength": most}
 
 
 def record(required: Json, optional: Json | None = None, *, strict: bool = True) -> Json:
