@@ -2,15 +2,31 @@
 
 Every observation is taken at the role's own boundary: what a sending service was handed, what a receiving service was
 asked, posted and resolved, what a correspondent's device decrypted. Nothing is left out here; judges filter.
+
+What crosses the boundary has to fit its rule of the wire schema. An implementation that writes anything else ends the
+run with a `MisfitError`: bytes that the standard does not know would make every statement about them worthless.
 """
 
 from collections.abc import Sequence
 
 from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request
 from communicator_simulations.real import Travel, Views
+from communicator_spec.schema import validate
 from communicator_spec.views import Direction, Observation, Role
 
-__all__ = ["TakenViews"]
+__all__ = ["MisfitError", "TakenViews"]
+
+
+class MisfitError(Exception):
+    """An implementation wrote bytes that do not fit the wire schema."""
+
+
+def _fits(data: bytes, *rules: str) -> bytes:
+    """Return the bytes; raise `MisfitError` if they fit none of the rules."""
+    found = [validate(rule, data) for rule in rules]
+    if None not in found:
+        raise MisfitError("; ".join(str(why) for why in found))
+    return data
 
 
 class TakenViews(Views):
@@ -33,7 +49,7 @@ class TakenViews(Views):
     def submitted(self, now_ms: int, travel: Travel) -> None:
         """A sending service got an envelope, its destination and its date."""
         self._see(
-            now_ms, Role.SENDING, travel.via, "submit", travel.parcel, travel.end,
+            now_ms, Role.SENDING, travel.via, "submit", _fits(travel.parcel, "request"), travel.end,
             message=travel.reference, transmission=travel.draw_index, service=travel.service,
         )  # fmt: skip
 
@@ -41,9 +57,10 @@ class TakenViews(Views):
         """A receiving service was asked by an owner to register, issue or revoke."""
         match request:
             case RegisterRoot(service, root, verify_key):
-                self._see(now_ms, Role.RECEIVING, service, "register", root + (verify_key or b""), end)
+                signed = _fits(verify_key, "public-key") if verify_key else b""
+                self._see(now_ms, Role.RECEIVING, service, "register", root + signed, end)
             case IssueGrant(service, grant):
-                self._see(now_ms, Role.RECEIVING, service, "issue", grant.root + grant.key, end)
+                self._see(now_ms, Role.RECEIVING, service, "issue", grant.root + _fits(grant.key, "epoch-key"), end)
             case _:
                 self._see(now_ms, Role.RECEIVING, request.service, "revoke", request.root, end)
 
@@ -53,14 +70,15 @@ class TakenViews(Views):
 
     def stored(self, now_ms: int, service: int, end: int, state: bytes) -> None:
         """A receiving service resolved what was posted last to a root."""
-        self._see(now_ms, Role.RECEIVING, service, "post", self._posted + state, end)
+        self._see(now_ms, Role.RECEIVING, service, "post", _fits(self._posted, "request") + state, end)
 
     def fetched(self, now_ms: int, service: int, end: int, root: bytes, bodies: Sequence[bytes]) -> None:
         """A receiving service answered a fetch."""
         self._see(now_ms, Role.RECEIVING, service, "fetch", root, end)
         for body in bodies:
-            self._see(now_ms, Role.RECEIVING, service, "fetch", body, end, direction=Direction.OUT)
+            data = _fits(body, "ciphertext")
+            self._see(now_ms, Role.RECEIVING, service, "fetch", data, end, direction=Direction.OUT)
 
     def opened(self, now_ms: int, end: int, plain: bytes) -> None:
-        """A correspondent's device decrypted a body of its peer."""
-        self._see(now_ms, Role.CORRESPONDENT, end, "body", plain, end ^ 1)
+        """A correspondent's device decrypted a body of its peer, or got its first address set."""
+        self._see(now_ms, Role.CORRESPONDENT, end, "body", _fits(plain, "body", "address-set"), end ^ 1)
