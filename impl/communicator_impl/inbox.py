@@ -31,7 +31,7 @@ from communicator_impl.entropy import Entropy
 from communicator_impl.errors import PeerError
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
-from communicator_impl.particle_fields import NEVER, Delivered, Request, RevokeRoot
+from communicator_impl.particle_fields import NEVER, Delivered, Request
 from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.root_record import Item
 from communicator_impl.turn import ServiceBook, Turn
@@ -100,7 +100,7 @@ class Inbox:
         else:
             turn.report(Kind.RECEIVED, service=service, value=command)
             self._obey(turn, command)
-        self._plan_receipt(turn, command)  # 5
+        self._plan_receipt(turn, service, command)  # 5
         return self._differing(body)
 
     def _redirect(self, turn: Turn) -> None:
@@ -141,23 +141,23 @@ class Inbox:
         """Follow a command in its own relationship, as far as it asks for more than the state says (DELIV-33)."""
         p = turn.particle
         if command is Command.REQUEST_UPDATE:
-            p.confirmed = 0
+            p.confirmed = 0  # STATE-30
         elif command is Command.END:
             self._end(turn)
 
     def _end(self, turn: Turn) -> None:
         """The peer ended the relationship: nothing more is sent, and the application learns what was not (PORT-12)."""
-        p = turn.particle
-        p.ended = True
-        for number in list(p.outbox):
-            del p.outbox[number]
+        for number in turn.particle.outbox:
             turn.report(Kind.FAILED, message=number)
-        turn.requests.extend(RevokeRoot(service, p.roots[service].root) for service in sorted(p.roots))
+        turn.particle.outbox.clear()
+        turn.particle.dismissed = True
+        self._own.end(turn)
 
-    def _plan_receipt(self, turn: Turn, command: Command) -> None:
+    def _plan_receipt(self, turn: Turn, service: int, command: Command) -> None:
         p = turn.particle
         if command in (Command.MESSAGE, Command.MOVED) and p.receipt_due == NEVER:  # DELIV-13: only what people caused
             p.receipt_due = turn.now_ms + self._receipt_delay_ms(turn)
+            p.receipt_from = service
             p.receipts += 1
 
     def _receipt_delay_ms(self, turn: Turn) -> int:

@@ -25,7 +25,7 @@ from communicator_impl.body import Body, decode_body, encode_body
 from communicator_impl.body import Kind as BodyKind
 from communicator_impl.body import Received as Receipt
 from communicator_impl.entropy import Entropy
-from communicator_impl.errors import InputError, PeerError
+from communicator_impl.errors import InputError, OwnError, PeerError
 from communicator_impl.keys import Identity, KeyPackage, make_package
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
@@ -64,7 +64,7 @@ class Introduction:
     def accept(self, turn: Turn, package: bytes) -> bytes:
         """Answer a package: the opening of a session, with the own first set in it."""
         decoded = KeyPackage.decode(package, turn.now_s)
-        session = sessions.start(turn.particle.identity, decoded, turn.now_s, self._entropy)
+        session = sessions.start(_identity_of(turn.particle), decoded, turn.now_s, self._entropy)
         answer = self._hand_over(turn, session)
         turn.events.clear()  # reported when the relationship exists
         return answer
@@ -74,7 +74,7 @@ class Introduction:
         p = turn.particle
         if p.invitation is None:
             raise InputError(ErrorClass.REFUSED, "nobody was invited")
-        session, plain, _ = sessions.accept(p.identity, [p.invitation], answer, turn.now_s, self._entropy)
+        session, plain, _ = sessions.accept(_identity_of(p), [p.invitation], answer, turn.now_s, self._entropy)
         p.invitation = None  # SES-6
         self._adopt(p, plain)
         turn.report(Kind.PAIRED, value=self._person)
@@ -105,3 +105,9 @@ class Introduction:
         if body.addresses is None:
             raise PeerError(ErrorClass.MALFORMED, "an introduction without an address set")
         self._peer.adopt(p, body.addresses)
+
+
+def _identity_of(p: Particle) -> Identity:
+    if p.identity is None:
+        raise OwnError(ErrorClass.REFUSED, "the relationship has ended")
+    return p.identity

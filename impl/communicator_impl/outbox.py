@@ -5,7 +5,7 @@ is sent again over another path, as new bytes to a fresh address, when the wait 
 of a reachable peer (DELIV-9). Every transmission carries the receipt, the version of the peer's set that is held, and
 the complete own set until the peer confirmed it; so whatever gets through repairs everything that was lost before.
 
-The parts of a wake, in the order of the population model: messages, announcement of a move, receipt, renewal.
+The parts of a wake, in the order of the population model: messages, announcement of a move, receipt, renewal, request.
 
 Rules:
 
@@ -32,7 +32,18 @@ from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.ratchet import MESSAGE_OVERHEAD
 from communicator_impl.session import Session
 from communicator_impl.turn import Outgoing, Turn
-from communicator_spec import NONE, Command, ErrorClass, Kind, Path, Terms, choose_path, escalation_ms, ranges
+from communicator_spec import (
+    NONE,
+    Command,
+    ErrorClass,
+    Kind,
+    Path,
+    Terms,
+    apart_from,
+    choose_path,
+    escalation_ms,
+    ranges,
+)
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["CONTENT_BYTES_MAX", "Outbox"]
@@ -64,9 +75,12 @@ class Outbox:
         p = turn.particle
         number = p.next_number
         p.next_number += 1  # ENV-17
-        p.outbox[number] = Queued(content, turn.now_ms, turn.now_ms)
-        p.credit += 1
         turn.report(Kind.ACCEPTED, message=number, value=0)
+        if p.dismissed:  # PORT-12: nobody will hear it
+            turn.report(Kind.FAILED, message=number)
+        else:
+            p.outbox[number] = Queued(content, turn.now_ms, turn.now_ms)
+            p.credit += 1
         return number
 
     def send_messages(self, turn: Turn) -> None:
@@ -117,7 +131,7 @@ class Outbox:
             p.receipt_due = NEVER
             return
         self._own.refresh(turn, in_conversation=True)
-        p.credit -= self._send_control(turn, Command.RECEIPT, 1)
+        p.credit -= self._send_control(turn, Command.RECEIPT, 1, apart=p.receipt_from)
         p.receipt_due = NEVER
 
     def send_update(self, turn: Turn) -> None:
@@ -129,10 +143,25 @@ class Outbox:
         elif p.update_due <= turn.now_ms:
             p.update_due = turn.now_ms + self._terms.retry_max_ms
 
-    def _send_control(self, turn: Turn, command: Command, most: int) -> int:
-        """Send a command to at most `most` of the peer's receiving services; return to how many (DELIV-15)."""
+    def send_request(self, turn: Turn) -> None:
+        """Ask for the peer's set, because all its long-term grants are about to end (STATE-29)."""
         p = turn.particle
-        senders = self._senders(turn)
+        p.request_due = NEVER
+        if p.credit > 0:  # STATE-12
+            self._own.refresh(turn, in_conversation=False)
+            p.credit -= self._send_control(turn, Command.REQUEST_UPDATE, 1)
+
+    def send_end(self, turn: Turn) -> None:
+        """Tell the peer of the end, once at each of its services (DELIV-31)."""
+        self._send_control(turn, Command.END, len(turn.particle.held))
+
+    def _send_control(self, turn: Turn, command: Command, most: int, apart: int = NONE) -> int:
+        """Send a command to at most `most` of the peer's receiving services; return to how many (DELIV-15).
+
+        Sending services whose operator runs `apart` come last.
+        """
+        p = turn.particle
+        senders = apart_from(self._senders(turn), apart)
         sent = 0
         for service in sorted({grant.service for grant in p.held}):
             if sent == most:

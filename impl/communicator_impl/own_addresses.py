@@ -22,10 +22,10 @@ from communicator_impl.body import ServiceEntry, WireGrant, WireSet
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError, OwnError, PeerError
 from communicator_impl.particle import Particle
-from communicator_impl.particle_fields import NEVER, IssueGrant, OwnRoot, RegisterRoot, Secret, Setting
+from communicator_impl.particle_fields import NEVER, IssueGrant, OwnRoot, RegisterRoot, RevokeRoot, Secret, Setting
 from communicator_impl.root_record import address_index
 from communicator_impl.turn import ServiceBook, Turn
-from communicator_spec import ErrorClass, Grant, Kind, Terms, release_at, renew, round_up_to_hour
+from communicator_spec import ErrorClass, Grant, Kind, Terms, release_at, renew, round_up_to_hour, usable
 
 __all__ = ["OwnAddresses"]
 
@@ -91,6 +91,19 @@ class OwnAddresses:
             p.spent[name] = position + 1
             if 2 * (position + 1) >= self._terms.ephemeral_capacity:
                 p.renew_at = min(p.renew_at, turn.now_ms)
+        for grant in p.mine:  # STATE-22
+            if grant.long_term and grant[:2] == name and self._is_bypassed(turn, service):
+                p.spent[name] = grant.capacity
+                p.renew_at = min(p.renew_at, turn.now_ms)
+
+    def _is_bypassed(self, turn: Turn, service: int) -> bool:
+        """Tell whether the peer holds a usable ephemeral grant at one of the own services."""
+        p = turn.particle
+        return any(
+            usable(grant, p.spent.get(grant[:2], 0), turn.now_ms) and p.introduced[grant[:2]] <= p.confirmed
+            for grant in p.mine
+            if grant.service == service and not grant.long_term
+        )
 
     def replace(self, turn: Turn, old: int, setting: Setting, announce_ms: int, *, leave: bool) -> None:
         """Take the person's decision to replace a receiving service, which is not asked (STATE-23)."""
@@ -117,6 +130,16 @@ class OwnAddresses:
 
     def _may_release(self, turn: Turn, due_ms: int) -> bool:
         return due_ms <= turn.now_ms
+
+    def end(self, turn: Turn) -> None:
+        """End the relationship here: revoke its root at every service, then forget all keys (DELIV-29, PORT-11)."""
+        p = turn.particle
+        p.ended = True
+        turn.requests.extend(RevokeRoot(service, p.roots[service].root) for service in sorted(p.roots))
+        self._forget(p)
+
+    def _forget(self, p: Particle) -> None:
+        p.forget()
 
     # ---------------------------------------------------------------- issuing
 

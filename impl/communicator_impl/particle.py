@@ -16,6 +16,7 @@ Rules:
 3. The bytes hold secret keys. They belong into encrypted storage, and never into an export.
 4. `inbox` and `pending` are promises to the host that survive a crash: messages that the application has not
    confirmed, and requests to services that may not have been carried out.
+5. After the end, `forget` leaves the messages, the numbers and the promises to the host, and no key (PORT-11).
 """
 
 from typing import Any, Final
@@ -41,6 +42,7 @@ from communicator_impl.particle_fields import (
     OUTBOX,
     PEER,
     PENDING,
+    PLACE,
     ROOTS,
     SECRETS,
     SESSION,
@@ -52,7 +54,7 @@ from communicator_impl.particle_fields import (
     Secret,
 )
 from communicator_impl.session import Session
-from communicator_spec import ErrorClass, Grant
+from communicator_spec import NONE, ErrorClass, Grant
 
 __all__ = ["Particle"]
 
@@ -65,7 +67,7 @@ class Particle(msgspec.Struct, kw_only=True):
 
     services: tuple[int, ...]
     senders: tuple[int, ...]
-    identity: Identity
+    identity: Identity | None = None  # none after the end
     # session: none until the peer is known; an invitation until it is answered
     session: Session | None = None
     invitation: PackageSecret | None = None
@@ -90,6 +92,7 @@ class Particle(msgspec.Struct, kw_only=True):
     peer: WireSet | None = None
     held: tuple[Grant, ...] = ()
     held_version: int = 0
+    request_due: int = NEVER
     used: dict[tuple[int, int], int] = {}
     turns: dict[int, int] = {}
     suspects: dict[int, int] = {}
@@ -99,10 +102,12 @@ class Particle(msgspec.Struct, kw_only=True):
     floor: int = 0
     beyond: set[int] = set()
     receipt_due: int = NEVER
+    receipt_from: int = NONE  # the service at which arrived what the receipt is for
     receipts: int = 0
     credit: int = 1  # pairing is a human act
     automated: int = 0
     ended: bool = False
+    dismissed: bool = False  # the peer said that it has ended the relationship
     # promises to the host
     inbox: tuple[Delivered, ...] = ()
     pending: tuple[Request, ...] = ()
@@ -118,10 +123,16 @@ class Particle(msgspec.Struct, kw_only=True):
         """Return when this end has something to do next; huge if never."""
         if self.ended or self.session is None:
             return NEVER
-        due = min(self.receipt_due, self.notice_due, self.update_due)
+        due = min(self.receipt_due, self.notice_due, self.update_due, self.request_due)
         for entry in self.outbox.values():
             due = min(due, entry.due_ms)
         return min(due, *self.release_due.values()) if self.release_due else due
+
+    def forget(self) -> None:
+        """Erase all keys and secrets, and everything else that only a living relationship needs (PORT-11)."""
+        empty = Particle(services=(), senders=())
+        for name in _FIELDS.keys() - _STAYS:
+            setattr(self, name, getattr(empty, name))
 
     def to_bytes(self) -> bytes:
         """Encode for a device's storage, secrets included; 2–5 kB and 100–250 µs for an ordinary relationship."""
@@ -167,6 +178,7 @@ _FIELDS: Final[dict[str, Codec]] = {
     "peer": PEER,
     "held": GRANTS,
     "held_version": NUMBER,
+    "request_due": NUMBER,
     "used": NUMBER_BY_NAME,
     "turns": NUMBER_BY_NUMBER,
     "suspects": NUMBER_BY_NUMBER,
@@ -175,13 +187,17 @@ _FIELDS: Final[dict[str, Codec]] = {
     "floor": NUMBER,
     "beyond": NUMBER_SET,
     "receipt_due": NUMBER,
+    "receipt_from": PLACE,
     "receipts": NUMBER,
     "credit": NUMBER,
     "automated": NUMBER,
     "ended": FLAG,
+    "dismissed": FLAG,
     "inbox": INBOX,
     "pending": PENDING,
 }
+
+_STAYS: Final = frozenset({"next_number", "outbox", "floor", "beyond", "ended", "dismissed", "inbox", "pending"})
 
 _MAPPINGS: Final = (NUMBER_BY_NUMBER, NUMBER_BY_NAME, NUMBER_SET, OUTBOX, ROOTS, SECRETS)
 _MUTABLE: Final = tuple(name for name, codec in _FIELDS.items() if codec in _MAPPINGS)

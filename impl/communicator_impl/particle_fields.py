@@ -41,6 +41,7 @@ __all__ = [
     "OUTBOX",
     "PEER",
     "PENDING",
+    "PLACE",
     "ROOTS",
     "SECRETS",
     "SESSION",
@@ -155,13 +156,18 @@ def _read_outbox(value: object) -> dict[int, Queued]:
     return found
 
 
-def _write_identity(identity: Identity) -> object:
+def _write_identity(identity: Identity | None) -> object:
+    if identity is None:
+        return []
     pair = identity.agreement
     return [identity.signing_seed, pair.secret, pair.public, identity.public.to_bytes()]
 
 
-def _read_identity(value: object) -> Identity:
-    seed, secret, public, key = (wire.octets(item) for item in wire.array(value, 4, size=4))
+def _read_identity(value: object) -> Identity | None:
+    row = wire.array(value, 4)
+    if not row:
+        return None
+    seed, secret, public, key = (wire.octets(item) for item in wire.array(row, 4, size=4))
     return Identity(seed, KeyPair(secret, public), IdentityKey.from_bytes(key))
 
 
@@ -248,6 +254,7 @@ def _read_request(value: object) -> Request:
 
 
 NUMBER = Codec(int, wire.uint)
+PLACE = Codec(lambda service: service + 1, lambda value: wire.uint(value) - 1)
 FLAG = Codec(bool, wire.boolean)
 NUMBERS = Codec(list, lambda value: _uints(wire.array(value, _ROWS_MAX)))
 NUMBER_SET = Codec(sorted, lambda value: set(_uints(wire.array(value, _ROWS_MAX))))

@@ -20,8 +20,9 @@ from communicator_impl.entropy import Entropy
 from communicator_impl.envelope import label_request, two_layer_request
 from communicator_impl.errors import OwnError, PeerError
 from communicator_impl.particle import Particle
+from communicator_impl.particle_fields import NEVER
 from communicator_impl.turn import ServiceBook, Turn
-from communicator_spec import ErrorClass, Grant
+from communicator_spec import ErrorClass, Grant, Terms, request_at
 
 __all__ = ["PeerAddresses"]
 
@@ -32,7 +33,8 @@ _LANE = 0
 class PeerAddresses:
     """The sender's half of the address state, for all relationships of one person."""
 
-    def __init__(self, book: ServiceBook, entropy: Entropy) -> None:
+    def __init__(self, terms: Terms, book: ServiceBook, entropy: Entropy) -> None:
+        self._terms = terms
         self._book = book
         self._entropy = entropy
 
@@ -47,6 +49,8 @@ class PeerAddresses:
         p.peer = WireSet(addresses.version, services)
         p.held = tuple(self._grant(entry, grant) for entry in services for grant in entry.grants)
         p.held_version = addresses.version
+        at_ms = request_at(p.held, self._terms)
+        p.request_due = NEVER if at_ms is None else at_ms
 
     def offers(self, turn: Turn) -> tuple[Grant, ...]:
         """Return the held grants whose service can be sealed to now (EXT-8)."""

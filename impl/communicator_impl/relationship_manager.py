@@ -8,7 +8,7 @@ How a relationship behaves, at every instant `now_ms`:
 
 1. `submit` puts a message into the outbox, durably, and nothing else.
 2. `wake` does everything that is due: transmissions and escalations, the announcement of a move, a receipt, the renewal
-   of a long-term address, the release of a service that is being left; in this order.
+   of a long-term address, a request for the peer's, the release of a service that is being left; in this order.
 3. `receive` applies what was fetched from one root.
 4. `deadline_ms` tells when `wake` has something to do next.
 
@@ -87,7 +87,7 @@ class RelationshipManager:
         self._storage = storage
         self._emit = emit
         own = self._own = self.own_type(terms, book, entropy, profiles)
-        peer = self.peer_type(book, entropy)
+        peer = self.peer_type(terms, book, entropy)
         self._outbox = self.outbox_type(terms, own, peer, entropy)
         self._inbox = self.inbox_type(terms, book, own, peer, entropy)
         self._introduction = Introduction(person, own, peer, entropy)
@@ -169,15 +169,20 @@ class RelationshipManager:
         turn.particle.senders = senders
         self._keep(turn)
 
-    def refuse(self, now_ms: int, relationship: int) -> Step:
-        """End the relationship silently: the peer is stopped at every service, nobody else is affected (DELIV-29)."""
-        turn = self._turn(now_ms, relationship)
+    def refuse(self, now_ms: int, relationship: int, *, tell: bool = False, reach: Reach = NOTHING_REACHABLE) -> Step:
+        """End the relationship: the peer is stopped at every service, nobody else is affected (DELIV-29).
+
+        `tell` says END once at each of the peer's services, as far as a sending service is in `reach`; else it is
+        silent. Nothing of the relationship's keys stays here (PORT-11).
+        """
+        turn = self._turn(now_ms, relationship, reach)
         p = turn.particle
         if p.ended:
             return Step()
-        p.ended = True
+        if tell and p.session is not None and p.session.ratchet.can_send:
+            self._outbox.send_end(turn)
         turn.report(Kind.ENDED)
-        turn.requests.extend(RevokeRoot(s, p.roots[s].root) for s in sorted(p.last_until) if s in p.roots)
+        self._own.end(turn)
         return self._finish(turn)
 
     # ---------------------------------------------------------------- what is due
@@ -204,6 +209,8 @@ class RelationshipManager:
                 self._outbox.send_receipt(turn)
             if p.update_due <= now_ms:
                 self._outbox.send_update(turn)
+            if p.request_due <= now_ms:
+                self._outbox.send_request(turn)
             if p.release_due:
                 self._own.release(turn)
         return self._finish(turn)

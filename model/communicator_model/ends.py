@@ -62,10 +62,10 @@ class End:
     """One person's end of one relationship."""
 
     __slots__ = (
-        "automated", "beyond", "confirmed", "credit", "ended", "floor", "held", "held_version", "last_until",
-        "mine", "moved", "next_number", "notice_attempts", "notice_due", "outbox", "receipt_due",
-        "receipts", "release_due", "renew_at", "senders", "serials", "services", "spent", "suspects", "turns",
-        "update_due", "used", "version",
+        "automated", "beyond", "confirmed", "credit", "dismissed", "ended", "floor", "held", "held_version",
+        "introduced", "last_until", "mine", "moved", "next_number", "notice_attempts", "notice_due", "outbox",
+        "receipt_due", "receipt_from", "receipts", "release_due", "renew_at", "request_due", "senders", "serials",
+        "services", "spent", "suspects", "turns", "update_due", "used", "version",
     )  # fmt: skip
 
     def __init__(self, services: tuple[int, ...], senders: tuple[int, ...]) -> None:
@@ -80,6 +80,7 @@ class End:
         self.last_until: dict[int, int] = {}
         self.renew_at = 0
         self.update_due = NEVER
+        self.introduced: dict[tuple[int, int], int] = {}  # the first version of the set that carried a grant
         # services that were replaced: the version without each, and when the last address there ends
         self.moved: dict[int, int] = {}
         self.release_due: dict[int, int] = {}
@@ -88,6 +89,7 @@ class End:
         # the peer's address set
         self.held: tuple[Grant, ...] = ()
         self.held_version = 0
+        self.request_due = NEVER
         self.used: dict[tuple[int, int], int] = {}
         self.turns: dict[int, int] = {}
         self.suspects: dict[int, int] = {}
@@ -97,16 +99,18 @@ class End:
         self.floor = 0
         self.beyond: set[int] = set()
         self.receipt_due = NEVER
+        self.receipt_from = -1  # the service at which arrived what the receipt is for
         self.receipts = 0
         self.credit = 1  # pairing is a human act
         self.automated = 0
         self.ended = False
+        self.dismissed = False  # the peer said that it has ended the relationship
 
     def deadline_ms(self) -> int:
         """Return when this end has something to do next; huge if never."""
         if self.ended:
             return NEVER
-        due = min(self.receipt_due, self.notice_due, self.update_due)
+        due = min(self.receipt_due, self.notice_due, self.update_due, self.request_due)
         for entry in self.outbox.values():
             if entry.due_ms < due:
                 due = entry.due_ms

@@ -64,8 +64,8 @@ class Managers(Protocol):
     def change_senders(self, now_ms: int, end_id: int, senders: tuple[int, ...]) -> None:
         """Use other sending services."""
 
-    def refuse(self, now_ms: int, end_id: int) -> None:
-        """End a relationship."""
+    def refuse(self, now_ms: int, end_id: int, *, tell: bool = False) -> Sequence[Travelling]:
+        """End a relationship; `tell` the peer, or say nothing."""
 
     def leave(self, now_ms: int, person: int, service: int, ends: Sequence[int]) -> bool:
         """Leave a receiving service if nothing points to it any more; tell whether that was so."""

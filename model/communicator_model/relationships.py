@@ -6,7 +6,8 @@ How an end behaves, at every instant `now_ms`:
 
 1. `submit` puts a message into the outbox, durably, and nothing else.
 2. `wake` does everything that is due: transmissions and escalations, the announcement of a move, a receipt, the
-   renewal of a long-term address, the release of a service that is being left; in this order.
+   renewal of a long-term address, a request for the peer's, the release of a service that is being left; in this
+   order.
 3. Every transmission carries the cumulative receipt, the version of the peer's set that is held, and the complete
    own set until the peer confirmed it. So any message that gets through repairs everything that was lost before.
 4. `receive` applies a body: set, confirmation, receipts, then the command.
@@ -25,6 +26,7 @@ from communicator_spec import (
     Path,
     Row,
     Terms,
+    apart_from,
     choose_path,
     covers,
     escalation_ms,
@@ -33,6 +35,8 @@ from communicator_spec import (
     receipt_delay_ms,
     release_at,
     renew,
+    request_at,
+    usable,
 )
 
 __all__ = ["Reach", "RelationshipManagers"]
@@ -40,6 +44,8 @@ __all__ = ["Reach", "RelationshipManagers"]
 _MESSAGE: Final = int(Command.MESSAGE)
 _RECEIPT: Final = int(Command.RECEIPT)
 _UPDATE: Final = int(Command.UPDATE)
+_REQUEST_UPDATE: Final = int(Command.REQUEST_UPDATE)
+_END: Final = int(Command.END)
 _MOVED: Final = int(Command.MOVED)
 
 
@@ -87,7 +93,7 @@ class RelationshipManagers:
             self._emit((now_ms, Kind.PAIRED, end_id, -1, -1, -1, -1, -1, person))
             self._refresh(now_ms, end_id, end, in_conversation=True, everywhere=True)
         for end, other in (ends, ends[::-1]):
-            end.held, end.held_version = other.mine, other.version
+            self._adopt(end, other.mine, other.version)
             other.confirmed = other.version
 
     def submit(self, now_ms: int, end_id: int, size: int) -> int:
@@ -95,9 +101,12 @@ class RelationshipManagers:
         end = self._ends[end_id]
         number = end.next_number
         end.next_number += 1
-        end.outbox[number] = Entry(now_ms)
-        end.credit += 1
         self._emit((now_ms, Kind.ACCEPTED, end_id, number, -1, -1, -1, -1, size))
+        if end.dismissed:  # PORT-12: nobody will hear it
+            self._emit((now_ms, Kind.FAILED, end_id, number, -1, -1, -1, -1, -1))
+        else:
+            end.outbox[number] = Entry(now_ms)
+            end.credit += 1
         return number
 
     def move(self, now_ms: int, end_id: int, old: int, setting: Setting, announce_ms: int, *, leave: bool) -> None:
@@ -123,13 +132,23 @@ class RelationshipManagers:
         """Use other sending services from now on; nobody else needs to know."""
         self._ends[end_id].senders = senders
 
-    def refuse(self, now_ms: int, end_id: int) -> None:
-        """End the relationship: the peer is stopped at every service, and nobody else is affected."""
+    def refuse(self, now_ms: int, end_id: int, *, tell: bool = False) -> list[Transmission]:
+        """End the relationship: the peer is stopped at every service, and nobody else is affected.
+
+        `tell`: with the command END, once to each of the peer's services (DELIV-31).
+        """
         end = self._ends[end_id]
+        out: list[Transmission] = []
         if end.ended:
-            return
-        end.ended = True
+            return out
+        if tell:
+            self._send_control(now_ms, end_id, end, _END, len(end.held), out)
         self._emit((now_ms, Kind.ENDED, end_id, -1, -1, -1, -1, -1, -1))
+        self._stop(end_id, end)
+        return out
+
+    def _stop(self, end_id: int, end: End) -> None:
+        end.ended = True
         for service in sorted(end.last_until):
             self._services[service].revoke(end_id)
 
@@ -153,6 +172,8 @@ class RelationshipManagers:
             self._send_receipt(now_ms, end_id, end, out)
         if end.update_due <= now_ms:
             self._send_update(now_ms, end_id, end, out)
+        if end.request_due <= now_ms:
+            self._send_request(now_ms, end_id, end, out)
         if end.release_due:
             self._release(now_ms, end_id, end)
         return out
@@ -200,7 +221,7 @@ class RelationshipManagers:
             end.receipt_due = NEVER
             return
         self._refresh(now_ms, end_id, end, in_conversation=True)
-        end.credit -= self._send_control(now_ms, end_id, end, _RECEIPT, 1, out)
+        end.credit -= self._send_control(now_ms, end_id, end, _RECEIPT, 1, out, end.receipt_from)
         end.receipt_due = NEVER
 
     def _send_update(self, now_ms: int, end_id: int, end: End, out: list[Transmission]) -> None:
@@ -210,10 +231,19 @@ class RelationshipManagers:
         elif end.update_due <= now_ms:
             end.update_due = now_ms + self._terms.retry_max_ms
 
+    def _send_request(self, now_ms: int, end_id: int, end: End, out: list[Transmission]) -> None:
+        end.request_due = NEVER
+        if end.credit > 0:  # STATE-12
+            self._refresh(now_ms, end_id, end, in_conversation=False)
+            end.credit -= self._send_control(now_ms, end_id, end, _REQUEST_UPDATE, 1, out)
+
     def _send_control(self, now_ms: int, end_id: int, end: End, command: int, most: int,
-                      out: list[Transmission]) -> int:  # fmt: skip
-        """Send a command to at most `most` of the peer's receiving services; return to how many (DELIV-15)."""
-        senders, news = self._senders(end), end.confirmed < end.version
+                      out: list[Transmission], apart: int = -1) -> int:  # fmt: skip
+        """Send a command to at most `most` of the peer's receiving services; return to how many (DELIV-15).
+
+        Sending services whose operator runs `apart` come last.
+        """
+        senders, news = apart_from(self._senders(end), apart), end.confirmed < end.version
         sent = 0
         for service in sorted({grant.service for grant in end.held}):
             if sent == most:
@@ -272,6 +302,7 @@ class RelationshipManagers:
     def _issue(self, now_ms: int, end_id: int, end: End, grant: Grant) -> None:
         service, serial, long_term, until_ms, _ = grant
         end.serials[service] = serial
+        end.introduced[service, serial] = end.version
         end.release_due.pop(service, None)  # STATE-27: it is in use again
         end.last_until[service] = max(end.last_until.get(service, 0), until_ms)
         self._services[service].issue(end_id, grant)
@@ -329,11 +360,23 @@ class RelationshipManagers:
             end.spent[key] = position + 1
             if 2 * (position + 1) >= self._terms.ephemeral_capacity:
                 end.renew_at = min(end.renew_at, now_ms)
+        for grant in end.mine:  # STATE-22
+            if grant.long_term and grant[:2] == key and self._is_bypassed(now_ms, end, service):
+                end.spent[key] = grant.capacity
+                end.renew_at = min(end.renew_at, now_ms)
+
+    def _is_bypassed(self, now_ms: int, end: End, service: int) -> bool:
+        """Tell whether the peer holds a usable ephemeral grant at one of the own services."""
+        return any(
+            usable(grant, end.spent.get(grant[:2], 0), now_ms) and end.introduced[grant[:2]] <= end.confirmed
+            for grant in end.mine
+            if grant.service == service and not grant.long_term
+        )
 
     def _apply(self, now_ms: int, end_id: int, end: End, service: int, body: Body) -> None:
         command, number, floor, above, holds, version, grants = body
         if grants is not None and version > end.held_version:  # STATE-1
-            end.held, end.held_version = grants, version
+            self._adopt(end, grants, version)
             end.credit += command == _MOVED  # the peer's person decided
             self._emit((now_ms, Kind.UPDATED, end_id, -1, -1, -1, -1, -1, version))
             self._redirect(now_ms, end)
@@ -347,10 +390,27 @@ class RelationshipManagers:
             self._deliver(now_ms, end_id, end, service, number)
         else:
             self._emit((now_ms, Kind.RECEIVED, end_id, -1, service, -1, -1, -1, command))
+            self._obey(now_ms, end_id, end, command)
         if command in (_MESSAGE, _MOVED) and end.receipt_due == NEVER:  # DELIV-13: only what people caused
             delay_ms = receipt_delay_ms(self._receipt_draw(end_id, end.receipts), self._terms)
-            end.receipt_due = now_ms + delay_ms
+            end.receipt_due, end.receipt_from = now_ms + delay_ms, service
             end.receipts += 1
+
+    def _adopt(self, end: End, grants: tuple[Grant, ...], version: int) -> None:
+        end.held, end.held_version = grants, version
+        at_ms = request_at(grants, self._terms)
+        end.request_due = NEVER if at_ms is None else at_ms
+
+    def _obey(self, now_ms: int, end_id: int, end: End, command: int) -> None:
+        """Follow a command as far as it asks for more than the state says."""
+        if command == _REQUEST_UPDATE:
+            end.confirmed = 0  # STATE-30
+        elif command == _END:  # PORT-12
+            for number in end.outbox:
+                self._emit((now_ms, Kind.FAILED, end_id, number, -1, -1, -1, -1, -1))
+            end.outbox.clear()
+            end.dismissed = True
+            self._stop(end_id, end)
 
     def _deliver(self, now_ms: int, end_id: int, end: End, service: int, number: int) -> None:
         if number < end.floor or number in end.beyond:  # DELIV-2

@@ -178,7 +178,8 @@ class World:
             self._at(self._online[self._person_of[end]](t_ms), self._refuse, end)
 
     def _refuse(self, end: int) -> None:
-        self._managers.refuse(self._env.now, end)
+        for transmission in self._managers.refuse(self._env.now, end):
+            self._hand_over(self._env.now, transmission)
 
     def _set_alarm(self, end: int) -> None:
         """See to it that the end is woken when it has something to do and its device is online."""

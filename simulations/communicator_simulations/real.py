@@ -262,8 +262,10 @@ class _Managers:
     def change_senders(self, now_ms: int, end_id: int, senders: tuple[int, ...]) -> None:
         self._of_end[end_id].change_senders(now_ms, end_id, senders)
 
-    def refuse(self, now_ms: int, end_id: int) -> None:
-        self._carry_out(now_ms, end_id, self._of_end[end_id].refuse(now_ms, end_id).requests)
+    def refuse(self, now_ms: int, end_id: int, *, tell: bool = False) -> Sequence[Travelling]:
+        step = self._of_end[end_id].refuse(now_ms, end_id, tell=tell, reach=self._reach)
+        self._carry_out(now_ms, end_id, step.requests)
+        return [_travel(out) for out in step.transmissions]
 
     def leave(self, now_ms: int, person: int, service: int, ends: Sequence[int]) -> bool:
         core = self._services[service].core

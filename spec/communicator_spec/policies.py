@@ -24,6 +24,7 @@ __all__ = [
     "Grant",
     "Path",
     "Terms",
+    "apart_from",
     "backoff_ms",
     "choose_path",
     "covers",
@@ -32,6 +33,7 @@ __all__ = [
     "receipt_delay_ms",
     "release_at",
     "renew",
+    "request_at",
     "round_up_to_hour",
     "usable",
 ]
@@ -196,6 +198,20 @@ def choose_path(
         apart = [g for g in good if g.service != via] or good  # 4
         return Path(via, apart[turns.get(via, 0) % len(apart)])  # 5
     return Path(via, *offers.values())
+
+
+def apart_from(senders: Sequence[int], service: int) -> Sequence[int]:
+    """Return the sending services whose operator does not run `service`; all of them if none remains (DELIV-18)."""
+    return [sender for sender in senders if sender != service] or senders
+
+
+def request_at(held: tuple[Grant, ...], terms: Terms) -> int | None:
+    """When to ask the peer for a newer set, because all its long-term grants are about to end (STATE-29).
+
+    None if there is no long-term grant, or if devices announce nothing by themselves.
+    """
+    dates = [grant.valid_until_ms for grant in held if grant.long_term]
+    return max(dates) - terms.long_term_refresh_ms // 4 if dates and terms.announces else None
 
 
 def escalation_ms(attempts: int, terms: Terms) -> int:

@@ -32,7 +32,7 @@ class Book:
         self.configs = [KeySchedule.generate(uri, (profile,), NOW // 1000, entropy).config() for uri in uris]
 
     def number(self, uri: str) -> int:
-        return int(uri[-1])
+        return int(uri.removeprefix("https://p").removesuffix(".example"))
 
     def uri(self, number: int) -> str:
         return f"https://p{number}.example"

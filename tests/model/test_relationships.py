@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.model.small_worlds import DAY_MS, HOUR_MS, TERMS, only
 
 from communicator_model.ends import NEVER, Body, Setting, Transmission
-from communicator_model.receiving import ReceivingService
+from communicator_model.receiving import Parcel, ReceivingService
 from communicator_model.relationships import RelationshipManagers
 from communicator_spec import Command, Kind, Row, Terms
 
@@ -224,3 +224,76 @@ def test_only_who_announces_tells_of_a_move_unasked(announces: bool) -> None:
     pair = Pair(announces=announces)
     pair.all.move(HOUR_MS, B, 2, Setting((4, 3), (4, 5)), 2 * HOUR_MS, leave=False)
     assert bool(pair.all.wake(2 * HOUR_MS, B)) == announces
+
+
+def drain(pair: Pair, until_ms: int, end: int = A) -> list[tuple[int, int]]:
+    """Wake one end whenever something is due, without anything arriving; return when it sent which command."""
+    now_ms, sent = 0, []
+    while pair.all.deadline_ms(end) < until_ms:
+        now_ms = max(now_ms, pair.all.deadline_ms(end))
+        sent += [(now_ms, body(transmission).command) for transmission in pair.all.wake(now_ms, end)]
+    return sent
+
+
+def test_who_hears_nothing_asks_for_addresses_once_before_the_last_one_ends() -> None:  # STATE-29
+    pair = Pair()
+    for t in range(4):
+        pair.carry(t + 1, pair.write(t))
+    pair.carry(5, pair.write(5, B))
+    last_ms = max(e.value for e in only(pair.log, Kind.ISSUED, end=B))
+    quiet = [(t, command) for t, command in drain(pair, last_ms) if command > Command.UPDATE]
+    assert quiet == [(last_ms - TERMS.long_term_refresh_ms // 4, Command.REQUEST_UPDATE)]
+
+
+def test_who_is_asked_answers_with_nothing_and_sends_the_set_with_what_comes_next() -> None:  # STATE-30
+    pair = Pair()
+    pair.carry(1, pair.write(0))
+    pair.carry(2, pair.write(1, B))
+    asked_ms = min(e.value for e in only(pair.log, Kind.ISSUED, end=B, position=1)) - TERMS.long_term_refresh_ms // 4
+    requests = [t for t in pair.all.wake(asked_ms, A) if body(t).command == Command.REQUEST_UPDATE]
+    assert len(requests) == 1
+    pair.carry(asked_ms, requests)
+    assert pair.kinds(Kind.RECEIVED, end=B, value=Command.REQUEST_UPDATE) == 1
+    (answer,) = pair.write(asked_ms, B)
+    assert body(answer).grants is not None
+
+
+def test_a_receipt_avoids_the_operator_at_whom_the_message_arrived() -> None:  # DELIV-18
+    for senders, expected in (((2, 3, 0), False), ((2,), True)):
+        pair = Pair()
+        pair.all.change_senders(0, B, senders)
+        ways = set()
+        for turn in range(6):
+            now_ms = turn * HOUR_MS * 2
+            sent = pair.write(now_ms)
+            pair.carry(now_ms, sent)
+            ways |= {t.via for t in pair.all.wake(pair.all.deadline_ms(B), B) if sent[0].service == 2}
+        assert ways
+        assert (2 in ways) == expected
+
+
+def test_a_long_term_address_beside_an_ephemeral_one_is_replaced() -> None:  # STATE-22
+    for long_term in (True, False):
+        pair = Pair()
+        issued = only(pair.log, Kind.ISSUED, end=B, service=2, position=int(long_term))
+        parcel = Parcel(B, issued[0].serial, 0, body(pair.write(0)[0]))
+        pair.services[2].accept(1, parcel)
+        pair.all.receive(1, B, 2)
+        pair.write(2, B)
+        renewed = [e for e in only(pair.log, Kind.ISSUED, end=B, service=2, position=1) if e.t_ms == 2]
+        assert len(renewed) == long_term
+
+
+def test_who_is_told_of_the_end_learns_what_failed_and_falls_silent() -> None:  # DELIV-31, PORT-12
+    pair = Pair()
+    pair.all.submit(0, A, 0)
+    ends = pair.all.refuse(1, B, tell=True)
+    assert [(body(end).command, end.service) for end in ends] == [(Command.END, 0), (Command.END, 1)]
+    assert pair.all.refuse(2, B, tell=True) == []
+    pair.carry(3, ends)
+    assert pair.kinds(Kind.RECEIVED, end=A, value=Command.END) == 1
+    assert pair.kinds(Kind.FAILED, end=A, message=0) == 1
+    assert pair.all.deadline_ms(A) == NEVER
+    assert pair.all.wake(DAY_MS, A) == []
+    assert pair.write(DAY_MS) == []
+    assert pair.kinds(Kind.FAILED, end=A) == 2

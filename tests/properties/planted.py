@@ -26,7 +26,7 @@ from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.receiving_service import ReceivingService
 from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.storage import Storage
-from communicator_impl.turn import Outgoing, ServiceBook, Turn
+from communicator_impl.turn import NOTHING_REACHABLE, Outgoing, Reach, ServiceBook, Turn
 from communicator_simulations.real import Parts
 from communicator_spec import NONE, Command, Grant, Kind, Path, Terms
 
@@ -45,8 +45,8 @@ class ForgetsWhatItReceived(Inbox):
 class AcknowledgesEverything(Inbox):
     """Answers receipts with receipts."""
 
-    def _plan_receipt(self, turn: Turn, command: Command) -> None:
-        super()._plan_receipt(turn, Command.MESSAGE)
+    def _plan_receipt(self, turn: Turn, service: int, command: Command) -> None:
+        super()._plan_receipt(turn, service, Command.MESSAGE)
 
 
 class IgnoresCredit(Outbox):
@@ -155,7 +155,7 @@ class NeverSpends(ReceivingService):
 class RefusesInWordsOnly(RelationshipManager):
     """Says that a relationship has ended, and takes what comes."""
 
-    def refuse(self, now_ms: int, relationship: int) -> Step:
+    def refuse(self, now_ms: int, relationship: int, *, tell: bool = False, reach: Reach = NOTHING_REACHABLE) -> Step:
         turn = self._turn(now_ms, relationship)
         turn.report(Kind.ENDED)
         return self._finish(turn)

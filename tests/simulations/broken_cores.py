@@ -22,7 +22,7 @@ from communicator_impl.relationship_manager import RelationshipManager
 from communicator_impl.root_record import Item
 from communicator_impl.sending_service import Forwarded, GaveUp, RetryAt, SendingService, Ticket, _Queued
 from communicator_impl.turn import Turn
-from communicator_spec import Command, Grant, Kind, Path
+from communicator_spec import NONE, Command, Grant, Kind, Path
 
 
 class AdoptsNothing(PeerAddresses):
@@ -80,8 +80,8 @@ class ForgetsWhatItSent(Outbox):
 
 
 class CountsNoCredit(Outbox):
-    def _send_control(self, turn: Turn, command: Command, most: int) -> int:
-        super()._send_control(turn, command, most)
+    def _send_control(self, turn: Turn, command: Command, most: int, apart: int = NONE) -> int:
+        super()._send_control(turn, command, most, apart)
         return 0
 
 
@@ -91,8 +91,8 @@ class AnnouncesNothing(Outbox):
 
 
 class TellsOneServiceOnly(Outbox):
-    def _send_control(self, turn: Turn, command: Command, most: int) -> int:
-        return super()._send_control(turn, command, min(most, 1))
+    def _send_control(self, turn: Turn, command: Command, most: int, apart: int = NONE) -> int:
+        return super()._send_control(turn, command, min(most, 1), apart)
 
 
 class TrustsSilentServices(Outbox):
@@ -129,8 +129,8 @@ class ReceiptsAtOnce(Inbox):
 
 
 class ReceiptsForEverything(Inbox):
-    def _plan_receipt(self, turn: Turn, command: Command) -> None:
-        super()._plan_receipt(turn, Command.MESSAGE)
+    def _plan_receipt(self, turn: Turn, service: int, command: Command) -> None:
+        super()._plan_receipt(turn, service, Command.MESSAGE)
 
 
 class DeliversCopies(Inbox):
@@ -151,6 +151,11 @@ class ListensAfterTheEnd(Inbox):
     def take(self, turn: Turn, service: int, item: Item) -> tuple[int, ...]:
         turn.particle.ended = False
         return super().take(turn, service, item)
+
+
+class KeepsItsKeys(OwnAddresses):
+    def _forget(self, p: Particle) -> None:
+        """The keys of an ended relationship stay."""
 
 
 class NeverRenews(OwnAddresses):

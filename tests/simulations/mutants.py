@@ -151,7 +151,8 @@ MUTANTS: Final = {
     ),
     "listens after the end": Mutant(
         ("DELIV-23",), "hands over messages of somebody who was refused",
-        Parts(inbox=broken.ListensAfterTheEnd, receiving=broken.RevokesNothing), Kind.STORED, "only-peers",
+        Parts(own=broken.KeepsItsKeys, inbox=broken.ListensAfterTheEnd, receiving=broken.RevokesNothing),
+        Kind.STORED, "only-peers",
     ),
     "keeps what is confirmed": Mutant(
         ("DELIV-26",), "offers the same messages at every fetch",

@@ -12,6 +12,7 @@ from tests.simulations.worlds import HARSH, Parting, by_cores, by_model, changed
 from communicator_model.faults import FaultKind
 from communicator_model.phones import Phones, Schedule
 from communicator_model.traces import Trace
+from communicator_model.world import World
 from communicator_simulations.runs import Supplies
 from communicator_simulations.scenario import Scenario, load_scenario
 from communicator_simulations.sweep import plan, supplies_for
@@ -80,10 +81,27 @@ def test_who_write_past_each_other_find_each_other_again(profile: str) -> None: 
     assert kinds["FAILED"] == 0
 
 
+@pytest.mark.parametrize("profile", ["label/1", "two-layer/1"])
+def test_who_ends_a_relationship_aloud_is_heard_in_both(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(world: World, end: int) -> None:  # DELIV-31
+        for transmission in world._managers.refuse(world._env.now, end, tell=True):
+            world._hand_over(world._env.now, transmission)
+
+    monkeypatch.setattr(World, "_refuse", refuse)
+    told = (with_profile(HARSH, profile), "two", FaultKind.NONE, town(16, 3))
+    model, cores = by_model.__wrapped__(*told), by_cores(*told)
+    where = parting(model.log, cores.log)
+    assert where is None, explain(where)
+    assert judge(model) == judge(cores) == []
+    kinds = counted(cores.log)
+    assert kinds["SENT END"] > kinds["ENDED"] > 0
+    assert Command.END in {Command(row[8]) for row in cores.log if row[1] == Kind.RECEIVED}
+
+
 ALWAYS: Final = {
     *("PAIRED", "ACCEPTED", "ISSUED", "SENT", "FORWARDED", "GAVE_UP", "STORED", "REFUSED", "CONFIRMED", "DELIVERED"),
     *("DUPLICATE", "RECEIVED", "ACKNOWLEDGED", "FAILED", "UPDATED", "ENDED", "CRASHED", "RECOVERED", "INJECTED"),
-    *("SENT MESSAGE", "SENT RECEIPT", "SENT UPDATE", "REFUSED unknown"),
+    *("SENT MESSAGE", "SENT RECEIPT", "SENT UPDATE", "SENT REQUEST_UPDATE", "REFUSED unknown"),
 }
 BY_FAULT: Final = {
     FaultKind.NONE: set[str](),
@@ -112,7 +130,7 @@ def test_when_everything_goes_wrong_it_does_and_in_both(profile: str, policy: st
 
 
 def test_addresses_expire_and_are_renewed_while_nobody_writes() -> None:
-    # STATE-20, STATE-21: after the last message and its receipts, only long-term grants are issued
+    # STATE-20, STATE-21, STATE-29: after the last message and its receipts, only long-term grants are issued
     run = by_model(HARSH, "two", FaultKind.NONE, town(16, 3))
     idle_ms = int(town(16, 3).trace.duration_ms) + run.terms.message_lifetime_ms
     idle = [row for row in run.log if row[0] > idle_ms]
@@ -121,7 +139,7 @@ def test_addresses_expire_and_are_renewed_while_nobody_writes() -> None:
     assert ended
     assert issued
     assert all(row[6] == 1 for row in issued)
-    assert {Command(row[8]) for row in idle if row[1] == Kind.SENT} == {Command.UPDATE}
+    assert {Command(row[8]) for row in idle if row[1] == Kind.SENT} == {Command.UPDATE, Command.REQUEST_UPDATE}
 
 
 def test_messages_escalate_to_another_service() -> None:
