@@ -99,7 +99,7 @@ OPERATIONS: dict[str, Operation] = {
     "envelope.seal": _op("rm envelope", "address config:service-config ciphertext:ciphertext", "envelope:request"),
     "envelope.resolve": _op("rsa envelope", "service envelope:request", "root ciphertext:ciphertext"),
     "envelope.spend": _op("rsa envelope", "service envelope:request", "root ciphertext:ciphertext"),
-    "delivery.decode": _op("rm envelope", "delivery:delivery", "number ciphertext:ciphertext"),
+    "delivery.decode": _op("rm envelope", "delivery:delivery", "number ciphertext:ciphertext index epoch"),
     # The body inside the ratchet.
     "body.decode": _op("rm body", "body:body", "kind number received holds content"),
     "body.encode": _op("rm body", "kind received holds content", "body:body", "number"),

@@ -11,7 +11,7 @@ either.
     two-layer/1   {0: 1, 1: 1, 2: SDA(186), 3: ciphertext(2,800)}                    2,998 bytes
     label/1       {0: 1, 1: 2, 2: generation(1) ‖ key(32) ‖ sealed[label(16) ‖
                                   ciphertext(2,800)] ‖ tag(16)}                      2,874 bytes
-    delivery      {0: 1, 1: number, 2: ciphertext(2,800)}                          ≤ 2,817 bytes
+    delivery      {0: 1, 1: number, 2: ciphertext(2,800), 3: index, ?4: epoch}     ≤ 2,829 bytes
 
 Rules:
 
@@ -61,7 +61,8 @@ __all__ = [
 ]
 
 _E = PARAMETERS.envelope
-_TWO_LAYER_FIELDS, _LABEL_FIELDS, _DELIVERY_FIELDS = map(frozenset, (range(4), range(3), range(3)))
+_TWO_LAYER_FIELDS, _LABEL_FIELDS, _DELIVERY_FIELDS = map(frozenset, (range(4), range(3), range(4)))
+_EPOCH_FIELD = frozenset({4})
 _SEALED_BYTES_MAX = _E.request_bytes_max
 
 
@@ -94,14 +95,20 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """One stored message on its way to the device that fetches a root."""
+    """One stored message on its way to the device that fetches a root, and which of its addresses it came to (ENV-21).
+
+    `epoch` is there in label/1; in two-layer/1 the index alone names an address.
+    """
 
     number: int
     ciphertext: bytes
+    index: int
+    epoch: int | None = None
 
     def encode(self) -> bytes:
         """Return what reaches the device."""
-        data = wire.encode({0: _E.version, 1: self.number, 2: self.ciphertext})
+        fields = {0: _E.version, 1: self.number, 2: self.ciphertext, 3: self.index}
+        data = wire.encode(fields if self.epoch is None else fields | {4: self.epoch})
         if len(data) > _E.device_bytes_max:  # ENV-7
             raise PeerError(ErrorClass.TOO_LARGE, "delivery")
         return data
@@ -109,10 +116,12 @@ class Delivery(msgspec.Struct, frozen=True):
     @classmethod
     def decode(cls, data: bytes) -> "Delivery":
         """Read what a receiving service delivered."""
-        f = wire.fields(wire.decode(data, _E.device_bytes_max), _DELIVERY_FIELDS)
+        f = wire.fields(wire.decode(data, _E.device_bytes_max), _DELIVERY_FIELDS, _EPOCH_FIELD)
         if wire.uint(f[0]) != _E.version:
             raise wire.wrong("unknown delivery version")
-        return cls(wire.uint(f[1]), _of_a_class(wire.octets(f[2])))
+        epoch = wire.uint(f[4], PARAMETERS.address.epoch_max) if 4 in f else None
+        index = wire.uint(f[3], PARAMETERS.address.index_max)
+        return cls(wire.uint(f[1]), _of_a_class(wire.octets(f[2])), index, epoch)
 
 
 def two_layer_request(address: Rdas, key: SealingKey, ciphertext: bytes, entropy: Entropy) -> bytes:

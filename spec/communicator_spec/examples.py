@@ -79,7 +79,7 @@ def examples() -> dict[str, Example]:
     shown = {
         "receipt": ("body", {0: _E.body_version, 1: 1, 3: [7, [[9, 9]]], 4: 2}),
         "message": ("body", _message()),
-        "delivery": ("delivery", {0: _E.version, 1: 5, 2: fill("ciphertext", _E.ciphertext_classes_bytes[0])}),
+        "delivery": ("delivery", _delivery()),
         "two-layer-request": ("two-layer-request", _request()),
         "service-config": ("service-config", config),
         "key-package": ("key-package", package),
@@ -162,6 +162,10 @@ def _message() -> dict[int, object]:
     }
     body: dict[int, object] = {0: _E.body_version, 1: 0, 2: 12, 3: [9, [[11, 13]]], 4: 2}
     return {**body, 5: _set(), 6: digests, 7: cbor({0: _C.version, 1: _C.text_type, 2: b"See you at eight."})}
+
+
+def _delivery() -> dict[int, object]:
+    return {0: _E.version, 1: 5, 2: fill("ciphertext", _E.ciphertext_classes_bytes[0]), 3: 260, 4: 3}
 
 
 def _request() -> dict[int, object]:

@@ -82,15 +82,15 @@ def test_requests_have_one_length_for_each_profile() -> None:
 
 def test_requests_stay_within_the_limit_and_deliveries_within_theirs() -> None:
     assert max(len(request(p)) for p in Profile) <= E.request_bytes_max
-    assert len(Delivery(2**64 - 1, CIPHERTEXT).encode()) == 2817 <= E.device_bytes_max
+    assert len(Delivery(2**64 - 1, CIPHERTEXT, 2**32 - 1, 2**32 - 1).encode()) == 2829 <= E.device_bytes_max
     with pytest.raises(PeerError) as caught:
-        Delivery(0, bytes(E.device_bytes_max)).encode()
+        Delivery(0, bytes(E.device_bytes_max), 0).encode()
     assert caught.value.error_class is ErrorClass.TOO_LARGE
 
 
 def test_a_delivery_comes_back() -> None:
-    delivery = Delivery(70_000, CIPHERTEXT)
-    assert Delivery.decode(delivery.encode()) == delivery
+    for delivery in (Delivery(70_000, CIPHERTEXT, 9), Delivery(70_000, CIPHERTEXT, 9, 0)):
+        assert Delivery.decode(delivery.encode()) == delivery
 
 
 def test_4096_bytes_are_read_and_4097_are_too_large() -> None:

@@ -43,7 +43,7 @@ def real_bytes() -> dict[str, list[bytes]]:
     return {
         "two-layer-request": [two_layer_request(stock[0], key, CIPHERTEXT, ENTROPY)],
         "label-request": [label_request(derive_label(one.epoch_key(0), 0, 0), key, CIPHERTEXT, ENTROPY)],
-        "delivery": [Delivery(5, CIPHERTEXT).encode()],
+        "delivery": [Delivery(5, CIPHERTEXT, 2**32 - 1).encode(), Delivery(5, CIPHERTEXT, 9, 0).encode()],
         "body": [encode_body(message), encode_body(Body(Kind.END, Received(), 0))],
         "address-set": [encode_set(addresses)],
         "service-config": [config.encode()],

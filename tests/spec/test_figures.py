@@ -86,7 +86,7 @@ def test_sizes_follow_from_the_other_sections() -> None:
     assert z.label_overhead_bytes == 1 + z.seal_overhead_bytes + a.label_bytes
     assert z.two_layer_request_bytes == 1 + 2 + 2 + (1 + 2 + a.sda_bytes) + (1 + 3 + text)
     assert z.label_request_bytes == 1 + 2 + 2 + (1 + 3 + z.label_overhead_bytes + text)
-    assert z.delivery_bytes_max == 1 + 2 + (1 + 9) + (1 + 3 + text)
+    assert z.delivery_bytes_max == 1 + 2 + (1 + 9) + (1 + 3 + text) + 2 * (1 + 5)
     assert z.room_bytes == text - p.overhead_bytes - p.length_prefix_bytes
     assert z.first_room_bytes == z.room_bytes - p.opening_sealed_bytes
     assert z.identity_bytes == 2 * s.public_key_bytes + s.signature_bytes

@@ -119,7 +119,9 @@ const OPERATIONS = {
   'envelope.seal': (a, now, draws) => ({ envelope: sealEnvelope(a, now, draws) }),
   'envelope.resolve': (a, now) => resolve(envelope(a, now)),
   'envelope.spend': (a, now) => spend(envelope(a, now)),
-  'delivery.decode': (a) => (({ number, ciphertext }) => ({ number, ciphertext }))(wire.delivery(unhex(a.delivery))),
+  'delivery.decode': (a) => (({ number, ciphertext, index, epoch = null }) => ({ number, ciphertext, index, epoch }))(
+    wire.delivery(unhex(a.delivery)),
+  ),
   'body.decode': decodeBody,
   'body.encode': encodeBody,
   'package.decode': (a, now) => ({ identifier: checkPackage(unhex(a.package), now).identifier }),

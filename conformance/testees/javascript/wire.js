@@ -123,7 +123,13 @@ const encodeLabelled = (sealed) => encode(new Map([[0, 1], [1, 2], [2, sealed]])
 
 function delivery(encoded) {
   need(encoded.length <= DEVICE_MAX, 'too-large', 'delivery');
-  return record([0, 'version', exactly(1)], [1, 'number', uint()], [2, 'ciphertext', ciphertext])(decode(encoded));
+  return record(
+    [0, 'version', exactly(1)],
+    [1, 'number', uint()],
+    [2, 'ciphertext', ciphertext],
+    [3, 'index', uint(0xffffffff)],
+    [4, 'epoch', uint(0xffffffff), true],
+  )(decode(encoded));
 }
 
 // [floor, ranges]: floor itself is missing, and so is at least one id between two ranges (ENV-15).

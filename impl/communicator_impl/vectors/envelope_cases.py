@@ -138,15 +138,21 @@ def _label_cases() -> list[Case]:
 
 
 def _delivery_cases() -> list[Case]:
-    good = envelope.Delivery(1 << 40, TEXT).encode()
+    good = envelope.Delivery(1 << 40, TEXT, 70_000).encode()
+    labelled = envelope.Delivery(1 << 40, TEXT, 260, 5).encode()
     decode = Case(
         "envelope/delivery",
         "what reaches the device",
-        ("ENV-7",),
+        ("ENV-7", "ENV-21"),
         (Step("decode", "delivery.decode", {"delivery": good}),),
     )
-    large = wire.encode({0: 1, 1: 1, 2: bytes(PARAMETERS.envelope.device_bytes_max)})
-    odd = wire.encode({0: 1, 1: 1 << 40, 2: TEXT[:-1]})
+    fields = {0: 1, 1: 1 << 40, 2: TEXT, 3: 70_000}
+    large = wire.encode(fields | {2: bytes(PARAMETERS.envelope.device_bytes_max)})
+    odd = wire.encode(fields | {2: TEXT[:-1]})
+
+    def misplaced(case: str, title: str, changed: dict[int, object]) -> Case:
+        return decode.refused(case, title, ("ENV-21",), MALFORMED).changed("decode", delivery=wire.encode(changed))
+
     return [
         decode,
         decode.refused("delivery-oversize", "more than 2,900 bytes", ("ENV-7",), ErrorClass.TOO_LARGE).changed(
@@ -156,6 +162,15 @@ def _delivery_cases() -> list[Case]:
             "decode", delivery=odd
         ),
         decode.refused("delivery-unknown-field", "one more field", ("ENV-3",), MALFORMED).changed(
-            "decode", delivery=wire.encode({0: 1, 1: 1, 2: TEXT, 3: 0})
+            "decode", delivery=wire.encode(fields | {5: 0})
+        ),
+        misplaced("delivery-no-index", "no index", {key: value for key, value in fields.items() if key != 3}),
+        misplaced("delivery-index-beyond", "an index beyond the largest", fields | {3: 1 << 32}),
+        misplaced("delivery-epoch-beyond", "an epoch beyond the largest", fields | {4: 1 << 32}),
+        Case(
+            "envelope/delivery-epoch",
+            "what reaches the device of an owner of label/1",
+            ("ENV-7", "ENV-21"),
+            (Step("decode", "delivery.decode", {"delivery": labelled}),),
         ),
     ]
