@@ -9,11 +9,12 @@ from typing import Final
 import msgspec
 
 from communicator_spec.parameters import PARAMETERS, Parameters
-from communicator_spec.policies import Terms
+from communicator_spec.policies import HOUR_MS, Terms
 
 __all__ = ["TermsError", "changed", "check_terms", "standard_terms"]
 
 _MS: Final = 1000
+_A: Final = PARAMETERS.address
 
 
 class TermsError(ValueError):
@@ -60,6 +61,8 @@ def check_terms(terms: Terms) -> Terms:
     if terms.ephemeral_lifetime_ms:
         _shorter(terms, "ephemeral_refresh_ms", "ephemeral_lifetime_ms")
         _shorter(terms, "ephemeral_lifetime_ms", "long_term_lifetime_ms")
+    _at_most(terms, "ephemeral_lifetime_ms", _A.lifetime_ephemeral_s_max * _MS)  # STATE-31
+    _at_most(terms, "long_term_lifetime_ms", _A.lifetime_long_term_s_max * _MS - HOUR_MS)  # ADDR-29, rounded up
     _shorter(terms, "receipt_delay_max_ms", "escalate_after_ms")
     _shorter(terms, "escalate_after_ms", "message_lifetime_ms")
     _require(terms.receipt_delay_min_ms <= terms.receipt_delay_max_ms, "receipt_delay_min exceeds receipt_delay_max")
@@ -71,6 +74,11 @@ def _shorter(terms: Terms, shorter: str, longer: str) -> None:
     a, b = getattr(terms, shorter), getattr(terms, longer)
     names = shorter.removesuffix("_ms"), longer.removesuffix("_ms")
     _require(a < b, f"{names[0]} ({_hours(a)}) must be shorter than {names[1]} ({_hours(b)})")
+
+
+def _at_most(terms: Terms, name: str, most: int) -> None:
+    value = getattr(terms, name)
+    _require(value <= most, f"{name.removesuffix('_ms')} ({_hours(value)}) must be at most {_hours(most)}")
 
 
 def _hours(ms: int) -> str:

@@ -222,6 +222,17 @@ def test_generation_numbers_wrap_around_and_skip_those_in_use() -> None:
     assert numbers[1] not in (0, 256)
 
 
+def test_a_configuration_carries_so_many_generations_and_no_more() -> None:  # ADDR-35
+    entropy, schedule, most = SeededEntropy(b"many"), KeySchedule(URI, BOTH, (), ()), PARAMETERS.address.generations_max
+    for _ in range(most):
+        schedule = schedule.rotated(NOW, entropy, DAY, DAY)
+    assert len(schedule.config().outer) == len(schedule.config().inner) == most
+    with pytest.raises(InputError) as caught:
+        schedule.rotated(NOW, entropy, DAY)
+    assert caught.value.error_class is ErrorClass.LIMIT
+    assert len(schedule.erased(NOW + DAY).rotated(NOW + DAY, entropy, DAY).config().outer) == 1
+
+
 def test_an_address_pins_an_inner_generation_that_outlives_it(world: World) -> None:
     world.schedule = world.schedule.rotated(NOW, world.entropy, DAY, DAY)
     assert world.issue(until=NOW + DAY)[0] == 1

@@ -11,6 +11,8 @@ from communicator_spec.terms import TermsError, changed, check_terms, standard_t
 
 PROFILES = ("label/1", "two-layer/1")
 TERMS = standard_terms()
+EPHEMERAL_MAX_MS = PARAMETERS.address.lifetime_ephemeral_s_max * 1000
+LONG_TERM_MAX_MS = PARAMETERS.address.lifetime_long_term_s_max * 1000 - 3_600_000
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -66,11 +68,20 @@ def test_what_must_be_shorter_is_named_with_what_must_be_longer(shorter: str, lo
         ("receipt_delay_min_ms", 1 << 40, "receipt_delay_min exceeds receipt_delay_max"),
         ("retry_min_ms", 0, "retry_min must be positive"),
         ("retry_min_ms", 1 << 40, "at most retry_max"),
+        ("ephemeral_lifetime_ms", EPHEMERAL_MAX_MS + 1, "ephemeral_lifetime .* must be at most 744 h"),  # STATE-31
+        ("long_term_lifetime_ms", LONG_TERM_MAX_MS + 1, "long_term_lifetime .* must be at most 9503 h"),
     ],
 )
 def test_impossible_value_is_named(name: str, value: int, said: str) -> None:
     with pytest.raises(TermsError, match=said):
         changed(TERMS, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ephemeral_lifetime_ms", EPHEMERAL_MAX_MS), ("long_term_lifetime_ms", LONG_TERM_MAX_MS)]
+)
+def test_the_longest_permitted_life_is_permitted(name: str, value: int) -> None:
+    assert getattr(changed(TERMS, **{name: value}), name) == value
 
 
 def test_no_ephemeral_addresses_at_all_is_possible() -> None:

@@ -144,7 +144,7 @@ def _free_number(generations: tuple[SecretGeneration, ...], now: int) -> int:
 
     No more than a configuration and an address set can carry: with one more, no owner could tell a correspondent.
     """
-    if len(generations) >= _P.generations_max:
+    if len(generations) >= _P.generations_max:  # ADDR-35
         raise InputError(ErrorClass.LIMIT, "as many generations as a configuration carries")
     used = {g.public.number for g in generations if now < g.public.not_after_s}
     start = generations[-1].public.number + 1 if generations else 0
