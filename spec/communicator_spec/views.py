@@ -12,10 +12,13 @@ Rules:
 2. The tags of an observation are the truth, known to the simulation and to judges, never to the role that is judged.
 3. What is allowed is the knowledge table (chapter 7), here as data: for every party each relation is either permitted
    or forbidden. What travels over one connection is linked by the connection, and needs no permission.
-4. Constants of the protocol (labels, published keys, addresses of services) are allow-listed by whoever judges, so
+4. The network sees connections from outside (`outside`): encrypted, each under keys of its own. Whoever ends the
+   encryption in front of a service sees what the service sees, and counts as that service.
+5. Constants of the protocol (labels, published keys, addresses of services) are allow-listed by whoever judges, so
    that each exception is visible.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import chain, combinations, pairwise
@@ -38,6 +41,7 @@ __all__ = [
     "Witness",
     "knowledge_of",
     "must_not_link",
+    "outside",
     "relation",
     "shared_windows",
 ]
@@ -58,6 +62,8 @@ class Role(StrEnum):
     RECEIVING = "receiving service"
     CORRESPONDENT = "correspondent"
     NETWORK = "network"
+    DIRECTORY = "directory service"
+    AUTHORIZATION = "authorization service"
 
 
 class Direction(StrEnum):
@@ -74,7 +80,10 @@ class Relation(StrEnum):
     SAME_MESSAGE = "same message"  # two transmissions of one message
     SAME_RELATIONSHIP = "same relationship"  # two messages at one person's end of one relationship
     BOTH_ENDS = "both ends"  # one at each end of one relationship: who talks with whom
-    SAME_PERSON = "same person"  # two relationships of one person
+    SAME_TOKEN = "same token"  # one token: when it is issued, and when it is spent
+    SAME_ACCOUNT = "same account"  # one account at an authorization service
+    SAME_NAME = "same name"  # one name at a directory: its entry, its contact, who asks for it
+    SAME_PERSON = "same person"  # two relationships of one person, or a relationship and a name or an account
 
 
 class Observation(NamedTuple):
@@ -82,7 +91,8 @@ class Observation(NamedTuple):
 
     `end` sent what the bytes carry (or acts, if they carry no message), `message` is its number there, `transmission`
     numbers the end's hand-overs to sending services; `person` is whose device or address the bytes came from or went
-    to.
+    to. `token` numbers tokens; `account` is an account at an authorization service and `name` a name at a directory,
+    where the bytes belong to one.
     """
 
     t_ms: int
@@ -96,6 +106,9 @@ class Observation(NamedTuple):
     person: int = NONE
     message: int = NONE
     transmission: int = NONE
+    token: int = NONE
+    account: int = NONE
+    name: int = NONE
 
 
 class Knowledge(msgspec.Struct, frozen=True):
@@ -114,8 +127,11 @@ class Knowledge(msgspec.Struct, frozen=True):
 _ONE_PATH: Final = frozenset({Relation.SAME_TRANSMISSION})
 _ONE_ROOT: Final = frozenset({Relation.SAME_TRANSMISSION, Relation.SAME_RELATIONSHIP})
 _ONE_PAIR: Final = _ONE_ROOT | {Relation.BOTH_ENDS}
-_OWN_PAIR: Final = _ONE_PAIR | {Relation.SAME_MESSAGE}
+_OWN_PAIR: Final = _ONE_PAIR | {Relation.SAME_MESSAGE, Relation.SAME_NAME}
+_ONE_NAME: Final = frozenset({Relation.SAME_NAME})
+_ONE_ACCOUNT: Final = frozenset({Relation.SAME_ACCOUNT})
 _S, _R, _C, _N = Role.SENDING, Role.RECEIVING, Role.CORRESPONDENT, Role.NETWORK
+_D, _A = Role.DIRECTORY, Role.AUTHORIZATION
 
 KNOWLEDGE: Final = (
     Knowledge((_S,), _ONE_PATH, ("KNOW-2",)),
@@ -125,6 +141,11 @@ KNOWLEDGE: Final = (
     Knowledge((_N,), frozenset(), ("KNOW-6",)),
     Knowledge((_S, _R), _ONE_PAIR, ("KNOW-7",)),
     Knowledge((_C, _R), _OWN_PAIR, ("KNOW-8",)),
+    Knowledge((_D,), _ONE_NAME, ("KNOW-13",)),
+    Knowledge((_A,), _ONE_ACCOUNT, ("KNOW-14",)),
+    Knowledge((_D, _R), _ONE_ROOT | _ONE_NAME, ("KNOW-15",)),
+    Knowledge((_A, _S), _ONE_PATH | _ONE_ACCOUNT, ("KNOW-14",)),
+    Knowledge((_A, _R), _ONE_ROOT | _ONE_ACCOUNT, ("KNOW-14",)),
 )
 """The knowledge table of chapter 7."""
 
@@ -138,13 +159,19 @@ def knowledge_of(*party: Role) -> Knowledge:
 
 
 def relation(a: Observation, b: Observation) -> Relation | None:
-    """Return how two observations are related in truth; None if they are not, or if it is not known."""
+    """Return how two observations are related in truth, closest first; None if it is not known or none."""
+    if a.token == b.token != NONE:
+        return Relation.SAME_TOKEN
     if NONE not in (a.end, b.end) and a.end >> 1 == b.end >> 1:
         if a.end == b.end and a.transmission == b.transmission != NONE:
             return Relation.SAME_TRANSMISSION
         if a.end == b.end and a.message == b.message != NONE:
             return Relation.SAME_MESSAGE
         return Relation.SAME_RELATIONSHIP if a.person == b.person else Relation.BOTH_ENDS
+    if a.name == b.name != NONE:
+        return Relation.SAME_NAME
+    if a.account == b.account != NONE:
+        return Relation.SAME_ACCOUNT
     if a.person == b.person != NONE:
         return Relation.SAME_PERSON
     return None
@@ -158,6 +185,14 @@ def must_not_link(knowledge: Knowledge) -> Callable[[Observation, Observation], 
         return (a.place, a.connection) != (b.place, b.connection) and relation(a, b) in forbidden
 
     return test
+
+
+def outside(connection: int, data: bytes) -> bytes:
+    """Return what the network sees of `data` on a connection: bytes that only the keys of that connection explain.
+
+    That is TLS (SVC-2) as judges model it (KNOW-6): 32 bytes stand for all; lengths and times are for linkage games.
+    """
+    return hashlib.shake_256(b"connection %d %d" % (connection, len(data))).digest(min(len(data), 32))
 
 
 class Witness(NamedTuple):

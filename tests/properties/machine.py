@@ -19,7 +19,7 @@ from typing import ClassVar, Final, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from tests.properties.sight import Leak
+from tests.properties.sight import Leak, Misfit
 from tests.properties.town import DAY, HOUR, MINUTE, Shape
 from tests.properties.traffic import Traffic
 
@@ -45,7 +45,7 @@ T = TypeVar("T")
 class Broken(AssertionError):
     """A promise that does not hold."""
 
-    def __init__(self, found: Violation | Leak, steps: int) -> None:
+    def __init__(self, found: Violation | Leak | Misfit, steps: int) -> None:
         super().__init__(f"{found.invariant} after {steps} steps: {found}")
         self.invariant = found.invariant
         self.steps = steps
@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
         self.steps += 1
         self._raise_first(self.town.broken())
 
-    def _raise_first(self, found: Sequence[Violation | Leak]) -> None:
+    def _raise_first(self, found: Sequence[Violation | Leak | Misfit]) -> None:
         for broken in found:
             self.broken = True
             raise Broken(broken, self.steps)

@@ -12,6 +12,8 @@ Rules:
 
 from typing import Final, NamedTuple
 
+from tests.properties.viewpoints import Transport
+
 from communicator_impl.addresses import LabelResolution, Position, Profile, SpentBlock
 from communicator_impl.body import WireSet
 from communicator_impl.core_event import Emit
@@ -29,6 +31,7 @@ from communicator_impl.storage import Storage
 from communicator_impl.turn import NOTHING_REACHABLE, Outgoing, Reach, ServiceBook, Turn
 from communicator_simulations.real import Parts
 from communicator_spec import NONE, Command, Grant, Kind, Path, Terms
+from communicator_spec.views import outside
 
 __all__ = ["FAULTS", "Fault"]
 
@@ -178,6 +181,59 @@ class HasOneIdentity(RelationshipManager):
         super().__init__(person, terms, book, storage, one, emit, profiles)
 
 
+class PoolOfKeys:
+    """Keeps the signing keys that it made, and hands one of them out again when an identity needs one."""
+
+    real = False
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+        self._pool: list[bytes] = []
+
+    def draw(self, label: str, n: int) -> bytes:
+        """Return fresh bytes, except for an identity while there is a key in the pool."""
+        if label == "identity.sign" and self._pool:
+            return self._pool.pop()
+        drawn = self._entropy.draw(label, n)
+        if label == "two-layer.signing":
+            self._pool.append(drawn)
+        return drawn
+
+    def fraction(self, label: str, entity: int, index: int) -> float:
+        """Return what the source says."""
+        return self._entropy.fraction(label, entity, index)
+
+
+class TakesIdentitiesFromAPool(RelationshipManager):
+    """Signs as itself, in a new relationship, with the key that signs the addresses of another."""
+
+    def __init__(
+        self,
+        person: int,
+        terms: Terms,
+        book: ServiceBook,
+        storage: Storage,
+        entropy: Entropy,
+        emit: Emit,
+        profiles: tuple[Profile, ...],
+    ) -> None:
+        super().__init__(person, terms, book, storage, PoolOfKeys(entropy), emit, profiles)
+
+
+class WritesOneByteMore(Outbox):
+    """Puts a byte behind what it hands to a sending service."""
+
+    def _transmit(self, turn: Turn, path: Path, command: Command, number: int, draw_index: int) -> None:
+        super()._transmit(turn, path, command, number, draw_index)
+        out: Outgoing = turn.out[-1]
+        turn.out[-1] = out._replace(request=out.request + b"\0")
+
+
+def in_the_clear(connection: int, data: bytes) -> bytes:
+    """Show the network everything."""
+    return data
+
+
 class Fault(NamedTuple):
     """A wrong implementation, and the promise that it breaks."""
 
@@ -187,10 +243,12 @@ class Fault(NamedTuple):
     likely: tuple[str, ...] = ()  # rules that are worth trying more often
     people: int = 2
     shows_at_the_end: bool = False
+    transport: Transport = outside
 
 
 _R, _S = "unlinkability: receiving service", "unlinkability: sending service"
 _C = "unlinkability: correspondent + correspondent"
+_CR, _N = "unlinkability: correspondent + receiving service", "unlinkability: network"
 _MOVE: Final = ("somebody_moves", "somebody_writes", "a_device_wakes")
 _LATE: Final = (
     "somebody_writes",
@@ -225,5 +283,8 @@ FAULTS: Final = {
     "one secret for all": Fault(_R, Parts(own=OneSecretForAll), likely=_MEET, people=3),
     "one secret for all, two-layer/1": Fault(_R, Parts(own=OneSecretForAll), _TWO_LAYER, _MEET, people=3),
     "one identity for all": Fault(_C, Parts(manager=HasOneIdentity), likely=_MEET, people=3),
+    "identities from a pool of keys": Fault(_CR, Parts(manager=TakesIdentitiesFromAPool), _TWO_LAYER, _MEET, people=3),
+    "connections in the clear": Fault(_N, Parts(), likely=_SEND, transport=in_the_clear),
+    "writes a byte more": Fault("wire schema", Parts(outbox=WritesOneByteMore), likely=_SEND),
     "sends the same bytes again": Fault(_S, Parts(outbox=SendsTheSameBytesAgain), likely=_LOSS),
 }

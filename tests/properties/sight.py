@@ -13,8 +13,9 @@ Rules:
    which is stricter than the table where it means one service.
 3. `Constants` is the one list of what may be shared, each entry with its reason.
 4. The first leak ends the search: whoever runs the town stops there.
-5. The network is judged without the encryption that every connection has, on hand-overs alone: between the two legs of
-   one hand-over nothing else could hide it, so there and only there the cores need not.
+5. The network is judged by what it sees of connections from outside (`communicator_spec.views.outside`), as chapter 7
+   says, and by its own row of the table, which permits nothing.
+6. What crosses a boundary has to fit its rule of the wire schema (`hold`); a misfit is a finding like a leak.
 """
 
 from collections.abc import Iterator
@@ -24,11 +25,11 @@ from communicator_impl import wire
 from communicator_impl.addresses import ServiceConfig
 from communicator_impl.errors import PeerError
 from communicator_spec.parameters import PARAMETERS
+from communicator_spec.schema import validate
 from communicator_spec.views import (
     KNOWLEDGE,
     WINDOW,
     Direction,
-    Knowledge,
     Observation,
     Relation,
     Role,
@@ -37,7 +38,7 @@ from communicator_spec.views import (
     shared_windows,
 )
 
-__all__ = ["Constants", "Leak", "Sight", "strings_in"]
+__all__ = ["Constants", "Leak", "Misfit", "Sight", "strings_in"]
 
 _BYTES_MAX: Final = 1 << 24
 _LABELS: Final = tuple(
@@ -61,6 +62,15 @@ class Leak(NamedTuple):
     def invariant(self) -> str:
         """The name of what is broken, like those of the monitors."""
         return "unlinkability: " + " + ".join(self.party)
+
+
+class Misfit(NamedTuple):
+    """Bytes on the wire that the wire schema does not know."""
+
+    role: Role
+    channel: str
+    why: str
+    invariant: str = "wire schema"
 
 
 class Constants:
@@ -113,6 +123,7 @@ class Sight:
     def __init__(self) -> None:
         self.views: list[Observation] = []
         self.leaks: list[Leak] = []
+        self.misfits: list[Misfit] = []
         self.constants = Constants()
         self._numbers: dict[bytes, int] = {}
         self._owners: dict[bytes, tuple[int, ...]] = {}
@@ -125,6 +136,12 @@ class Sight:
         for string in strings_in(seen.data):
             if len(string.strip(b"\0")) >= WINDOW and string not in self.constants.reasons:
                 self._see_string(self._number(string), seen._replace(data=string))
+
+    def hold(self, rule: str, role: Role, channel: str, data: bytes) -> None:
+        """Hold bytes against their rule of the wire schema."""
+        why = validate(rule, data)
+        if why is not None:
+            self.misfits.append(Misfit(role, channel, why))
 
     def _number(self, string: bytes) -> int:
         """Return the number of a string; a new one is indexed by its windows."""
@@ -178,12 +195,5 @@ class Sight:
         return leaks
 
 
-def _without_transport(row: Knowledge) -> Knowledge:
-    """Permit what the encryption of connections hides, where views are taken without it (rule 5)."""
-    if row.party != (Role.NETWORK,):
-        return row
-    return Knowledge(row.party, row.permitted | {Relation.SAME_TRANSMISSION}, row.clauses)
-
-
-_ROWS: Final = {frozenset(row.party): _without_transport(row) for row in KNOWLEDGE}
+_ROWS: Final = {frozenset(row.party): row for row in KNOWLEDGE}
 _TESTS: Final = {row.party: must_not_link(row) for row in _ROWS.values()}

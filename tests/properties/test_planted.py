@@ -63,7 +63,7 @@ def outcome(fault: Fault, program: list[Call]) -> tuple[str, int]:
     """Run a program; return the promise that it breaks, if any, and how many steps it took."""
     machine = Machine()
     machine.parts = fault.parts  # type: ignore[misc]  # of this instance
-    machine.shapes = [Shape((fault.profile,) * fault.people, 3)]  # type: ignore[misc]
+    machine.shapes = [Shape((fault.profile,) * fault.people, 3, fault.transport)]  # type: ignore[misc]
     try:
         machine.people_meet(shape=0, friends=0)
         for name, arguments in program:

@@ -16,8 +16,8 @@ Rules:
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
-from tests.properties.sight import Leak, Sight
-from tests.properties.viewpoints import NOBODY, Tag, Viewpoints
+from tests.properties.sight import Leak, Misfit, Sight
+from tests.properties.viewpoints import NOBODY, Tag, Transport, Viewpoints
 from tests.properties.watched import Disk, DiskFullError, watched_manager, watched_receiving
 
 from communicator_impl.addresses import Profile, Root, ServiceConfig
@@ -33,6 +33,7 @@ from communicator_simulations.real import Parts
 from communicator_spec import Kind, Monitors, Row
 from communicator_spec.monitors import Violation
 from communicator_spec.terms import standard_terms
+from communicator_spec.views import outside
 
 __all__ = ["DAY", "HOUR", "MINUTE", "Shape", "Town"]
 
@@ -43,10 +44,11 @@ T = TypeVar("T")
 
 
 class Shape(NamedTuple):
-    """Who lives in a town: a profile for each person, and how many providers there are."""
+    """Who lives in a town: a profile for each person, how many providers there are, and how connections look."""
 
     profiles: tuple[Profile, ...]
     providers: int
+    transport: Transport = outside
 
 
 class Town:
@@ -61,7 +63,7 @@ class Town:
         self.monitors = Monitors(self.terms[0])
         self.sight = Sight()
         self.people: list[int] = []  # by end
-        self.look = Viewpoints(self.sight, self.people)
+        self.look = Viewpoints(self.sight, self.people, shape.transport)
         self._ends: dict[bytes, int] = {}  # by root
         self.tags: dict[tuple[int, int, int, int], Tag] = {}  # by owner's end, service, serial, position
         self._entropy = SeededEntropy(b"town")
@@ -118,10 +120,10 @@ class Town:
             tag = Tag(row[2], row[3], len(self.log), sender, recipient)
             self.tags[row[2] ^ 1, row[4], row[5], row[6]] = tag
 
-    def broken(self) -> list[Leak | Violation]:
+    def broken(self) -> list[Leak | Misfit | Violation]:
         """Return the promises that do not hold any more, as far as the log and the views tell."""
         found = [violation for invariant in self.monitors.invariants for violation in invariant.found]
-        return [*self.sight.leaks, *sorted(found, key=lambda violation: violation.t_ms)]
+        return [*self.sight.misfits, *self.sight.leaks, *sorted(found, key=lambda violation: violation.t_ms)]
 
     # ---------------------------------------------------------------- lives of cores
 

@@ -20,6 +20,7 @@ from communicator_spec.views import (
     Witness,
     knowledge_of,
     must_not_link,
+    outside,
     relation,
     shared_windows,
 )
@@ -119,6 +120,19 @@ def test_relations_are_told_from_the_tags() -> None:
     assert relation(here, seen(b"", end=8, person=1, message=0, transmission=0)) is Relation.SAME_PERSON
     assert relation(here, seen(b"", end=8, person=3)) is None
     assert relation(here, seen(b"")) is None
+    assert relation(seen(b"")._replace(token=1), seen(b"", person=2)._replace(token=1)) is Relation.SAME_TOKEN
+    assert relation(seen(b"")._replace(name=1), seen(b"")._replace(name=2)) is None
+
+
+def test_from_outside_no_two_connections_share_bytes_and_a_connection_is_like_itself() -> None:
+    data = noise(3000)
+    shown = [outside(connection, data) for connection in range(200)]
+    assert shown[7] == outside(7, data)
+    views = [seen(view, connection=i, end=0, person=1, transmission=0) for i, view in enumerate(shown)]
+    assert shared_windows(views, (), must_not_link(knowledge_of(Role.NETWORK))) == []
+    clear = [view._replace(data=data) for view in views[:2]]
+    assert len(shared_windows(clear, (), must_not_link(knowledge_of(Role.NETWORK)))) == 1
+    assert outside(1, b"") == b""
 
 
 @pytest.mark.parametrize("knowledge", KNOWLEDGE, ids=lambda k: " + ".join(k.party))
@@ -126,14 +140,21 @@ def test_shared_bytes_count_exactly_where_the_table_forbids(knowledge: object) -
     row = next(k for k in KNOWLEDGE if k is knowledge)
     shared = noise(16)
     first = seen(shared, connection=0, end=4, person=1, message=0, transmission=0)
+    first = first._replace(token=3, account=5, name=6)
+    apart = seen(shared, connection=1, person=9)
     others = {
+        Relation.SAME_TOKEN: apart._replace(token=3),
+        Relation.SAME_ACCOUNT: apart._replace(account=5),
+        Relation.SAME_NAME: apart._replace(name=6),
         Relation.SAME_TRANSMISSION: seen(shared, connection=1, end=4, person=1, message=0, transmission=0),
         Relation.SAME_MESSAGE: seen(shared, connection=1, end=4, person=1, message=0, transmission=1),
         Relation.SAME_RELATIONSHIP: seen(shared, connection=1, end=4, person=1, message=1, transmission=2),
         Relation.BOTH_ENDS: seen(shared, connection=1, end=5, person=2, message=0, transmission=0),
         Relation.SAME_PERSON: seen(shared, connection=1, end=8, person=1, message=0, transmission=0),
     }
+    assert others.keys() == set(Relation)
     for kind, other in others.items():
+        assert relation(first, other) is kind
         assert bool(shared_windows([first, other], (), must_not_link(row))) == (kind in row.forbidden)
         assert not shared_windows([first, other._replace(connection=0)], (), must_not_link(row))
 
