@@ -179,10 +179,10 @@ def test_a_file_of_another_length_than_said_is_refused(off: int) -> None:
 def test_memory_does_not_grow_with_the_file() -> None:
     class Counts:
         kept = False
-        bytes = 0
+        size = 0
 
         def write(self, piece: bytes) -> None:
-            self.bytes += len(piece)
+            self.size += len(piece)
 
         def keep(self) -> None:
             self.kept = True
@@ -205,5 +205,5 @@ def test_memory_does_not_grow_with_the_file() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert shelf.kept
-    assert shelf.bytes == length
+    assert shelf.size == length
     assert peak < 16 * CHUNK  # of 64
