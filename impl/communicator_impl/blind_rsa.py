@@ -48,7 +48,7 @@ __all__ = [
     "prepare",
 ]
 
-EXPONENT: Final = 65_537
+EXPONENT: Final = PARAMETERS.token.exponent
 _BITS: Final = 8 * PARAMETERS.token.authenticator_bytes
 _HASH_BYTES: Final = 48
 _PREFIX_BYTES: Final = 32

@@ -182,6 +182,7 @@ class TokenParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token_bytes: int
     request_bytes: int
     salt_bytes: int
+    exponent: int
     epoch_s: int
     redeem_grace_s: int
     batch: int
