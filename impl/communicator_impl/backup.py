@@ -17,7 +17,7 @@ Rules:
 1. The passphrase, the recovery key and the derived key are in no value that is backed up: `make` looks, and raises
    (PORT-9).
 2. A head is believed only within bounds: restoring costs at most 1 GiB, whoever made the file.
-3. What was restored is old. The host tells the relationship manager so before anything else happens (PORT-17).
+3. What was restored is old. The host tells the relationship manager so before anything else happens (12.6).
 4. The length of a backup is told to a power of two.
 """
 
