@@ -85,12 +85,20 @@ MUTANTS: Final = {
         "ADDR-33", LABEL, "if not 0 < grant.capacity", "if not 0 <= grant.capacity", "label/*"
     ),
     "takes_epochs_without_lanes": Mutant("ADDR-33", LABEL, "not 0 < grant.lanes", "not 0 <= grant.lanes", "label/*"),
-    "takes_an_epoch_twice": Mutant(
-        "RECV-6", LABEL, "if (grant.root, grant.epoch) in self._grants", "if False", "label/*"
+    "takes_other_values_for_an_epoch": Mutant("RECV-6", LABEL, "if known.grant != grant", "if False", "label/*"),
+    "takes_another_key_for_a_root": Mutant(
+        "RECV-6", TWO, "known.verify_key.public_bytes_raw() != entry.verify_key", "False", "address/*"
     ),
+    "forgets_what_a_root_spent": Mutant("RECV-6", TWO, "if known is not None:", "if False:", "address/*"),
+    "refuses_an_epoch_again": Mutant("RECV-6", LABEL, "if known.grant != grant", "if True", "label/*"),
+    "begins_an_epoch_anew": Mutant("RECV-6", LABEL, "if known is not None:", "if False:", "label/*"),
     "seals_labels_of_any_length": Mutant("ADDR-20", LABEL, "checked_label(label) +", "label +", "label/*"),
     "takes_expired_label": Mutant("ADDR-16", LABEL, "if now >= grant.valid_until_s", "if False", "label/*"),
-    # Chapter 3.
+    # Chapters 3 and 8.
+    "takes_any_uri": Mutant("SVC-1", "addresses.config", "if not is_origin(uri):", "if False:", "service/*"),
+    "delivers_without_an_epoch": Mutant(
+        "ENV-21", "envelope", "if 4 in f else None", "if False else None", "envelope/*"
+    ),
     "takes_other_encodings": Mutant("ENV-1", "wire", "if again != data", "if False", "envelope/*"),
     "takes_any_length": Mutant("ENV-2", "wire", "if len(data) > limit", "if False", "envelope/*"),
     "takes_unknown_fields": Mutant(

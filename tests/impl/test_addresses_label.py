@@ -1,5 +1,6 @@
 """Profile label/1: labels, windows, epochs."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,8 +145,12 @@ def test_labels_of_a_granted_epoch_tell_nothing_about_the_next() -> None:
 
 
 def test_an_epoch_registers_once_and_within_limits(world: World) -> None:
+    world.accept(0)
+    labels = dict(world.table._labels)
+    world.table.register(world.grant)  # RECV-6: again, with the same values
+    assert world.table._labels == labels
     with pytest.raises(PeerError) as caught:
-        world.table.register(world.grant)
+        world.table.register(LabelGrant(*msgspec.structs.astuple(world.grant)[:-2], CAPACITY - 1))
     assert caught.value.error_class is ErrorClass.REFUSED
     for capacity, lanes in ((0, 1), (CAPACITY + 1, 1), (1, 0)):
         with pytest.raises(PeerError):

@@ -272,8 +272,9 @@ def test_erasing_spent_indices_lets_no_replay_through(world: World) -> None:
 
 
 def test_a_root_registers_once(world: World) -> None:
+    world.table.register(world.root.registration())  # RECV-6: again, with the same values
     with pytest.raises(PeerError) as caught:
-        world.table.register(world.root.registration())
+        world.table.register(TwoLayerRegistration(world.root.root, bytes(32)))
     assert caught.value.error_class is ErrorClass.REFUSED
 
 

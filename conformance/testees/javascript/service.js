@@ -56,7 +56,7 @@ class Service {
   register(root, key) {
     need(key.length === 32, 'malformed', 'length of a key');
     const found = this.root(root);
-    need(found.key === null, 'refused', 'registered already');
+    need(found.key === null || found.key.equals(key), 'refused', 'registered already');
     found.key = key;
   }
 
@@ -67,7 +67,13 @@ class Service {
     need(lanes >= 1 && lanes <= 65535, 'limit', 'lanes');
     need(epoch <= 0xffffffff, 'limit', 'epoch');
     const { epochs } = this.root(root);
-    need(!epochs.has(epoch), 'refused', 'registered already');
+    const known = epochs.get(epoch);
+    if (known !== undefined) {
+      const [lane] = known.lanes;
+      const same = lane.key.equals(key) && lane.capacity === capacity && known.lanes.length === lanes;
+      need(same && known.until === until, 'refused', 'registered already');
+      return;
+    }
     epochs.set(epoch, { until, lanes: Array.from({ length: lanes }, (_, lane) => new Lane(key, lane, capacity)) });
   }
 

@@ -155,8 +155,13 @@ class LabelTable:
         self._labels: dict[Label, tuple[_Held, int, int]] = {}
 
     def register(self, grant: LabelGrant, positions: Iterable[Position] = ()) -> None:
-        """Add an epoch, or restore one from storage with the positions of its lanes."""
+        """Add an epoch, or restore one from storage with the positions of its lanes; a repetition changes nothing."""
         self._check(grant)
+        known = self._grants.get((grant.root, grant.epoch))
+        if known is not None:
+            if known.grant != grant:
+                raise PeerError(ErrorClass.REFUSED, "epoch is registered already")  # RECV-6
+            return
         held = _Held(grant, {lane: Position(lane, 0, 0) for lane in range(grant.lanes)})
         held.lanes.update({p.lane: p for p in positions})
         self._grants[grant.root, grant.epoch] = held
@@ -211,8 +216,6 @@ class LabelTable:
             raise PeerError(ErrorClass.LIMIT, "epoch out of range")
         if not 0 < grant.capacity <= _P.grant_capacity_max or not 0 < grant.lanes <= _P.lane_max:  # ADDR-33
             raise PeerError(ErrorClass.LIMIT, "capacity or lanes out of range")
-        if (grant.root, grant.epoch) in self._grants:
-            raise PeerError(ErrorClass.REFUSED, "epoch is registered already")
 
     def _bounds(self, held: _Held, top: int) -> tuple[int, int]:
         return max(0, top - self._window), min(top + self._window, held.grant.capacity)

@@ -153,11 +153,14 @@ class TwoLayerTable:
         self._roots: dict[Root, _Held] = {}
 
     def register(self, entry: TwoLayerRegistration, spent: Iterable[SpentBlock] = ()) -> None:
-        """Add a root, or restore one from storage with its spent blocks; known roots are refused."""
-        if entry.root in self._roots:
-            raise PeerError(ErrorClass.REFUSED, "root is registered already")
+        """Add a root, or restore one from storage with its spent blocks; a repetition changes nothing."""
         if len(entry.verify_key) != PARAMETERS.suite.public_key_bytes:
             raise PeerError(ErrorClass.MALFORMED, "verification key length")
+        known = self._roots.get(entry.root)
+        if known is not None:
+            if known.verify_key.public_bytes_raw() != entry.verify_key:
+                raise PeerError(ErrorClass.REFUSED, "root is registered already")  # RECV-6
+            return
         key = Ed25519PublicKey.from_public_bytes(entry.verify_key)
         self._roots[entry.root] = _Held(key, {b.block: b for b in spent})
 

@@ -344,8 +344,15 @@ def _registry_cases() -> list[Case]:
     fresh = register(Root(named_bytes("a third root", 16))).renamed("probe")
     another = {**register().args, "verify_key": STRANGER.registration().verify_key}
     other = Root(named_bytes("another root", 16))
+    spent = _take("before", sda(issued(46)), "spend")
+    twice = (load(), register(), spent, back, _take("spend", sda(issued(47)), "spend"))
+    kept = Case("address/registered-again", "a root again, with the same values", ("RECV-6",), twice)
     unknown = ErrorClass.UNKNOWN
     return [
+        kept,
+        kept.refused("registered-again-spent", "what was spent before stays spent", ("RECV-6",), ErrorClass.REPLAYED)
+        .changed("spend", address=sda(issued(46)))
+        .probed(_take("probe", sda(issued(48)), "spend")),
         first,
         first.refused("registered-twice", "a root again, with another key", ("RECV-6",), ErrorClass.REFUSED)
         .preceded(Step("before", "address.register", another))
