@@ -25,7 +25,7 @@ from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import NEVER, IssueGrant, OwnRoot, RegisterRoot, RevokeRoot, Secret, Setting
 from communicator_impl.root_record import address_index
 from communicator_impl.turn import ServiceBook, Turn
-from communicator_spec import ErrorClass, Grant, Kind, Terms, release_at, renew, round_up_to_hour, usable
+from communicator_spec import ErrorClass, Grant, Kind, Terms, release_at, renew, round_up_to_hour, taken_up, usable
 
 __all__ = ["OwnAddresses"]
 
@@ -108,12 +108,13 @@ class OwnAddresses:
     def replace(self, turn: Turn, old: int, setting: Setting, announce_ms: int, *, leave: bool) -> None:
         """Take the person's decision to replace a receiving service, which is not asked (STATE-23)."""
         p = turn.particle
+        taken = taken_up(p.services, setting.receiving)
         p.services, p.senders = setting
         if p.ended:
             return
         p.moved[old] = p.version + 1
         p.renew_at = turn.now_ms
-        turn.report(Kind.MOVED, service=old, value=p.version + 1)
+        turn.report(Kind.MOVED, service=old, position=taken, value=p.version + 1)
         if leave:
             p.release_due[old] = p.last_until.get(old, turn.now_ms)
         if self._terms.announces:

@@ -36,6 +36,7 @@ from communicator_spec import (
     release_at,
     renew,
     request_at,
+    taken_up,
     usable,
 )
 
@@ -116,12 +117,13 @@ class RelationshipManagers:
         announcement at `announce_ms` at the latest.
         """
         end = self._ends[end_id]
+        taken = taken_up(end.services, setting.receiving)
         end.services, end.senders = setting
         if end.ended:
             return
         end.moved[old] = end.version + 1
         end.renew_at = now_ms
-        self._emit((now_ms, Kind.MOVED, end_id, -1, old, -1, -1, -1, end.version + 1))
+        self._emit((now_ms, Kind.MOVED, end_id, -1, old, -1, taken, -1, end.version + 1))
         if leave:
             end.release_due[old] = end.last_until.get(old, now_ms)
         if self._terms.announces:

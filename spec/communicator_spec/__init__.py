@@ -30,6 +30,7 @@ from communicator_spec.policies import (
     renew,
     request_at,
     round_up_to_hour,
+    taken_up,
     usable,
 )
 
@@ -64,5 +65,6 @@ __all__ = [
     "request_at",
     "round_up_to_hour",
     "standard_digest",
+    "taken_up",
     "usable",
 ]

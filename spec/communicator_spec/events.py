@@ -109,7 +109,8 @@ VOCABULARY: Final[dict[Kind, str]] = {
     Kind.ACKNOWLEDGED: "end (sender), message. The sender learnt that the peer's device has it.",
     Kind.FAILED: "end (sender), message. The application was told that it was not delivered.",
     Kind.UPDATED: "end (holder); value = version. A newer complete set of the peer's addresses is held.",
-    Kind.MOVED: "end (owner), service; value = version. From this version of its set on, the service is not in it.",
+    Kind.MOVED: "end (owner), service; value = version; position = the receiving service that the person takes up in "
+    "its place, if any. From this version of its set on, the service is not in it.",
     Kind.RELEASED: "end (owner), service. No address of this end points there any more: expired, or withdrawn and "
     "confirmed by the peer longer ago than a sending service keeps anything.",
     Kind.LEFT: "service; value = person. The person has left the receiving service.",

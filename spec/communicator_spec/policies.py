@@ -19,6 +19,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from communicator_spec.events import NONE
+
 __all__ = [
     "HOUR_MS",
     "Grant",
@@ -35,6 +37,7 @@ __all__ = [
     "renew",
     "request_at",
     "round_up_to_hour",
+    "taken_up",
     "usable",
 ]
 
@@ -203,6 +206,11 @@ def choose_path(
 def apart_from(senders: Sequence[int], service: int) -> Sequence[int]:
     """Return the sending services whose operator does not run `service`; all of them if none remains (DELIV-18)."""
     return [sender for sender in senders if sender != service] or senders
+
+
+def taken_up(before: Sequence[int], after: Sequence[int]) -> int:
+    """Return the receiving service that a decision adds to those in use, NONE if none: it replaces one by one."""
+    return next((service for service in after if service not in before), NONE)
 
 
 def request_at(held: tuple[Grant, ...], terms: Terms) -> int | None:

@@ -190,7 +190,7 @@ def must_not_link(knowledge: Knowledge) -> Callable[[Observation, Observation], 
 def outside(connection: int, data: bytes) -> bytes:
     """Return what the network sees of `data` on a connection: bytes that only the keys of that connection explain.
 
-    That is TLS (SVC-2) as judges model it (KNOW-6): 32 bytes stand for all; lengths and times are for linkage games.
+    That is TLS as judges model it (KNOW-6): 32 bytes stand for all; lengths and times are for linkage games.
     """
     return hashlib.shake_256(b"connection %d %d" % (connection, len(data))).digest(min(len(data), 32))
 

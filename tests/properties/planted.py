@@ -23,7 +23,7 @@ from communicator_impl.inbox import Inbox
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
-from communicator_impl.particle_fields import Queued
+from communicator_impl.particle_fields import Queued, Setting
 from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.receiving_service import ReceivingService
 from communicator_impl.relationship_manager import RelationshipManager, Step
@@ -87,6 +87,15 @@ class ReleasesAtOnce(OwnAddresses):
 
     def _may_release(self, turn: Turn, due_ms: int) -> bool:
         return True
+
+
+class StaysWhereItWas(OwnAddresses):
+    """Tells that it moves, and goes on issuing at the service that it leaves."""
+
+    def replace(self, turn: Turn, old: int, setting: Setting, announce_ms: int, *, leave: bool) -> None:
+        services = turn.particle.services
+        super().replace(turn, old, setting, announce_ms, leave=leave)
+        turn.particle.services = services
 
 
 class Repeating:
@@ -279,6 +288,7 @@ FAULTS: Final = {
     "refuses in words only": Fault("only-peers", Parts(manager=RefusesInWordsOnly), likely=("somebody_refuses",)),
     "acknowledges acknowledgements": Fault("human-rate", Parts(inbox=AcknowledgesEverything, outbox=IgnoresCredit)),
     "adopts older sets": Fault("sets-only-grow", Parts(peer=AdoptsAnySet), likely=_MOVE),
+    "stays where it was": Fault("no-return", Parts(own=StaysWhereItWas), likely=_MOVE),
     "leaves at once": Fault("safe-departure", Parts(own=ReleasesAtOnce), likely=_MOVE),
     "one secret for all": Fault(_R, Parts(own=OneSecretForAll), likely=_MEET, people=3),
     "one secret for all, two-layer/1": Fault(_R, Parts(own=OneSecretForAll), _TWO_LAYER, _MEET, people=3),

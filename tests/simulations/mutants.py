@@ -131,7 +131,7 @@ MUTANTS: Final = {
     ),
     "stays where it was": Mutant(
         ("STATE-9",), "issues at the service that it leaves",
-        Parts(own=broken.StaysWhereItWas), Kind.ISSUED, None,
+        Parts(own=broken.StaysWhereItWas), Kind.ISSUED, "no-return",
     ),
     "releases at once": Mutant(
         ("STATE-10",), "gives a service up while addresses there live",

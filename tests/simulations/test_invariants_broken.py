@@ -59,6 +59,11 @@ def _still_valid(events: Events) -> bool:
     return issued.service == left.service and issued.t_ms < left.t_ms < issued.value
 
 
+def _at_the_same_service(events: Events) -> bool:
+    moved, issued = events
+    return (moved.end, moved.service) == (issued.end, issued.service) and moved.t_ms <= issued.t_ms
+
+
 def _grant(event: Event) -> tuple[int, int]:
     return event.service, event.serial
 
@@ -71,6 +76,7 @@ BROKEN: Final = {
     "only-peers": Broken("forgets what is spent", (Kind.STORED, Kind.STORED), _same_address_twice),
     "human-rate": Broken("counts no credit", (Kind.SENT,), _nobody_caused_it),
     "sets-only-grow": Broken("adopts anything", (Kind.UPDATED, Kind.UPDATED), _not_newer),
+    "no-return": Broken("stays where it was", (Kind.MOVED, Kind.ISSUED), _at_the_same_service),
     "safe-departure": Broken("leaves at once", (Kind.ISSUED, Kind.LEFT), _still_valid),
 }
 

@@ -241,6 +241,18 @@ def test_older_set_after_a_newer_one_breaks_sets_only_grow() -> None:
     expect(judge([*START, *rows]), "sets-only-grow", *rows)
 
 
+def test_issuing_at_a_service_after_moving_away_breaks_no_return() -> None:
+    again = issued(40, B, OLD, serial=2)
+    expect([v for v in judge([*START, MOVE[0], again]) if v.invariant == "no-return"], "no-return", MOVE[0], again)
+    assert judge([*START, MOVE[0], issued(40, B, NEW, serial=2), issued(41, A, OLD, serial=2)]) == []
+
+
+def test_a_service_that_is_taken_up_again_may_issue_again() -> None:
+    back = row(35, Kind.MOVED, B, service=NEW, position=OLD, value=3)
+    assert judge([*START, MOVE[0], back, issued(40, B, OLD, serial=2)]) == []
+    expect(judge([*START, MOVE[0], back, issued(40, B, NEW, serial=2)]), "no-return", back, issued(40, B, NEW, serial=2))
+
+
 def _leave(t: int) -> Row:
     return row(t, Kind.LEFT, service=OLD, value=BLAIR)
 
@@ -264,7 +276,8 @@ def test_release_on_an_older_version_than_the_move_is_unsafe() -> None:
 
 def test_issuing_again_withdraws_the_withdrawal() -> None:
     again = issued(40, B, OLD, serial=2, until=20 * DAY)
-    rows = [*START, *MESSAGE, *MOVE[:6], again, *MOVE[6:]]
+    back = row(39, Kind.MOVED, B, service=NEW, position=OLD, value=3)
+    rows = [*START, *MESSAGE, *MOVE[:6], back, again, *MOVE[6:]]
     found = judge(rows)
     assert {v.events for v in found} == {
         (Event(*issued(0, B, OLD)), Event(*MOVE[6])),

@@ -1,6 +1,6 @@
 """The invariants of the standard, as monitors over the event log.
 
-The same eight classes judge traces of the formal model, runs of the population model, the reference implementation in
+The same nine classes judge traces of the formal model, runs of the population model, the reference implementation in
 the simulated world, and somebody else's implementation. Each class states its promise in one sentence and the clauses
 that it enforces. All have the same parts in the same order: `name`, `clauses`, `handlers`, the handlers, and `finish`
 where something is only known at the end.
@@ -18,7 +18,7 @@ Cost: about one microsecond a row over all monitors, and memory for what is open
 from collections.abc import Iterable
 
 from communicator_spec.events import Kind, Row
-from communicator_spec.invariants.addresses import NoExpiredAddress, SafeDeparture, SetsOnlyGrow, SingleUse
+from communicator_spec.invariants.addresses import NoExpiredAddress, NoReturn, SafeDeparture, SetsOnlyGrow, SingleUse
 from communicator_spec.invariants.delivery import AUTOMATED, ExactlyOnce, HumanRate, NothingLost, OnlyPeers
 from communicator_spec.monitors import Invariant, Violation, recall
 from communicator_spec.policies import Terms
@@ -29,6 +29,7 @@ __all__ = [
     "HumanRate",
     "Monitors",
     "NoExpiredAddress",
+    "NoReturn",
     "NothingLost",
     "OnlyPeers",
     "SafeDeparture",
@@ -50,6 +51,7 @@ class Monitors:
             OnlyPeers(),
             HumanRate(),
             SetsOnlyGrow(),
+            NoReturn(),
             SafeDeparture(terms.queue_lifetime_ms),
         )
         tables = [invariant.handlers() for invariant in self.invariants]

@@ -7,7 +7,7 @@ of the row's end; in ISSUED, STORED and CONFIRMED rows the end is the owner itse
 from communicator_spec.events import NONE, Event, Kind, Row
 from communicator_spec.monitors import ANY, Handler, Invariant, Numbers
 
-__all__ = ["NoExpiredAddress", "SafeDeparture", "SetsOnlyGrow", "SingleUse"]
+__all__ = ["NoExpiredAddress", "NoReturn", "SafeDeparture", "SetsOnlyGrow", "SingleUse"]
 
 Grants = tuple[int, int, int]
 """What names a grant: its owner (or, where only one of the two occurs, its holder), service and serial."""
@@ -89,6 +89,31 @@ class SetsOnlyGrow(Invariant):
             self._report([before, row], "an older set replaced a newer one")
         else:
             self._versions[row[2]] = row
+
+
+class NoReturn(Invariant):
+    """No grant is issued at a receiving service that the person is leaving or has left, until the person takes it up."""
+
+    name = "no-return"
+    clauses = ("STATE-9",)
+    __slots__ = ("_moved",)
+
+    def __init__(self) -> None:
+        self._moved: dict[tuple[int, int], Row] = {}  # (end, service): the decision
+        super().__init__()
+
+    def handlers(self) -> dict[Kind, Handler]:
+        """Watch decisions and grants."""
+        return {Kind.MOVED: self._move, Kind.ISSUED: self._issue}
+
+    def _move(self, row: Row) -> None:
+        self._moved[row[2], row[4]] = row
+        self._moved.pop((row[2], row[6]), None)  # taken up in its place
+
+    def _issue(self, row: Row) -> None:
+        moved = self._moved.get((row[2], row[4]))
+        if moved is not None:
+            self._report([moved, row], "issued at a service that the person has moved away from")
 
 
 class SafeDeparture(Invariant):
