@@ -15,7 +15,7 @@ Rules:
 2. A token is given to one request, by the digest of the request, and that is stored before the token leaves. The same
    request gets the same token again, another request never gets it (TOK-17), not even when the request was refused.
 3. An answer is taken as a whole: if one signature in it is none, the batch is asked for again (TOK-7).
-4. `ask` and `spend` are separate calls; the host uses a connection of its own for each (TOK-11).
+4. `ask` and `spend` are separate calls: the host uses a connection of its own for each.
 """
 
 from collections.abc import Iterator
@@ -78,10 +78,7 @@ class _State(msgspec.Struct, frozen=True):
 
     def to_bytes(self) -> bytes:
         """Encode for storage: secrets of the blinding included."""
-        size = _T.authenticator_bytes
-        rows = [
-            [p.key.encode(), p.nonce, p.challenge_digest, p.blinded, p.inverse.to_bytes(size)] for p in self.pending
-        ]
+        rows = [[p.key.encode(), p.nonce, p.challenge_digest, p.blinded, _number(p.inverse)] for p in self.pending]
         held = [[h.token, h.ends_s, h.given] for h in self.held]
         return wire.encode([held, self.ask_at_ms, self.draws, rows, self.pending_ends_s])
 
@@ -225,6 +222,10 @@ class Wallet:
     def _keep(self, purse: Purse, state: _State) -> None:
         self._storage.save(purse.place, state.to_bytes())
         self._states[purse] = state
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(_T.authenticator_bytes)
 
 
 def _held(value: object) -> _Held:
