@@ -250,7 +250,9 @@ def test_issuing_at_a_service_after_moving_away_breaks_no_return() -> None:
 def test_a_service_that_is_taken_up_again_may_issue_again() -> None:
     back = row(35, Kind.MOVED, B, service=NEW, position=OLD, value=3)
     assert judge([*START, MOVE[0], back, issued(40, B, OLD, serial=2)]) == []
-    expect(judge([*START, MOVE[0], back, issued(40, B, NEW, serial=2)]), "no-return", back, issued(40, B, NEW, serial=2))
+    expect(
+        judge([*START, MOVE[0], back, issued(40, B, NEW, serial=2)]), "no-return", back, issued(40, B, NEW, serial=2)
+    )
 
 
 def _leave(t: int) -> Row:

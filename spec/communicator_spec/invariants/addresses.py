@@ -92,7 +92,7 @@ class SetsOnlyGrow(Invariant):
 
 
 class NoReturn(Invariant):
-    """No grant is issued at a receiving service that the person is leaving or has left, until the person takes it up."""
+    """No grant is issued at a receiving service after the person moved away, until the person takes it up again."""
 
     name = "no-return"
     clauses = ("STATE-9",)
