@@ -120,6 +120,14 @@ OPERATIONS: dict[str, Operation] = {
     "ratchet.encrypt": _op("rm ratchet", "ratchet plaintext associated", "message"),
     "ratchet.decrypt": _op("rm ratchet", "ratchet message associated", "plaintext"),
     "ratchet.state": _op("rm ratchet projection", "ratchet", "sent received previous kept"),
+    # What messages carry.
+    "attachment.size": _op("rm attachment", "length", "count"),
+    "attachment.encrypt": _op("rm attachment", "key file length", "digest:hash chunks"),
+    "attachment.seal": _op("rm attachment", "key count last plaintexts", "chunks"),
+    "attachment.decrypt": _op("rm attachment", "key length chunks", "file_hash:hash", "digest"),
+    "content.encode": _op("rm content", "type data attachments", "content:content"),
+    "content.decode": _op("rm content", "content:content", "type data attachments"),
+    "identity.fingerprint": _op("rm fingerprint", "own peer", "groups"),
     # The encryption underneath.
     "hpke.seal": _op("hpke", "public_key:public-key info plaintext", "sealed"),
     "hpke.open": _op("hpke", "secret_key info sealed", "plaintext"),

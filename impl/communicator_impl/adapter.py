@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from communicator_impl import addresses as a
 from communicator_impl import body, envelope, hpke, ratchet, session
+from communicator_impl.adapter_content import CONTENT_OPERATIONS
 from communicator_impl.adapter_lines import Call, Operation, serve
 from communicator_impl.adapter_service import SERVICE_OPERATIONS
 from communicator_impl.addresses import values
@@ -22,7 +23,8 @@ __all__ = ["HELLO", "OPERATIONS", "main"]
 
 _ABOUT = {"name": "communicator-reference", "version": "0.1.0", "language": "Python"}
 _OFFERS = {"roles": ["rm", "rsa"], "profiles": ["two-layer/1", "label/1"], "suites": [PARAMETERS.suite.number]}
-_FEATURES = ["body", "config", "envelope", "hpke", "ratchet", "session", "derandomized", "projection"]
+_AREAS = ["attachment", "body", "config", "content", "envelope", "fingerprint", "hpke", "ratchet", "session"]
+_FEATURES = [*_AREAS, "derandomized", "projection"]
 HELLO = {**_ABOUT, **_OFFERS, "features": _FEATURES}
 
 
@@ -108,6 +110,7 @@ def _turn(c: Call, step: Callable[..., tuple[object, bytes]], takes: str) -> byt
 
 OPERATIONS: dict[str, Operation] = {
     **SERVICE_OPERATIONS,
+    **CONTENT_OPERATIONS,
     "config.decode": lambda c: {"uri": _config(c).uri, "digest": _config(c).digest()},
     "address.issue": _issue,
     "address.diversify": lambda c: {

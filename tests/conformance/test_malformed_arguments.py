@@ -39,6 +39,8 @@ def _ask(testee: Testee, op: str, **args: object) -> Answer:
 
 def _filled(value: object, given: dict[str, dict[str, Any]]) -> object:
     """Put results of earlier steps in the place of references."""
+    if isinstance(value, list):
+        return [_filled(item, given) for item in value]
     if not isinstance(value, str) or not value.startswith("$"):
         return value
     name, field, *index = value[1:].split(".")

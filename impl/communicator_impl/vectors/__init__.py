@@ -13,6 +13,7 @@ Rules:
 
 from communicator_impl.vectors.address_cases import address_cases
 from communicator_impl.vectors.body_cases import body_cases
+from communicator_impl.vectors.content_cases import content_cases
 from communicator_impl.vectors.envelope_cases import envelope_cases
 from communicator_impl.vectors.hpke_cases import hpke_cases
 from communicator_impl.vectors.label_cases import label_cases
@@ -28,7 +29,7 @@ def all_cases() -> list[Case]:
     """Return every case of the suite."""
     areas = (
         *(hpke_cases, address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases),
-        *(service_cases,),
+        *(service_cases, content_cases),
     )
     return [case for area in areas for case in area()]
 

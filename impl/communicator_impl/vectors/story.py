@@ -40,6 +40,8 @@ _DRAWN = {
     "hpke.seal": "sealed",
 }
 
+_REFERRED = ("handle", "chunks")  # for later steps: a handle is the testee's own, the digest beside chunks says it all
+
 
 def named_bytes(name: str, n: int = 32) -> bytes:
     """Return `n` ≤ 32 bytes that belong to a name: SHA-256 of it."""
@@ -143,7 +145,7 @@ class _Player:
         drawn = _DRAWN.get(step.op)
         out = _request(step)
         if shown:
-            result = {k: v for k, v in given.items() if k not in (drawn, "handle")}
+            result = {k: v for k, v in given.items() if k not in (drawn, *_REFERRED)}
             out |= {"result": result} if result else {}
             out |= {"drawn": {drawn: given[drawn]}} if drawn else {}
         return out
@@ -176,6 +178,8 @@ class _Player:
 
     def _resolved(self, value: object) -> object:
         value = plain(value)
+        if isinstance(value, list):
+            return [self._resolved(item) for item in value]
         if not isinstance(value, str) or not value.startswith("$"):
             return value
         name, field, *index = value[1:].split(".")
