@@ -7,23 +7,16 @@
 'use strict';
 
 const addresses = require('./addresses.js');
+const { ATTACHMENT_OPERATIONS } = require('./attachment.js');
 const { unhex } = require('./bytes.js');
+const { CONTENT_OPERATIONS } = require('./content.js');
+const { HELLO } = require('./hello.js');
 const hpke = require('./hpke.js');
 const { serve } = require('./lines.js');
 const ratchet = require('./ratchet.js');
 const { Service } = require('./service.js');
 const { Session, checkPackage } = require('./session.js');
 const wire = require('./wire.js');
-
-const HELLO = {
-  name: 'javascript-from-the-text',
-  version: '1',
-  language: 'JavaScript',
-  roles: ['rm', 'rsa'],
-  profiles: ['two-layer/1', 'label/1'],
-  suites: [1],
-  features: ['config', 'envelope', 'body', 'session', 'ratchet', 'hpke', 'derandomized', 'projection'],
-};
 
 const objects = new Map();
 
@@ -84,6 +77,8 @@ function step(run, a, input, draws) {
 const secrets = (a) => [unhex(a.shared), unhex(a.header_initiator), unhex(a.header_responder)];
 
 const OPERATIONS = {
+  ...ATTACHMENT_OPERATIONS,
+  ...CONTENT_OPERATIONS,
   'service.load': (a) => {
     const service = new Service(a.uri, keys(a.outer), keys(a.inner));
     return { handle: keep(service), config: service.config };

@@ -233,6 +233,6 @@ function keyPackage(encoded) {
 }
 
 module.exports = {
-  CIPHERTEXT, HOUR_S, LABEL_OVERHEAD, YEAR_S, body, ciphertext, config, delivery, encodeBody, encodeConfig,
-  encodeLabelled, encodeTwoLayer, keyPackage, request,
+  CIPHERTEXT, HOUR_S, LABEL_OVERHEAD, YEAR_S, body, bytes, ciphertext, config, delivery, encodeBody, encodeConfig,
+  encodeLabelled, encodeTwoLayer, exactly, keyPackage, list, malformed, record, request, tuple, uint,
 };
