@@ -16,6 +16,7 @@ Rules:
    agree.
 """
 
+from io import BytesIO
 from typing import NoReturn
 
 import cbor2
@@ -31,6 +32,7 @@ __all__ = [
     "encode",
     "fields",
     "octets",
+    "sequence",
     "text",
     "text_map",
     "uint",
@@ -78,6 +80,24 @@ def decode(data: bytes, limit: int) -> object:
     if again != data:  # ENV-1: one encoding only, nothing after it
         raise wrong("not the deterministic encoding")
     return value
+
+
+def sequence(data: bytes, most: int, each: int) -> tuple[bytes, ...]:
+    """Split a CBOR sequence (RFC 8742) into its items: at most `most`, of `each` bytes, as `decode` asks."""
+    if len(data) > most * each:
+        raise PeerError(ErrorClass.TOO_LARGE, f"{len(data)} bytes, at most {most} items of {each}")
+    source, items, begin = BytesIO(data), list[bytes](), 0
+    while begin < len(data):
+        try:
+            cbor2.load(source, max_depth=_NESTING, allow_indefinite=False, semantic_decoders=_REFUSED)
+        except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise wrong("not a sequence of CBOR") from error
+        items.append(data[begin : source.tell()])
+        begin = source.tell()
+        decode(items[-1], each)
+    if len(items) > most:
+        raise PeerError(ErrorClass.LIMIT, f"{len(items)} items, at most {most}")
+    return tuple(items)
 
 
 def fields(value: object, required: frozenset[int], optional: frozenset[int] = frozenset()) -> dict[int, object]:
