@@ -8,7 +8,7 @@ How a request is taken, at `now_ms`:
 
 1. read the outer form: too large, or malformed; the only two outward refusals (T9)
 2. resolve the address: what fails is counted inside, by error class, and answered like success
-3. spend the address and store the message, in one write (ADDR-17)
+3. if the root has room, spend the address and store the message, in one write (ADDR-17)
 4. answer
 
 Rules:
@@ -16,7 +16,8 @@ Rules:
 1. `Acceptance.answer` is all that may leave the operator. `root` tells whom to notify, `refusal` is for the log.
 2. A message is confirmed by number, after the device has it durably; until then `fetch` returns it again, oldest first
    (DELIV-26, DELIV-28).
-3. `register_root`, `issue`, `revoke` and `confirm` may be repeated: a device that crashed does so.
+3. Owners are told apart by access keys, in `root_owners`; here a root is named by whoever may name it.
+   `register_root`, `issue`, `revoke` and `confirm` may be repeated: a device that crashed does so.
 4. New keys are stored before they are published; keys and grants whose time has ended are gone after `erase`. Until
    then an expired address is `EXPIRED`, afterwards `UNKNOWN`. In label/1 a spent one is `UNKNOWN` at once.
 5. If the storage raises, throw the core away and build it anew: it is ahead of its disk.
@@ -63,6 +64,8 @@ _REASONS: Final = list(ErrorClass)
 _SCHEDULE: Final = "schedule"
 _PREFIX: Final = "root/"
 _LIFETIME_S: Final = PARAMETERS.address.lifetime_long_term_s_max
+_MESSAGES_MAX: Final = PARAMETERS.service.root_messages_max
+_EPOCHS_MAX: Final = PARAMETERS.service.root_epochs_max
 
 
 class Answer(StrEnum):
@@ -150,14 +153,31 @@ class ReceivingService:
     def issue(self, grant: LabelGrant) -> None:
         """Add an epoch of label/1; its labels resolve from now on. In two-layer/1 the root is enough."""
         record = self._of(grant.root)
+        if record.verify_key is not None:
+            raise PeerError(ErrorClass.MALFORMED, "epochs are of label/1")
         if any(known == grant for known, _ in record.epochs):
-            return
+            return  # RECV-6
+        if len(record.epochs) >= _EPOCHS_MAX and grant.epoch not in self.epochs(grant.root):
+            raise PeerError(ErrorClass.LIMIT, "epochs of one root")  # RECV-7
         self._tables.label.register(grant)
         self._commit(record.with_epoch(grant))
 
-    def revoke(self, root: Root) -> None:
-        """Forget a root: nothing sent to its addresses resolves any more, and nothing stored remains."""
-        self._storage.delete(_key(root))  # RECV-8; DELIV-30: one root, and nothing else
+    def epochs(self, root: Root) -> frozenset[int]:
+        """Return the epochs that are held for a root, also those whose date has passed until `erase`."""
+        record = self._records.get(root)
+        return frozenset(grant.epoch for grant, _ in record.epochs) if record else frozenset()
+
+    def revoke(self, root: Root, epoch: int | None = None) -> None:
+        """Forget a root: nothing sent to its addresses resolves any more, and nothing stored remains.
+
+        With `epoch`, forget that grant alone; what came by it is still there. Either may be gone already (RECV-8).
+        """
+        if epoch is not None:
+            if epoch in self.epochs(root):
+                self._commit(self._of(root).without_epoch(epoch))
+            self._tables.label.revoke(root, epoch)  # ADDR-24
+            return
+        self._storage.delete(_key(root))  # DELIV-30: one root, and nothing else
         self._records.pop(root, None)
         self._tables.two_layer.revoke(root)
         self._tables.label.revoke(root)  # ADDR-24
@@ -189,13 +209,14 @@ class ReceivingService:
             return self._refuse(now_ms, _outward(error), error)  # ENV-12: no cause that depends on the address
         try:
             arrival = self._resolve(now_ms, form)  # 2
+            self._check_room(arrival)
             spent = self._spend(arrival)  # 3
         except PeerError as error:
             return self._refuse(now_ms, self._uniform(error), error)
         serial, position = _name_of(arrival)
         self._store(arrival, spent)
         self._report(now_ms, Kind.STORED, arrival.root, serial, position)
-        return Acceptance(Answer.TAKEN, arrival.root)  # 4
+        return Acceptance(Answer.TAKEN, arrival.root)  # 4, RECV-1
 
     def _resolve(self, now_ms: int, form: TwoLayerRequest | LabelRequest) -> Arrival:
         return resolve(form, self._schedule, self._tables, self._check_expiry(now_ms))
@@ -203,6 +224,11 @@ class ReceivingService:
     def _check_expiry(self, now_ms: int) -> int:
         """Return the time, in seconds, against which keys and addresses are checked (ADDR-16)."""
         return _s(now_ms)
+
+    def _check_room(self, arrival: Arrival) -> None:
+        """Refuse, inside, what a full root cannot store; its address stays good for another attempt (RECV-4)."""
+        if len(self._of(arrival.root).items) >= _MESSAGES_MAX:
+            raise PeerError(ErrorClass.LIMIT, "messages of one root")
 
     def _spend(self, arrival: Arrival) -> Position | SpentBlock:
         return spend(arrival, self._tables)  # ADDR-17

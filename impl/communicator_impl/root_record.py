@@ -17,13 +17,14 @@ Cost: a write is as large as the store of one root, a few messages of 2.9 kB whi
 import msgspec
 
 from communicator_impl import wire
-from communicator_impl.addresses import EpochKey, LabelGrant, Position, Root, SpentBlock, TwoLayerRegistration
+from communicator_impl.addresses import EpochKey, LabelGrant, Position, Profile, Root, SpentBlock, TwoLayerRegistration
 from communicator_impl.addresses.values import epoch_key, root
+from communicator_impl.envelope import Delivery
 from communicator_impl.errors import InputError, OwnError, PeerError
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Item", "RootRecord", "address_index", "address_name"]
+__all__ = ["Item", "RootRecord", "address_index", "address_name", "delivery_of", "item_of"]
 
 _A = PARAMETERS.address
 _RECORD_MAX = 1 << 30
@@ -58,6 +59,10 @@ class RootRecord(msgspec.Struct, frozen=True):
     def with_epoch(self, grant: LabelGrant) -> "RootRecord":
         """Add a grant of label/1, unspent."""
         return msgspec.structs.replace(self, epochs=(*self.epochs, (grant, Position(0, 0, 0))))
+
+    def without_epoch(self, epoch: int) -> "RootRecord":
+        """Forget a grant of label/1, its key included."""
+        return msgspec.structs.replace(self, epochs=tuple(row for row in self.epochs if row[0].epoch != epoch))
 
     def with_position(self, epoch: int, position: Position) -> "RootRecord":
         """Replace how far an epoch has come."""
@@ -125,6 +130,20 @@ def address_index(serial: int, position: int) -> int:
 def address_name(index: int) -> tuple[int, int]:
     """Return serial and position of an address index of two-layer/1."""
     return index >> _POSITION_BITS, index & ((1 << _POSITION_BITS) - 1)
+
+
+def delivery_of(item: Item, profile: Profile) -> Delivery:
+    """Return what the owner's device gets for a stored message (ENV-21)."""
+    if profile is Profile.LABEL:
+        return Delivery(item.number, item.body, item.position, item.serial)
+    return Delivery(item.number, item.body, address_index(item.serial, item.position))
+
+
+def item_of(delivery: Delivery) -> Item:
+    """Return a delivery as a device takes it: in two-layer/1 the owner's own index tells serial and position."""
+    if delivery.epoch is None:
+        return Item(delivery.number, *address_name(delivery.index), delivery.ciphertext)
+    return Item(delivery.number, delivery.epoch, delivery.index, delivery.ciphertext)
 
 
 def _epoch(of: Root, value: object) -> tuple[LabelGrant, Position]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from communicator_spec import ErrorClass, Grant, Kind, Row
+from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["Item", "Parcel", "ReceivingService"]
 
@@ -15,6 +16,8 @@ _REASONS: Final = list(ErrorClass)
 _EXPIRED: Final = _REASONS.index(ErrorClass.EXPIRED)
 _UNKNOWN: Final = _REASONS.index(ErrorClass.UNKNOWN)
 _REPLAYED: Final = _REASONS.index(ErrorClass.REPLAYED)
+_LIMIT: Final = _REASONS.index(ErrorClass.LIMIT)
+_MESSAGES_MAX: Final = PARAMETERS.service.root_messages_max
 
 
 class Parcel(NamedTuple):
@@ -70,6 +73,8 @@ class ReceivingService:
         end, serial, position, body = parcel
         entry = self._grants.get((end, serial))
         reason = self._refusal(now_ms, entry, position)
+        if reason is None and len(self._store.get(end, ())) >= _MESSAGES_MAX:
+            reason = _LIMIT  # RECV-4: and the address is not spent
         if reason is not None or entry is None:
             self._emit((now_ms, Kind.REFUSED, -1, -1, self._service, -1, -1, -1, reason or _UNKNOWN))
             return None

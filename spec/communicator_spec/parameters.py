@@ -159,6 +159,7 @@ class ServiceParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     document_max_age_s: int
     json_bytes_max: int
     access_key_bytes: int
+    access_key_label: str
     ticket_bytes: int
     submission_bytes_max: int
     delay_mean_s_max: int

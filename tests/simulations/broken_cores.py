@@ -191,7 +191,7 @@ class ForgetsWhatIsSpent(ReceivingService):
 
 
 class RevokesNothing(ReceivingService):
-    def revoke(self, root: Root) -> None:
+    def revoke(self, root: Root, epoch: int | None = None) -> None:
         """The owner's wish has no effect."""
 
 

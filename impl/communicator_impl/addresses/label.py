@@ -35,6 +35,7 @@ from communicator_impl.addresses.values import (
     Profile,
     Root,
     SealingKey,
+    access_key,
     epoch_key,
     hours_of,
     root,
@@ -79,6 +80,10 @@ class LabelRoot(msgspec.Struct, frozen=True):
             raise InputError(ErrorClass.LIMIT, "epoch out of range")
         info = _P.epoch_label.encode() + b"\0" + epoch.to_bytes(4)
         return EpochKey(hkdf_expand(self.secret, info, _P.epoch_key_bytes))  # ADDR-18
+
+    def access_key(self) -> bytes:
+        """Derive what shows a service that one made this root; it tells nothing about the epochs (SVC-11)."""
+        return access_key(self.secret)
 
     def grant(self, epoch: int, valid_until_s: int, capacity: int, now: int, lanes: int = 1) -> "LabelGrant":
         """Make what is registered for an epoch; its key also goes to the one correspondent."""

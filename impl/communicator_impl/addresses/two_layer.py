@@ -39,6 +39,7 @@ from communicator_impl.addresses.values import (
     Root,
     Sda,
     SealingKey,
+    access_key,
     ciphertext_digest,
     hours_of,
     rdas,
@@ -90,6 +91,10 @@ class TwoLayerRoot(msgspec.Struct, frozen=True):
         """Return the public half."""
         key = Ed25519PrivateKey.from_private_bytes(self.signing_seed).public_key()
         return TwoLayerRegistration(self.root, key.public_bytes_raw())
+
+    def access_key(self) -> bytes:
+        """Derive what shows a service that one made this root; it tells nothing about the signing key (SVC-11)."""
+        return access_key(self.signing_seed)
 
     def issue(
         self, config: ServiceConfig, indices: range, valid_until_s: int, now: int, entropy: Entropy

@@ -33,6 +33,7 @@ from typing import NewType
 import msgspec
 
 from communicator_impl.errors import InputError, PeerError
+from communicator_impl.kdf import hkdf_expand
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
@@ -45,6 +46,7 @@ __all__ = [
     "Root",
     "Sda",
     "SealingKey",
+    "access_key",
     "ciphertext_digest",
     "epoch_key",
     "hours_of",
@@ -111,6 +113,11 @@ def epoch_key(raw: bytes) -> EpochKey:
 def label(raw: bytes) -> Label:
     """Check that bytes from outside can be a label."""
     return Label(_sized(raw, _P.label_bytes, "label"))
+
+
+def access_key(secret: bytes) -> bytes:
+    """Derive the access key of a root from the secret that was drawn for it: HKDF-Expand, 32 bytes."""
+    return hkdf_expand(secret, PARAMETERS.service.access_key_label.encode(), PARAMETERS.service.access_key_bytes)
 
 
 def round_up_to_hour(when_s: int) -> int:

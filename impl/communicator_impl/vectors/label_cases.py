@@ -197,11 +197,12 @@ def _registration_cases() -> list[Case]:
 
     other = register_epoch("before", capacity=500)
     again = (load(), register_epoch(), _spend("before", 7), register_epoch("again"), _spend("spend", 8))
+    later = register_epoch("before", until_s=UNTIL + HOUR, capacity=most)
+    rekeyed = register_epoch("before", capacity=most, key=named_bytes("another epoch key"))
     kept = Case("label/registered-again", "an epoch again, with the same values", ("RECV-6",), again)
 
-    def differs(case: str, title: str, **args: object) -> Case:
-        refused = full.refused(case, title, ("RECV-6",), ErrorClass.REFUSED)
-        return refused.preceded(register_epoch("before", **({"capacity": most} | args))).probed(last)
+    def differs(case: str, title: str, before: Step) -> Case:
+        return full.refused(case, title, ("RECV-6",), ErrorClass.REFUSED).preceded(before).probed(last)
 
     return [
         full,
@@ -209,9 +210,13 @@ def _registration_cases() -> list[Case]:
         kept.refused("registered-again-spent", "what was spent before stays spent", ("RECV-6",), ErrorClass.UNKNOWN)
         .changed("spend", sealed=labelled(label(7)))
         .probed(_take("probe", labelled(label(8)), "spend")),
-        differs("registered-other-date", "an epoch again, with another date", until_s=UNTIL + HOUR),
-        differs("registered-other-lanes", "an epoch again, with more lanes", lanes=2),
-        differs("registered-other-key", "an epoch again, with another key", key=named_bytes("another epoch key")),
+        differs("registered-other-date", "an epoch again, with another date", later),
+        differs(
+            "registered-other-lanes",
+            "an epoch again, with more lanes",
+            register_epoch("before", capacity=most, lanes=2),
+        ),
+        differs("registered-other-key", "an epoch again, with another key", rekeyed),
         limit("no-capacity", "a capacity of 0", capacity=0),
         limit("excess-capacity", "a capacity of 65,537", capacity=most + 1),
         limit("no-lanes", "no lane", lanes=0),
