@@ -160,6 +160,34 @@ MUTANTS: Final = {
     "sends_header_in_clear": Mutant(
         "SES-12", "ratchet", "return new, salt + sealed", "return new, salt + header", "ratchet/*"
     ),
+    # Chapters 10, 11 and 14.
+    "marks_no_last_chunk": Mutant(
+        "ATT-1", "attachment", "place == chunks - 1, chunks, plain)", "False, chunks, plain)", "attachment/*"
+    ),
+    "binds_no_number_of_chunks": Mutant(
+        "ATT-1", "attachment", '_LABEL + struct.pack(">I", chunks))\n', "_LABEL)\n", "attachment/*"
+    ),
+    "takes_any_padding_of_files": Mutant(
+        "ATT-2", "attachment", '_need(not any(rest), "padding")', "pass", "attachment/*"
+    ),
+    "takes_any_digest": Mutant("ATT-2", "attachment", "hmac.compare_digest(digest", "max(digest", "attachment/*"),
+    "takes_files_cut_short": Mutant("ATT-2", "attachment", "_need(place == chunks,", "_need(True,", "attachment/*"),
+    "believes_the_stated_length": Mutant(
+        "ATT-11", "attachment", "_need(int.from_bytes(plain[:prefix]) == length,", "_need(True,", "attachment/*"
+    ),
+    "takes_files_of_any_length": Mutant("ATT-4", "attachment", "if length > _A.file", "if 0 > _A.file", "attachment/*"),
+    "takes_nine_attachments": Mutant(
+        "ATT-12", "content", "_some(f[3], _A.per_message_max)", "_some(f[3], 9)", "content/*"
+    ),
+    "takes_names_that_lead_elsewhere": Mutant(
+        "ATT-18", "content", "if name in _NO_NAMES or any(", "if any(", "content/*"
+    ),
+    "takes_any_number_of_locations": Mutant(
+        "ATT-18", "content", "_some(f[1], _A.locations_max)", "_some(f[1], 9)", "content/*"
+    ),
+    "takes_any_bytes_for_text": Mutant("CONT-1", "content", "_utf8(inside)\n", "pass\n", "content/*"),
+    "takes_any_profile": Mutant("CONT-1", "content", "decode_profile(inside)\n", "pass\n", "content/*"),
+    "puts_itself_first": Mutant("SEC-6", "fingerprint", "= sorted((one", "= ((one", "identity/*"),
 }
 
 
