@@ -12,7 +12,7 @@ from communicator_model.ends import Setting
 from communicator_model.receiving import Parcel, ReceivingService
 from communicator_model.relationships import Reach, RelationshipManagers
 from communicator_model.sending import Outcome, SendingService, Submission
-from communicator_spec import Row, Terms
+from communicator_spec import Row, Terms, peer_of
 
 __all__ = ["Managers", "ModelNodes", "Nodes", "Receiving", "Sending", "Travelling"]
 
@@ -52,8 +52,8 @@ class Managers(Protocol):
     def wake(self, now_ms: int, end_id: int) -> Sequence[Travelling]:
         """Do what is due."""
 
-    def receive(self, now_ms: int, end_id: int, service: int) -> None:
-        """Fetch, apply and confirm what one service stores for one end."""
+    def receive(self, now_ms: int, end_id: int, service: int, *, confirms: bool = True) -> None:
+        """Fetch, apply and confirm what one service stores for one end; or lose the confirmation."""
 
     def unreachable(self, now_ms: int, end_id: int, service: int, reference: int) -> None:
         """Take a sending service's notice."""
@@ -69,6 +69,12 @@ class Managers(Protocol):
 
     def leave(self, now_ms: int, person: int, service: int, ends: Sequence[int]) -> bool:
         """Leave a receiving service if nothing points to it any more; tell whether that was so."""
+
+    def restart(self, end_id: int) -> None:
+        """The device of an end dies and comes back with what it had stored."""
+
+    def kept(self, end_id: int) -> object:
+        """What the device of an end keeps: a value with the attributes of `ends.End`."""
 
 
 class Receiving(Protocol):
@@ -115,6 +121,9 @@ class Nodes(Protocol):
     def junk(self, service: int, draw: float) -> object:
         """What a stranger makes up for one receiving service."""
 
+    def stray(self, holder: int, service: int, serial: int, position: int) -> object:
+        """What a stranger writes to an address that the end `holder` was given by its peer."""
+
 
 class ModelNodes:
     """The population model: no cryptography."""
@@ -136,3 +145,7 @@ class ModelNodes:
     def junk(self, service: int, draw: float) -> object:
         """Return an address that was never issued."""
         return Parcel(-1, int(draw * (1 << 30)), 0, None)
+
+    def stray(self, holder: int, service: int, serial: int, position: int) -> object:
+        """Return a parcel that resolves and does not open."""
+        return Parcel(peer_of(holder), serial, position, None)

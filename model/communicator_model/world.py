@@ -21,6 +21,7 @@ from communicator_model.faults import Conditions, FaultKind
 from communicator_model.nodes import Nodes, Travelling
 from communicator_model.phones import Schedule
 from communicator_model.population import Person
+from communicator_model.relationships import Reach
 from communicator_model.sending import DONE
 from communicator_model.traces import Trace
 from communicator_spec import Kind, Row, Terms
@@ -34,7 +35,7 @@ _RETRY_SLOTS: Final = 128  # network draws reserved for the attempts of one tran
 
 T = TypeVar("T")
 Steps = Generator[simpy.Event, object, None]
-Fidelity = Callable[[int, Terms, "World", Callable[[int, int], float], Callable[[Row], None]], Nodes]
+Fidelity = Callable[[int, Terms, Reach, Callable[[int, int], float], Callable[[Row], None]], Nodes]
 """(providers, terms, reach, receipt draws, emit) → nodes."""
 
 

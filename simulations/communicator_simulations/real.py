@@ -13,19 +13,20 @@ Rules:
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from communicator_impl.address_set import encode_set
-from communicator_impl.addresses import Label, Profile, ServiceConfig
-from communicator_impl.body import Body, encode_body
+from communicator_impl.addresses import Label, Profile, ServiceConfig, derive_label
+from communicator_impl.body import Body, WireSet, encode_body
 from communicator_impl.core_event import CoreEvent
-from communicator_impl.entropy import SeededEntropy
-from communicator_impl.envelope import label_request
+from communicator_impl.entropy import Entropy, SeededEntropy
+from communicator_impl.envelope import label_request, two_layer_request
 from communicator_impl.inbox import Inbox
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
+from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request, RevokeRoot
 from communicator_impl.particle_fields import Setting as RealSetting
 from communicator_impl.peer_addresses import PeerAddresses
@@ -37,8 +38,9 @@ from communicator_impl.turn import Outgoing, Turn
 from communicator_model.draws import subseed
 from communicator_model.ends import Setting
 from communicator_model.nodes import Nodes, Travelling
+from communicator_model.relationships import Reach
 from communicator_model.sending import DONE, Outcome
-from communicator_model.world import Fidelity, World
+from communicator_model.world import Fidelity
 from communicator_spec import Row, Terms
 from communicator_spec.parameters import PARAMETERS
 
@@ -109,7 +111,7 @@ class _RealFidelity:
         self,
         providers: int,
         terms: Terms,
-        reach: World,
+        reach: Reach,
         receipt_draw: Callable[[int, int], float],
         emit: Callable[[Row], None],
     ) -> Nodes:
@@ -201,20 +203,24 @@ class _Sending:
 class _Managers:
     """Everybody's relationship managers, by end."""
 
-    def __init__(self, make: Callable[[int], RelationshipManager], services: Sequence[_Receiving],
-                 reach: World, ends: dict[bytes, int], views: Views) -> None:  # fmt: skip
+    def __init__(self, make: Callable[[int], RelationshipManager], disks: Mapping[int, MemoryStorage],
+                 services: Sequence[_Receiving], reach: Reach, ends: dict[bytes, int],
+                 views: Views) -> None:  # fmt: skip
         self._make = make
+        self._disks = disks
         self._services = services
         self._reach = reach
         self._ends = ends
         self._views = views
         self._of_person: dict[int, RelationshipManager] = {}
         self._of_end: dict[int, RelationshipManager] = {}
+        self._person_of: dict[int, int] = {}
 
     def pair(self, now_ms: int, first: int, people: tuple[int, int], settings: tuple[Setting, Setting]) -> None:
         managers = (self._person(people[0]), self._person(people[1]))
         ends = (first, first + 1)
         self._of_end.update(zip(ends, managers, strict=True))
+        self._person_of.update(zip(ends, people, strict=True))
         steps = pair(now_ms, managers, ends, (RealSetting(*settings[0]), RealSetting(*settings[1])))
         for end, step in zip(ends, steps, strict=True):
             self._carry_out(now_ms, end, step.requests)
@@ -241,7 +247,7 @@ class _Managers:
         self._carry_out(now_ms, end_id, step.requests)
         return [_travel(out) for out in step.transmissions]
 
-    def receive(self, now_ms: int, end_id: int, service: int) -> None:
+    def receive(self, now_ms: int, end_id: int, service: int, *, confirms: bool = True) -> None:
         manager, core = self._of_end[end_id], self._services[service].core
         root = manager.root(end_id, service)
         if root is None:
@@ -251,7 +257,8 @@ class _Managers:
         received = manager.receive(now_ms, end_id, service, items)
         self._carry_out(now_ms, end_id, received.requests)
         manager.drain(now_ms, end_id, frozenset(message.number for message in received.deliveries))
-        core.confirm(now_ms, root, received.confirm)
+        if confirms:
+            core.confirm(now_ms, root, received.confirm)
 
     def unreachable(self, now_ms: int, end_id: int, service: int, reference: int) -> None:
         self._of_end[end_id].unreachable(now_ms, end_id, service, reference)
@@ -275,6 +282,23 @@ class _Managers:
         for request in requests:
             self._carry_out(now_ms, self._ends[request.root], (request,))
         return True
+
+    def restart(self, end_id: int) -> None:
+        person = self._person_of[end_id]
+        manager = self._of_person[person] = self._make(person)
+        self._of_end.update(dict.fromkeys(manager.relationships(), manager))
+
+    def kept(self, end_id: int) -> Particle:
+        """Return what is on the device's disk."""
+        data = self._disks[self._person_of[end_id]].load(f"particle/{end_id}")
+        assert data is not None, "a relationship that exists is stored"
+        return Particle.from_bytes(data)
+
+    def held(self, end_id: int) -> WireSet:
+        """Return the peer's address set that an end holds, with its secrets."""
+        held = self._of_end[end_id].peer_set(end_id)
+        assert held is not None, "two who met hold a set of each other"
+        return held
 
     def _carry_out(self, now_ms: int, end: int, requests: Iterable[Request]) -> None:
         """Do what a manager asks of its own services; one that is out of reach hears of it when it is back."""
@@ -301,7 +325,7 @@ class RealNodes:
         self,
         providers: int,
         terms: Terms,
-        reach: World,
+        reach: Reach,
         entropy: SeededEntropy,
         profile: Profile,
         emit: Callable[[Row], None],
@@ -327,11 +351,15 @@ class RealNodes:
         book = _Book(self.receiving)
         observed = _observed(parts, views)
 
-        def person(number: int) -> RelationshipManager:
-            own_entropy = entropy.fork(f"person {number}")
-            return observed(number, terms, book, MemoryStorage(), own_entropy, report, (profile,))
+        disks: dict[int, MemoryStorage] = {}
+        draws: dict[int, Entropy] = {}
 
-        self.managers = _Managers(person, self.receiving, reach, ends, views)
+        def person(number: int) -> RelationshipManager:
+            disk = disks.setdefault(number, MemoryStorage())
+            own_entropy = draws.setdefault(number, entropy.fork(f"person {number}"))  # a restart draws nothing twice
+            return observed(number, terms, book, disk, own_entropy, report, (profile,))
+
+        self.managers = _Managers(person, disks, self.receiving, reach, ends, views)
 
     def junk(self, service: int, draw: float) -> object:
         """Seal an address that was never issued to a service's published key, as any stranger can."""
@@ -340,6 +368,17 @@ class RealNodes:
         ciphertext = entropy.draw("junk", max(PARAMETERS.envelope.ciphertext_classes_bytes))
         key = self.receiving[service].core.config().sealing_key(0)
         return label_request(label, key, ciphertext, entropy)
+
+    def stray(self, holder: int, service: int, serial: int, position: int) -> object:
+        """Seal random bytes to a genuine address, as somebody can to whom its holder gave it."""
+        entropy = self._entropy.fork(f"stray {holder} {service} {serial} {position}")
+        ciphertext = entropy.draw("junk", max(PARAMETERS.envelope.ciphertext_classes_bytes))
+        entries = (entry for entry in self.managers.held(holder).services if entry.uri == _uri(service))
+        secret = next(grant.secret for entry in entries for grant in entry.grants if grant.serial == serial)
+        key = self.receiving[service].core.config().sealing_key(0)
+        if isinstance(secret, tuple):
+            return two_layer_request(secret[position], key, ciphertext, entropy)
+        return label_request(derive_label(secret, 0, position), key, ciphertext, entropy)
 
 
 def _observed(parts: Parts, views: Views) -> type[RelationshipManager]:

@@ -15,6 +15,7 @@ from communicator_model.faults import Conditions, FaultKind
 from communicator_model.nodes import ModelNodes, Nodes
 from communicator_model.phones import Phones
 from communicator_model.population import Person, Population
+from communicator_model.relationships import Reach
 from communicator_model.traces import Trace
 from communicator_model.world import Fidelity, World
 from communicator_simulations.metrics import Measured, measure
@@ -72,7 +73,7 @@ class _ModelFidelity:
         self,
         providers: int,
         terms: Terms,
-        reach: World,
+        reach: Reach,
         receipt_draw: Callable[[int, int], float],
         emit: Callable[[Row], None],
     ) -> Nodes:
