@@ -14,6 +14,7 @@ import pytest
 
 from communicator_reports.cli import main
 from communicator_spec import Event
+from communicator_spec.clauses import write
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from communicator_reports.cli import main; main()"]
@@ -184,3 +185,29 @@ def test_spec_lists_shows_and_counts() -> None:
     assert json.loads(communicator("spec", "show", first["id"], "--json").stdout) == first
     assert first["text"][:20] in communicator("spec", "show", first["id"].lower()).stdout
     assert first["id"] in json.loads(communicator("spec", "coverage", "--json").stdout)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ("", "> **{0}-2** (relationship manager · property) It MUST stay.\n", "uncited"),
+        ("It MUST stay", "It MUST always stay", "changed"),
+        ("**{0}-1**", "**{0}-7**", "changed"),
+    ],
+    ids=["added uncited", "changed silently", "renumbered"],
+)
+def test_spec_check_fails_when_a_clause_is(tmp_path: Path, old: str, new: str, kind: str) -> None:
+    prefix = "STATE"  # put together here, so that this file cites nothing
+    chapter, tests = tmp_path / "spec/05-address-state.md", tmp_path / "tests/test_it.py"
+    (tmp_path / "spec/communicator_spec").mkdir(parents=True)
+    tests.parent.mkdir()
+    chapter.write_text(f"> **{prefix}-1** (relationship manager · property) It MUST stay.\n\n")
+    tests.write_text(f"# {prefix}-1\n")
+    write(tmp_path / "spec", publish=True)
+    assert communicator("spec", "check", "--root", str(tmp_path)).returncode == 0
+    text = chapter.read_text()
+    chapter.write_text(text.replace(old.format(prefix), new.format(prefix)) if old else text + new.format(prefix))
+    write(tmp_path / "spec")
+    done = communicator("spec", "check", "--root", str(tmp_path))
+    assert done.returncode == 1
+    assert f": {kind}: " in done.stdout

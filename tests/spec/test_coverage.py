@@ -1,5 +1,6 @@
 """`check` finds every way in which the standard and its citations can part."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,18 @@ def test_uncited_must_fails_and_uncited_may_does_not(root: Path) -> None:
     assert f"{PREFIX}-4" in problem.detail
 
 
+def test_a_clause_that_is_added_and_cited_nowhere_fails_until_it_is_cited(root: Path) -> None:
+    path = root / "spec/05-address-state.md"
+    path.write_text(path.read_text() + clause(f"{PREFIX}-4"))
+    assert kinds(root) == ["stale", "uncited"]
+    write(root / "spec", publish=True)
+    assert kinds(root) == ["uncited"]
+    (root / "spec/README.md").write_text(f"See {PREFIX}-4.\n")
+    assert kinds(root) == ["uncited"]  # prose enforces nothing
+    (root / "tests/test_more.py").write_text(f"# {PREFIX}-4\n")
+    assert kinds(root) == []
+
+
 @pytest.mark.parametrize("how", ["not testable: nobody sees it"])
 def test_untestable_must_needs_no_citation(root: Path, how: str) -> None:
     path = root / "spec/05-address-state.md"
@@ -88,6 +101,34 @@ def test_silent_change_fails_until_a_line_says_why(root: Path) -> None:
 def test_renumbering_fails(root: Path) -> None:
     edit(root, f"**{FIRST}**", f"**{PREFIX}-9**")
     assert kinds(root) == ["changed", "unknown", "uncited"]
+
+
+def test_renumbering_fails_when_all_citations_follow(root: Path) -> None:
+    edit(root, f"**{FIRST}**", f"**{PREFIX}-9**")
+    (root / "spec/communicator_spec/policies.py").write_text(f"# {PREFIX}-9\n")
+    (problem,) = check(root)
+    assert problem.kind == "changed"
+    assert FIRST in problem.detail
+    write(root / "spec", publish=True)
+    assert kinds(root) == ["changed"]
+
+
+def test_two_clauses_that_exchange_their_ids_fail(root: Path) -> None:
+    path = root / "spec/05-address-state.md"
+    other = {FIRST: SECOND, SECOND: FIRST}
+    path.write_text(re.sub(rf"\*\*({FIRST}|{SECOND})\*\*", lambda found: f"**{other[found[1]]}**", path.read_text()))
+    write(root / "spec")
+    assert kinds(root) == ["changed", "changed"]
+
+
+def test_the_id_of_a_withdrawn_clause_is_given_to_no_other(root: Path) -> None:
+    edit(root, clause(THIRD, "MAY"), "")
+    (root / "spec/CHANGES.md").write_text(f"- **{THIRD}** withdrawn: not needed\n")
+    assert kinds(root) == []
+    path = root / "spec/05-address-state.md"
+    path.write_text(path.read_text() + clause(THIRD, "MAY", "script"))
+    write(root / "spec", publish=True)
+    assert kinds(root) == ["changed"]
 
 
 def test_note_about_a_clause_that_was_never_published_fails(root: Path) -> None:
