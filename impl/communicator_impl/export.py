@@ -7,7 +7,7 @@ behind. It is JSON that any program can read, with the members that chapter 12 l
 
 Rules:
 
-1. The same messages give the same bytes: ascending by number within each direction, members in one order.
+1. The same messages give the same bytes, in whatever order they come: by date, then direction, then number.
 2. A content that cannot be read is exported as it came (PORT-6): it is all that the person has of it.
 3. Nothing outside this module decides what is left out.
 """
@@ -55,7 +55,7 @@ Json = dict[str, object]
 
 
 def export(relationships: Iterable[Relationship], fetched: Fetch = lambda _: None) -> bytes:
-    """Return the file: UTF-8, indented; a number that stands twice, or a date beyond the year 9999, raises."""
+    """Return the file, JSON in UTF-8 (PORT-8); a number that stands twice, or a date beyond the year 9999, raises."""
     rows = [_relationship(relationship, fetched) for relationship in relationships]
     whole = {"format": FORMAT, "version": _VERSION, "relationships": rows}
     return msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n"

@@ -1,5 +1,6 @@
 """Contents, attachments in them and profiles: what comes back, and what is malformed."""
 
+from importlib.resources import files
 from itertools import permutations
 
 import msgspec
@@ -44,15 +45,15 @@ locations = st.builds(
     st.binary(min_size=32, max_size=32),
     st.integers(0, 2**64 - 1),
 )
-files = st.builds(
+attachments = st.builds(
     Attachment,
     st.integers(0, A.file_bytes_max),
     st.lists(locations, min_size=1, max_size=2).map(tuple),
     kinds,
     st.none() | good_names,
 )
-profiles = st.builds(Profile, kinds, st.none() | st.text("abc", min_size=1, max_size=63), st.none() | files)
-contents = st.builds(Content, st.just("a/b"), st.binary(max_size=90), st.lists(files, max_size=3).map(tuple))
+profiles = st.builds(Profile, kinds, st.none() | st.text("abc", min_size=1, max_size=63), st.none() | attachments)
+contents = st.builds(Content, st.just("a/b"), st.binary(max_size=90), st.lists(attachments, max_size=3).map(tuple))
 
 
 def malformed(data: bytes) -> bool:
@@ -84,6 +85,13 @@ def test_whatever_decodes_is_what_is_encoded(data: bytes) -> None:
     except PeerError:
         return
     assert encode_content(content) == data
+
+
+def test_the_schema_repeats_the_limits_of_the_table() -> None:
+    source = files("communicator_spec").joinpath("communicator.cddl").read_text()
+    for limit in (f"0..{A.file_bytes_max}", f"1*{A.locations_max} location", f"1*{A.per_message_max} attachment"):
+        assert limit in source
+    assert f"uri: tstr .size (1..{A.uri_bytes_max})" in source
 
 
 def test_the_twins_of_everything_malformed_are_taken() -> None:
