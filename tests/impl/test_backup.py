@@ -51,7 +51,7 @@ def test_another_key_opens_nothing() -> None:
     assert refusal(make(VALUES, WORDS, ENTROPY, COST_MIN), KEY) is ErrorClass.FORGED
 
 
-@pytest.mark.parametrize("secret", [KEY, WORDS])
+@pytest.mark.parametrize("secret", [KEY, WORDS], ids=["recovery key", "passphrase"])
 def test_the_key_is_not_in_it(secret: RecoveryKey | Passphrase) -> None:
     raw = secret if isinstance(secret, bytes) else secret.encode()
     backup = make(VALUES, secret, ENTROPY, COST_MIN)

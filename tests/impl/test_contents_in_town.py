@@ -20,6 +20,7 @@ ROUTES = Routes("talk")
         b"not a content",  # CONT-14
         b"",
     ],
+    ids=["text", "unknown type", "malformed", "missing"],
 )
 def test_any_content_arrives_is_acknowledged_and_is_offered(profile: Profile, content: bytes) -> None:
     town = Town(profile)

@@ -16,6 +16,7 @@ from communicator_impl.relationship_manager import RelationshipManager
 from communicator_impl.storage import MemoryStorage
 
 ENTROPY = SeededEntropy(b"leaving")
+KEY, WORDS = recovery_key(ENTROPY), Passphrase("correct horse battery staple")
 
 
 def secrets_of(p: Particle) -> Iterator[bytes]:
@@ -54,7 +55,7 @@ def test_an_export_holds_what_was_said_and_no_secret_of_the_device(profile: Prof
 
 
 @PROFILES
-@pytest.mark.parametrize("secret", [recovery_key(ENTROPY), Passphrase("correct horse battery staple")])
+@pytest.mark.parametrize("secret", [KEY, WORDS], ids=["recovery key", "passphrase"])
 def test_a_device_lives_again_from_its_backup(profile: Profile, secret: Secret) -> None:
     town = Town(profile)
     talk(town, turns=4)
