@@ -1,0 +1,59 @@
+"""The protocol's model in one world.
+
+A world is a record of everything that an instance fixes. The instances of the Quint text are worlds with a name; others
+differ from these in some fields.
+"""
+
+from collections.abc import Mapping
+
+from communicator_spec.formal import generated
+from communicator_spec.formal.generated import State, World
+from communicator_spec.formal.machine import Machine
+from communicator_spec.formal.values import Map, but
+
+
+def world(name: str, overrides: Mapping[str, object] | None = None) -> World:
+    """Return the world of an instance of the text, with other values for some fields.
+
+    A field is named by its path (`terms.fault`). Values are Python's, also as TOML gives them: a list for a list or a
+    set, a table for a map with its keys as text. `KeyError`: no such instance or field.
+    """
+    found: World = generated.WORLDS[name]
+    for path, value in (overrides or {}).items():
+        found = _replaced(found, path.split("."), value)
+    return found
+
+
+def _replaced(record: World, path: list[str], value: object) -> World:
+    old = getattr(record, path[0], None)
+    if old is None:
+        raise KeyError(f"{type(record).__name__} has no {path[0]}")
+    new = _replaced(old, path[1:], value) if path[1:] else like(old, value)
+    return but(record, **{path[0]: new})
+
+
+def like(old: object, value: object) -> object:
+    """Return a value as the model has it, given one of the same type. `TypeError` if it is of another."""
+    if isinstance(old, Map) and isinstance(value, Mapping):
+        keys, sample = [*old], next(iter(old.values()), ())
+        return Map({like(keys[0], k) if keys else k: like(sample, v) for k, v in value.items()})
+    if isinstance(old, frozenset) and isinstance(value, (list, frozenset)):
+        return frozenset(value)
+    if type(old) is int and isinstance(value, str):
+        return int(value)
+    if type(old) is tuple and isinstance(value, (list, tuple)):
+        return tuple(value)
+    if type(old) is type(value):
+        return value
+    raise TypeError(f"{value!r} is not of the type of {old!r}")
+
+
+class Model(Machine[State]):
+    """The protocol's model in one world: an instance's name, or a world of its own."""
+
+    def __init__(self, chosen: World | str) -> None:
+        bound = generated.bind(world(chosen) if isinstance(chosen, str) else chosen)
+        super().__init__(bound, generated.State, generated.OBSERVED)
+
+
+__all__ = ["Model", "State", "World", "world"]
