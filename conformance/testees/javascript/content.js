@@ -3,18 +3,19 @@
 // Theory. A content is a type and data. The data of two types are the standard's own and checked with the content; all
 // others are for applications.
 //
-// Rules: 1. What is not built as the tables say is `malformed` as a whole (CONT-1, ATT-12, ATT-18). 2. Types are compared
-// byte for byte. 3. Both ends compute the same fingerprint, because the lower identity comes first (SEC-6).
+// Rules: 1. What is not built as the tables say is `malformed` as a whole (CONT-1, ATT-12, ATT-18). 2. Types are
+// compared byte for byte. 3. Both ends compute the same fingerprint, because the lower identity comes first (SEC-6).
 'use strict';
 
 const { createHash } = require('node:crypto');
 const { FILE_MAX } = require('./attachment.js');
-const { join, unhex } = require('./bytes.js');
+const { join, need, unhex } = require('./bytes.js');
 const { decode, encode } = require('./cbor.js');
 const { verify } = require('./keys.js');
 const { bytes, exactly, list, malformed, record, tuple, uint } = require('./wire.js');
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
+const CONTENT_MAX = 2900;
 const PROFILE = 'application/vnd.communicator.profile';
 
 const text = (max) => (value) => {
@@ -56,6 +57,7 @@ function checkUtf8(data) {
 }
 
 function content(encoded) {
+  need(encoded.length <= CONTENT_MAX, 'too-large', 'content');
   const found = frame(decode(encoded));
   if (found.type === 'text/plain') checkUtf8(found.data);
   if (found.type === PROFILE) profile(decode(found.data));

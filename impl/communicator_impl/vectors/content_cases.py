@@ -18,6 +18,7 @@ _PLAIN = _A.chunk_plain_bytes
 _ONE = _PLAIN - _A.length_bytes
 """The longest file of one chunk."""
 _MOST = _A.file_bytes_max
+_MOST_CONTENT = PARAMETERS.envelope.device_bytes_max
 KEY = named_bytes("attachment key")
 START = b"the first bytes of a file"
 FORGED = ErrorClass.FORGED
@@ -162,6 +163,12 @@ def _content_cases() -> list[Case]:
         refused = of.refused(case, title, ("CONT-1",), ErrorClass.MALFORMED)
         return refused.changed("decode", content=wire.encode(value))
 
+    around = len(wire.encode({**TEXT, 2: bytes(2000)})) - 2000
+    full, over = (wire.encode({**TEXT, 2: bytes(_MOST_CONTENT - around + more)}) for more in (0, 1))
+    fullest = Case(
+        "content/fullest", "2,900 bytes", ("CONT-1",), (Step("decode", "content.decode", {"content": full}),)
+    )
+    large = fullest.refused("too-large", "one byte more", ("CONT-1",), ErrorClass.TOO_LARGE)
     long = encode.refused("encode-type-too-long", "a type of 128 bytes", ("CONT-1",), ErrorClass.MALFORMED)
     return [
         text,
@@ -181,6 +188,8 @@ def _content_cases() -> list[Case]:
         profile,
         wrong(profile, "profile-without-name", "pronouns and no name", _told({1: "they"})),
         wrong(profile, "profile-name-too-long", "a name of 256 bytes", _told({0: "x" * 256})),
+        fullest,
+        large.changed("decode", content=over),
         encode,
         long.changed("encode", type="x" * 128),
     ]
