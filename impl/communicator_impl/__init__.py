@@ -8,8 +8,10 @@ modules of its own.
 from communicator_impl.addresses import KeySchedule, LabelGrant, Profile, Root, ServiceConfig
 from communicator_impl.core_event import CoreEvent, Emit
 from communicator_impl.entropy import Entropy, Fractions, SeededEntropy, SystemEntropy
+from communicator_impl.envelope import Delivery
 from communicator_impl.errors import CommunicatorError, InputError, OwnError, PeerError, ServiceError
 from communicator_impl.inbox import Inbox, Received
+from communicator_impl.latency import Latency
 from communicator_impl.outbox import CONTENT_BYTES_MAX, Outbox
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
@@ -24,9 +26,23 @@ from communicator_impl.particle_fields import (
 from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.receiving_service import Acceptance, Answer, KeyLifetimes, ReceivingService
 from communicator_impl.relationship_manager import RelationshipManager, Step, pair
+from communicator_impl.root_owners import EpochRegistration, RootOwners, RootRegistration, Told
 from communicator_impl.root_record import Item
-from communicator_impl.sending_service import Attempt, Forwarded, GaveUp, RetryAt, SendingService, Ticket
+from communicator_impl.sending_service import (
+    Attempt,
+    Forwarded,
+    GaveUp,
+    Level,
+    Offer,
+    Outcome,
+    RetryAt,
+    SendingService,
+    Status,
+    Ticket,
+    TurnedDown,
+)
 from communicator_impl.storage import MemoryStorage, Storage
+from communicator_impl.submission import Submission
 from communicator_impl.turn import Outgoing, Reach, ServiceBook
 
 __all__ = [
@@ -37,8 +53,10 @@ __all__ = [
     "CommunicatorError",
     "CoreEvent",
     "Delivered",
+    "Delivery",
     "Emit",
     "Entropy",
+    "EpochRegistration",
     "Forwarded",
     "Fractions",
     "GaveUp",
@@ -49,8 +67,12 @@ __all__ = [
     "KeyLifetimes",
     "KeySchedule",
     "LabelGrant",
+    "Latency",
+    "Level",
     "MemoryStorage",
+    "Offer",
     "Outbox",
+    "Outcome",
     "Outgoing",
     "OwnAddresses",
     "OwnError",
@@ -67,15 +89,21 @@ __all__ = [
     "RetryAt",
     "RevokeRoot",
     "Root",
+    "RootOwners",
+    "RootRegistration",
     "SeededEntropy",
     "SendingService",
     "ServiceBook",
     "ServiceConfig",
     "ServiceError",
     "Setting",
+    "Status",
     "Step",
     "Storage",
+    "Submission",
     "SystemEntropy",
     "Ticket",
+    "Told",
+    "TurnedDown",
     "pair",
 ]

@@ -1,55 +1,76 @@
-"""A sending service: a durable queue of sealed envelopes with retries.
+"""A sending service: a durable queue of sealed requests with retries.
 
-Theory. A device hands over an envelope and goes to sleep; this service brings it to a receiving service that may be
-down for days. It is told which service, opaque bytes and a date after which they are useless. It never sees an
-address, a root or a person's name, so it cannot tell two messages to one person from two messages to two.
+Theory. A device hands over a request and goes to sleep; this service brings it to a receiving service that may be down
+for days. It is told which service, opaque bytes and a date after which they are useless. It never sees an address, a
+root or a person's name, so it cannot tell two messages to one person from two messages to two.
 
 ::
 
-    submit ──▶ queued ──attempt, answered──▶ forwarded
-                │  ▲
-                │  └─ attempt, unanswered: wait, then again
-                └──── too late: given up
+    submit ──▶ queued ──attempt, 202──────────▶ forwarded
+                │  ▲ ──attempt, refused───────▶ refused
+                │  └── attempt, anything else: wait, then again
+                └───── too late ──────────────▶ expired
 
 Rules:
 
-1. A ticket is the digest of service and envelope: who submits the same twice gets the same ticket and no second
-   delivery, also after a crash and after the envelope was forwarded, until its date (DELIV-25).
-2. An entry is on disk before its ticket is returned, and its end before the outcome is (DELIV-21).
-3. It stops before the address expires: no attempt at or after `not_after_ms`, and no waiting beyond it (DELIV-11).
-4. A device is told once that a receiving service does not answer (DELIV-24).
+1. A ticket is drawn; who submits the same again, with the same token if one is asked for, gets the same ticket and no
+   second delivery, also after a crash and after the request was forwarded, until its date (DELIV-25).
+2. An entry is on disk before its ticket is returned, with the token's nonce and the submission's digest in the same
+   write, and its end before the outcome is (DELIV-21). What cannot be kept is refused.
+3. It stops before the address expires: no attempt at or after the not-after time, and no waiting beyond it (DELIV-11).
+4. A device is told once that a receiving service does not answer (DELIV-24); whoever asks is told each time.
+5. A ticket that is not known looks like one that expired: nothing tells what was ever submitted (SEND-13).
 """
 
-import hashlib
-from typing import NamedTuple, NewType
+import heapq
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final, NamedTuple
 
-import msgspec
-
-from communicator_impl import wire
 from communicator_impl.core_event import CoreEvent, Emit
-from communicator_impl.errors import InputError, OwnError, PeerError
+from communicator_impl.entropy import Entropy
+from communicator_impl.errors import InputError, PeerError
+from communicator_impl.queue_entry import Entry, State, Ticket
 from communicator_impl.storage import Storage
+from communicator_impl.submission import Submission, checked_request, first_attempt_ms
 from communicator_spec import ErrorClass, Kind, Terms, backoff_ms
+from communicator_spec.errors import STATUS
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Attempt", "Forwarded", "GaveUp", "RetryAt", "SendingService", "Ticket"]
+__all__ = [
+    "Attempt",
+    "Forwarded",
+    "GaveUp",
+    "Level",
+    "Offer",
+    "Outcome",
+    "Reply",
+    "RetryAt",
+    "SendingService",
+    "Status",
+    "Ticket",
+    "TurnedDown",
+    "reading",
+]
 
-Ticket = NewType("Ticket", bytes)
-
-_REQUEST_MAX = PARAMETERS.envelope.request_bytes_max
-_ENTRY_MAX = _REQUEST_MAX + 128
-_PREFIX = "queue/"
+_V: Final = PARAMETERS.service
+_TAKEN: Final = 202
+_PREFIX: Final = "queue/"
 
 
 class Attempt(NamedTuple):
-    """What to post, and to which receiving service."""
+    """What to post, and to which receiving service: these bytes and nothing else (SEND-9)."""
 
-    service: int
+    uri: str
     request: bytes
 
 
 class Forwarded(NamedTuple):
     """The receiving service took it; there is nothing more to do."""
+
+
+class TurnedDown(NamedTuple):
+    """The receiving service refused it for good; there is nothing more to do."""
 
 
 class RetryAt(NamedTuple):
@@ -63,115 +84,246 @@ class GaveUp(NamedTuple):
     """It would arrive too late; there is nothing more to do."""
 
 
-class _Queued(msgspec.Struct, frozen=True):
-    """One submission; `envelope` is empty once it was forwarded or given up."""
+Outcome = Forwarded | TurnedDown | RetryAt | GaveUp
 
-    service: int
-    envelope: bytes
-    submitted_ms: int
-    not_after_ms: int
-    attempts: int = 0
-    noticed: bool = False
 
-    def to_bytes(self) -> bytes:
-        """Encode for storage."""
-        return wire.encode([*msgspec.structs.astuple(self)])
+class Reply(NamedTuple):
+    """What a receiving service said to an attempt: whether it answered, and the class if it refused."""
 
-    @classmethod
-    def from_bytes(cls, data: bytes) -> "_Queued":
-        """Read what `to_bytes` wrote."""
-        try:
-            row = wire.array(wire.decode(data, _ENTRY_MAX), 6, size=6)
-            service, submitted_ms, not_after_ms, attempts = (wire.uint(row[i]) for i in (0, 2, 3, 4))
-            return cls(service, wire.octets(row[1]), submitted_ms, not_after_ms, attempts, wire.boolean(row[5]))
-        except PeerError as error:
-            raise OwnError(ErrorClass.MALFORMED, "stored submission") from error
+    answered: bool
+    refusal: ErrorClass | None = None
+
+
+class Status(NamedTuple):
+    """What became of a submission; `unreachable` while it is queued and its receiving service has been silent."""
+
+    state: State
+    unreachable: bool
+
+
+class Level(StrEnum):
+    """How much a service can take now."""
+
+    OPEN = "open"
+    BUSY = "busy"
+    CLOSED = "closed"
+
+
+class Offer(NamedTuple):
+    """What an operator offers: means of delays, and how many submissions there is room for.
+
+    Above `busy_at` of them the service says that it is busy; `retry_after_s` is what it says then, `calm_s` otherwise.
+    """
+
+    delay_mean_s: tuple[int, ...] = (0,)
+    submissions_max: int = 1 << 20
+    busy_at: int = 3 << 18
+    retry_after_s: int = 60
+    calm_s: int = 600
 
 
 class SendingService:
-    """One operator's sending service; `via` is its number."""
+    """One operator's sending service; `via` is its number in the log, `number` finds that of a receiving service."""
 
-    def __init__(self, via: int, terms: Terms, storage: Storage, emit: Emit) -> None:
+    def __init__(
+        self,
+        via: int,
+        terms: Terms,
+        storage: Storage,
+        entropy: Entropy,
+        emit: Emit,
+        number: Callable[[str], int],
+        offer: Offer | None = None,
+    ) -> None:
         self._via = via
         self._terms = terms
         self._storage = storage
+        self._entropy = entropy
         self._emit = emit
-        self._queue: dict[Ticket, _Queued] = {}
+        self._number = number
+        self._offer = offer or Offer()
+        if 0 not in self._offer.delay_mean_s:  # SEND-6
+            raise InputError(ErrorClass.REFUSED, "the delay 0 is always offered")
+        self._is_closed = False
+        self._queue: dict[Ticket, Entry] = {}
+        self._tickets: dict[bytes, Ticket] = {}  # by what recognises a repetition
+        self._due: list[tuple[int, Ticket]] = []
         for key in storage.keys(_PREFIX):
             stored = storage.load(key)
             if stored is not None:
-                self._queue[Ticket(bytes.fromhex(key.removeprefix(_PREFIX)))] = _Queued.from_bytes(stored)
+                self._remember(Ticket(bytes.fromhex(key.removeprefix(_PREFIX))), Entry.from_bytes(stored))
+
+    # ---------------------------------------------------------------- what devices do
+
+    def submit(self, now_ms: int, submission: Submission, nonce: bytes = b"", draw: float = 0.0) -> Ticket:
+        """Keep a submission durably and return its ticket; the same one always gets the same.
+
+        `nonce` is that of the token that pays for it, empty where none is asked for; `draw` in [0, 1) makes the delay.
+        Refusals: `MALFORMED`, `TOO_LARGE`, `REPLAYED`, `REFUSED`, `EXPIRED`, `LIMIT`.
+        """
+        checked_request(submission.request)
+        digest = submission.digest()
+        known = self._tickets.get(nonce or digest)
+        if known is not None:  # DELIV-25
+            if self._queue[known].digest != digest:
+                raise PeerError(ErrorClass.REPLAYED, "token of another submission")  # SEND-2
+            return known
+        self._check(now_ms, submission)
+        due_ms = first_attempt_ms(now_ms, submission, draw)
+        ticket = Ticket(self._entropy.draw("sending.ticket", _V.ticket_bytes))  # SEND-3
+        entry = Entry(submission.uri, submission.request, submission.not_after_ms, due_ms, due_ms, nonce, digest)
+        self._keep(ticket, entry)  # SEND-1
+        return ticket
+
+    def status(self, now_ms: int, ticket: bytes) -> Status:
+        """Say what became of a submission; of one that is not known, that it expired (SEND-13)."""
+        entry = self._queue.get(Ticket(ticket))
+        if entry is None or (entry.state is State.QUEUED and self._is_late(now_ms, entry)):
+            return Status(State.EXPIRED, unreachable=False)
+        return Status(entry.state, unreachable=entry.state is State.QUEUED and self._is_silent(now_ms, entry))
+
+    def level(self) -> tuple[Level, int]:
+        """Say how much the service can take, and after how many seconds to ask again."""
+        if self._is_full():
+            return Level.CLOSED, self._offer.retry_after_s
+        if len(self._queue) >= self._offer.busy_at:
+            return Level.BUSY, self._offer.retry_after_s
+        return Level.OPEN, self._offer.calm_s
+
+    def close(self) -> None:
+        """Take nothing new from now on, and go on with what is queued: before an operator closes the service."""
+        self._is_closed = True
+
+    # ---------------------------------------------------------------- what the host does
 
     def waiting(self) -> tuple[Ticket, ...]:
-        """Return the tickets that still need attempts: what a host plans after a restart."""
-        return tuple(ticket for ticket, queued in self._queue.items() if queued.envelope)
+        """Return the tickets that still need attempts."""
+        return tuple(ticket for ticket, entry in self._queue.items() if entry.state is State.QUEUED)
 
-    def submit(self, now_ms: int, service: int, envelope: bytes, not_after_ms: int) -> Ticket:
-        """Keep an envelope durably and return its ticket; the same envelope always gets the same one."""
-        if not envelope:
-            raise InputError(ErrorClass.MALFORMED, "empty envelope")
-        if len(envelope) > _REQUEST_MAX:  # ENV-2
-            raise InputError(ErrorClass.TOO_LARGE, "envelope")
-        ticket = _ticket(service, envelope)
-        if ticket not in self._queue:  # DELIV-25
-            self._keep(ticket, _Queued(service, envelope, now_ms, not_after_ms))
-        return ticket
+    def take_due(self, now_ms: int) -> tuple[Ticket, ...]:
+        """Return what is to be attempted now, earliest first; each is named once until its outcome is known.
+
+        What was named and had no outcome when the service crashed is named again by the next one.
+        """
+        found = []
+        while self._due and self._due[0][0] <= now_ms:
+            due_ms, ticket = heapq.heappop(self._due)
+            if self._is_current(due_ms, ticket):
+                found.append(ticket)
+        return tuple(found)
+
+    def next_ms(self) -> int | None:
+        """Return when `take_due` has something to say; None while nothing is planned."""
+        while self._due and not self._is_current(*self._due[0]):
+            heapq.heappop(self._due)
+        return self._due[0][0] if self._due else None
 
     def attempt(self, now_ms: int, ticket: Ticket) -> Attempt | None:
         """Return the bytes to post; None if it is too late or there is nothing to do for this ticket."""
-        queued = self._queue.get(ticket)
-        if queued is None or not queued.envelope:
+        entry = self._queue.get(ticket)
+        if entry is None or entry.state is not State.QUEUED:
             return None
-        if self._is_late(now_ms, queued):  # DELIV-11
-            self._finish(now_ms, ticket, queued, Kind.GAVE_UP)
+        if self._is_late(now_ms, entry):  # DELIV-11
+            self._finish(now_ms, ticket, entry, State.EXPIRED)
             return None
-        return Attempt(queued.service, queued.envelope)
+        return Attempt(entry.uri, entry.request)
 
-    def outcome(self, now_ms: int, ticket: Ticket, *, answered: bool, draw: float) -> Forwarded | RetryAt | GaveUp:
-        """Take the result of an attempt: forget what was forwarded, plan the next attempt of what was not.
+    def outcome(
+        self,
+        now_ms: int,
+        ticket: Ticket,
+        *,
+        answered: bool,
+        draw: float,
+        refusal: ErrorClass | None = None,
+        retry_after_ms: int = 0,
+    ) -> Outcome:
+        """Take the result of an attempt: forget what is over, plan the next attempt of what is not (SEND-10).
 
-        `draw` in [0, 1) spreads the retries. An unknown ticket raises `InputError`.
+        `draw` in [0, 1) spreads the retries; `refusal` is the class of an answer other than 202, and `retry_after_ms`
+        what came with a `limit`. An unknown ticket raises `InputError`.
         """
-        queued = self._queue.get(ticket)
-        if queued is None or not queued.envelope:
+        entry = self._queue.get(ticket)
+        if entry is None or entry.state is not State.QUEUED:
             raise InputError(ErrorClass.UNKNOWN, "no such ticket in the queue")
-        if answered:
-            self._finish(now_ms, ticket, queued, Kind.FORWARDED)
-            return Forwarded()
-        at_ms = now_ms + backoff_ms(queued.attempts, draw, self._terms)
-        if self._is_late(at_ms, queued):  # DELIV-11
-            self._finish(now_ms, ticket, queued, Kind.GAVE_UP)
+        if answered and refusal is not ErrorClass.LIMIT:
+            self._finish(now_ms, ticket, entry, State.REFUSED if refusal else State.FORWARDED)
+            return TurnedDown() if refusal else Forwarded()
+        at_ms = now_ms + max(retry_after_ms, backoff_ms(entry.attempts, draw, self._terms))
+        if self._is_late(at_ms, entry):  # DELIV-11
+            self._finish(now_ms, ticket, entry, State.EXPIRED)
             return GaveUp()
-        notice = self._is_notice_due(now_ms, queued)
-        noticed = queued.noticed or notice
-        self._keep(ticket, msgspec.structs.replace(queued, attempts=queued.attempts + 1, noticed=noticed))
+        notice = not answered and self._is_notice_due(now_ms, entry)
+        self._keep(ticket, entry.retried(now_ms, at_ms, answered=answered, notice=notice))
         return RetryAt(at_ms, notice)
 
     def erase(self, now_ms: int) -> None:
         """Forget finished submissions whose date has passed; the host calls this now and then."""
-        for ticket, queued in list(self._queue.items()):
-            if not queued.envelope and now_ms >= queued.not_after_ms:
+        for ticket, entry in list(self._queue.items()):
+            if entry.state is not State.QUEUED and now_ms >= entry.not_after_ms:
                 del self._queue[ticket]
+                del self._tickets[entry.name]
                 self._storage.delete(_key(ticket))
 
-    def _is_late(self, t_ms: int, queued: _Queued) -> bool:
-        return t_ms >= queued.not_after_ms
+    # ---------------------------------------------------------------- rules
 
-    def _is_notice_due(self, now_ms: int, queued: _Queued) -> bool:
-        waited_ms = now_ms - queued.submitted_ms
-        return not queued.noticed and waited_ms >= self._terms.unreachable_notice_ms  # DELIV-24
+    def _check(self, now_ms: int, submission: Submission) -> None:
+        if submission.delay_mean_s not in self._offer.delay_mean_s:  # SEND-6
+            raise PeerError(ErrorClass.REFUSED, "delay is not offered")
+        if now_ms >= submission.not_after_ms:  # SEND-5
+            raise PeerError(ErrorClass.EXPIRED, "not-after time has passed")
+        if submission.not_after_ms - now_ms > self._terms.queue_lifetime_ms:  # SEND-4
+            raise PeerError(ErrorClass.LIMIT, "not-after time is too late")
+        if self._is_full():  # SEND-15
+            raise PeerError(ErrorClass.LIMIT, "no room")
 
-    def _finish(self, now_ms: int, ticket: Ticket, queued: _Queued, kind: Kind) -> None:
-        self._keep(ticket, msgspec.structs.replace(queued, envelope=b""))
-        self._emit(CoreEvent(now_ms, kind, service=queued.service, via=self._via))
+    def _is_full(self) -> bool:
+        return self._is_closed or len(self._queue) >= self._offer.submissions_max
 
-    def _keep(self, ticket: Ticket, queued: _Queued) -> None:
-        self._storage.save(_key(ticket), queued.to_bytes())
-        self._queue[ticket] = queued
+    def _is_late(self, t_ms: int, entry: Entry) -> bool:
+        return t_ms >= entry.not_after_ms
+
+    def _is_silent(self, now_ms: int, entry: Entry) -> bool:
+        return entry.attempts > 0 and now_ms - entry.silent_ms >= self._terms.unreachable_notice_ms
+
+    def _is_notice_due(self, now_ms: int, entry: Entry) -> bool:
+        silent_ms = now_ms - entry.silent_ms
+        return not entry.noticed and silent_ms >= self._terms.unreachable_notice_ms  # DELIV-24
+
+    def _is_current(self, due_ms: int, ticket: Ticket) -> bool:
+        entry = self._queue.get(ticket)
+        return entry is not None and entry.state is State.QUEUED and entry.due_ms == due_ms
+
+    # ---------------------------------------------------------------- state
+
+    def _finish(self, now_ms: int, ticket: Ticket, entry: Entry, state: State) -> None:
+        self._keep(ticket, entry.finished(state))
+        kind = Kind.FORWARDED if state is State.FORWARDED else Kind.GAVE_UP
+        self._emit(CoreEvent(now_ms, kind, service=self._number(entry.uri), via=self._via))
+
+    def _keep(self, ticket: Ticket, entry: Entry) -> None:
+        self._storage.save(_key(ticket), entry.to_bytes())
+        self._remember(ticket, entry)
+
+    def _remember(self, ticket: Ticket, entry: Entry) -> None:
+        self._queue[ticket] = entry
+        self._tickets[entry.name] = ticket
+        if entry.state is State.QUEUED:
+            heapq.heappush(self._due, (entry.due_ms, ticket))
 
 
-def _ticket(service: int, envelope: bytes) -> Ticket:
-    return Ticket(hashlib.sha256(service.to_bytes(8) + envelope).digest())
+def reading(status: int | None, problem: str | None = None) -> Reply:
+    """Read what came back from `POST /v1/accept`: the status, None without an answer, and the class in the body.
+
+    Only 202 takes, and only a refusal with the status and the body of its class refuses; anything else, as a proxy may
+    say it on the way, is no answer (SEND-10, SVC-6).
+    """
+    if status == _TAKEN:
+        return Reply(answered=True)
+    for error_class, of_class in STATUS.items():
+        if (status, problem) == (of_class, error_class.value):
+            return Reply(answered=True, refusal=error_class)
+    return Reply(answered=False)
 
 
 def _key(ticket: Ticket) -> str:

@@ -34,6 +34,7 @@ from communicator_impl.receiving_service import ReceivingService
 from communicator_impl.relationship_manager import RelationshipManager, Step, pair
 from communicator_impl.sending_service import Attempt, RetryAt, SendingService, Ticket
 from communicator_impl.storage import MemoryStorage
+from communicator_impl.submission import Submission
 from communicator_impl.turn import Outgoing, Turn
 from communicator_model.draws import subseed
 from communicator_model.ends import Setting
@@ -134,7 +135,7 @@ class _Book:
         self._services = services
 
     def number(self, uri: str) -> int:
-        return int(uri.removeprefix("https://p").removesuffix(".example"))
+        return _number(uri)
 
     def uri(self, number: int) -> str:
         return _uri(number)
@@ -145,6 +146,10 @@ class _Book:
 
 def _uri(number: int) -> str:
     return f"https://p{number:02}.example"
+
+
+def _number(uri: str) -> int:
+    return int(uri.removeprefix("https://p").removesuffix(".example"))
 
 
 class _Receiving:
@@ -182,7 +187,8 @@ class _Sending:
     def submit(self, now_ms: int, submission: Travelling) -> int:
         assert isinstance(submission, Travel)
         self._views.submitted(now_ms, submission)
-        ticket = self._core.submit(now_ms, submission.service, submission.parcel, submission.not_after_ms)
+        kept = Submission(_uri(submission.service), submission.parcel, submission.not_after_ms)
+        ticket = self._core.submit(now_ms, kept)
         self._tickets.append(ticket)
         return len(self._tickets) - 1
 
@@ -345,8 +351,12 @@ class RealNodes:
             core = parts.receiving(p, _uri(p), tuple(Profile), 0, storage, own_entropy, report)
             return _Receiving(core, views, p, ends)
 
+        def sending(p: int) -> SendingService:
+            own_entropy = entropy.fork(f"sending {p}")
+            return parts.sending(p, terms, MemoryStorage(), own_entropy, report, _number)
+
         self.receiving = [service(p) for p in range(providers)]
-        self.sending = [_Sending(parts.sending(p, terms, MemoryStorage(), report), views) for p in range(providers)]
+        self.sending = [_Sending(sending(p), views) for p in range(providers)]
         views.configs = [service.core.config() for service in self.receiving]
         book = _Book(self.receiving)
         observed = _observed(parts, views)

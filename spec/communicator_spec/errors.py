@@ -1,8 +1,9 @@
 """The normative error classes (chapter 1, ERR-1): few, stable, and all that a peer may depend on."""
 
 from enum import StrEnum
+from typing import Final
 
-__all__ = ["ErrorClass"]
+__all__ = ["STATUS", "ErrorClass"]
 
 
 class ErrorClass(StrEnum):
@@ -16,3 +17,16 @@ class ErrorClass(StrEnum):
     TOO_LARGE = "too-large"  # over a limit on bytes
     LIMIT = "limit"  # over a limit on counts or rate
     REFUSED = "refused"  # understood, and not wanted
+
+
+STATUS: Final = {
+    ErrorClass.MALFORMED: 400,
+    ErrorClass.FORGED: 401,
+    ErrorClass.REFUSED: 403,
+    ErrorClass.UNKNOWN: 404,
+    ErrorClass.REPLAYED: 409,
+    ErrorClass.EXPIRED: 410,
+    ErrorClass.TOO_LARGE: 413,
+    ErrorClass.LIMIT: 429,
+}
+"""The status of each class (SVC-4)."""

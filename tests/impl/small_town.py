@@ -16,6 +16,7 @@ from communicator_impl.relationship_manager import RelationshipManager, Step, pa
 from communicator_impl.root_record import Item
 from communicator_impl.sending_service import RetryAt, SendingService, Ticket
 from communicator_impl.storage import MemoryStorage
+from communicator_impl.submission import Submission
 from communicator_impl.turn import Outgoing
 from communicator_spec import NONE, Kind
 from communicator_spec.terms import standard_terms
@@ -84,7 +85,7 @@ class Town:
         self.sending = [True] * OPERATORS
         self.profiles = (profile,)
         self.rsa = [self._receiving_service(k) for k in range(OPERATORS)]
-        self.ssa = [SendingService(k, self.terms, MemoryStorage(), self.events.append) for k in range(OPERATORS)]
+        self.ssa = [self._sending_service(k) for k in range(OPERATORS)]
         self.disks = [DyingStorage(), DyingStorage()]
         self.lives = 0
         self.people = [self._manager(p) for p in range(2)]
@@ -97,6 +98,10 @@ class Town:
     def _receiving_service(self, k: int) -> ReceivingService:
         entropy = self.entropy.fork(f"service {k}")
         return ReceivingService(k, self.uri(k), self.profiles, self.now, MemoryStorage(), entropy, self.events.append)
+
+    def _sending_service(self, k: int) -> SendingService:
+        entropy = self.entropy.fork(f"sending {k}")
+        return SendingService(k, self.terms, MemoryStorage(), entropy, self.events.append, self.number)
 
     def _manager(self, p: int) -> RelationshipManager:
         self.lives += 1
@@ -157,7 +162,8 @@ class Town:
     def perform(self, step: Step) -> None:
         self.carry_out(step.requests)
         for out in step.transmissions:
-            ticket = self.ssa[out.via].submit(self.now, out.service, out.request, out.not_after_ms)
+            submission = Submission(self.uri(out.service), out.request, out.not_after_ms)
+            ticket = self.ssa[out.via].submit(self.now, submission)
             self.queue.append((self.now, ticket, out))
 
     def post(self) -> None:
@@ -166,7 +172,7 @@ class Town:
         for _, ticket, out in due:
             attempt = self.ssa[out.via].attempt(self.now, ticket)
             if attempt is not None:
-                answered = self.deliver(attempt.service, attempt.request)
+                answered = self.deliver(self.number(attempt.uri), attempt.request)
                 outcome = self.ssa[out.via].outcome(self.now, ticket, answered=answered, draw=0.5)
                 if isinstance(outcome, RetryAt):
                     self.queue.append((outcome.at_ms, ticket, out))

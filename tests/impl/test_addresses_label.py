@@ -150,7 +150,7 @@ def test_an_epoch_registers_once_and_within_limits(world: World) -> None:
     world.table.register(world.grant)  # RECV-6: again, with the same values
     assert world.table._labels == labels
     with pytest.raises(PeerError) as caught:
-        world.table.register(LabelGrant(*msgspec.structs.astuple(world.grant)[:-2], CAPACITY - 1))
+        world.table.register(msgspec.structs.replace(world.grant, capacity=world.grant.capacity - 1))
     assert caught.value.error_class is ErrorClass.REFUSED
     for capacity, lanes in ((0, 1), (CAPACITY + 1, 1), (1, 0)):
         with pytest.raises(PeerError):

@@ -136,7 +136,8 @@ class Town:
         return self._receiving_type(p, self.uri(p), tuple(Profile), self.now, disk, entropy, self._report)
 
     def _new_sending(self, p: int) -> SendingService:
-        return self.parts.sending(p, self.terms[0], self.sending_disks[p], self._report)
+        entropy, disk = self._life("sending"), self.sending_disks[p]
+        return self.parts.sending(p, self.terms[0], disk, entropy, self._report, self.number)
 
     def _new_manager(self, person: int) -> RelationshipManager:
         entropy, disk, terms = self._life("device"), self.device_disks[person], self.terms[person]

@@ -26,6 +26,7 @@ from communicator_impl.inbox import Received
 from communicator_impl.particle_fields import Setting
 from communicator_impl.relationship_manager import RelationshipManager
 from communicator_impl.sending_service import RetryAt, Ticket
+from communicator_impl.submission import Submission
 from communicator_impl.turn import Outgoing
 from communicator_simulations.real import Parts
 from communicator_spec import Kind
@@ -91,7 +92,8 @@ class Traffic(Town):
 
     def _hand_to(self, out: Outgoing, tag: Tag) -> None:
         via, service, not_after_ms, request, *_ = out
-        ticket = self.call_sending(via, lambda core: core.submit(self.now, service, request, not_after_ms))
+        submission = Submission(self.uri(service), request, not_after_ms)
+        ticket = self.call_sending(via, lambda core: core.submit(self.now, submission))
         if ticket is not None:  # else the device got no answer: the message escalates
             self._handed[via, ticket] = (out, tag)
             self.look.handed_over(self.now, via, tag, request, self.sending_disks[via].values[f"queue/{ticket.hex()}"])
@@ -137,7 +139,7 @@ class Traffic(Town):
         attempt = self.call_sending(via, lambda core: core.attempt(self.now, ticket))
         if attempt is None:
             return None
-        return Flight(via, ticket, attempt.service, attempt.request, self._handed[via, ticket][1])
+        return Flight(via, ticket, self.number(attempt.uri), attempt.request, self._handed[via, ticket][1])
 
     def land(self, flight: Flight, *, answered: bool = True) -> None:
         """Let a request arrive; the sending service hears of it if the answer comes back."""

@@ -17,12 +17,13 @@ from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import NEVER, Queued, Setting
 from communicator_impl.peer_addresses import PeerAddresses
+from communicator_impl.queue_entry import Entry
 from communicator_impl.receiving_service import ReceivingService
 from communicator_impl.relationship_manager import RelationshipManager
 from communicator_impl.root_record import Item
-from communicator_impl.sending_service import Forwarded, GaveUp, RetryAt, SendingService, Ticket, _Queued
+from communicator_impl.sending_service import Outcome, SendingService, Ticket
 from communicator_impl.turn import Turn
-from communicator_spec import NONE, Command, Grant, Kind, Path
+from communicator_spec import NONE, Command, ErrorClass, Grant, Kind, Path
 
 
 class AdoptsNothing(PeerAddresses):
@@ -201,20 +202,29 @@ class KeepsWhatIsConfirmed(ReceivingService):
 
 
 class NeverGivesUp(SendingService):
-    def _is_late(self, t_ms: int, queued: _Queued) -> bool:
+    def _is_late(self, t_ms: int, entry: Entry) -> bool:
         return False
 
 
 class GivesUpEarly(SendingService):
-    def _is_late(self, t_ms: int, queued: _Queued) -> bool:
-        return t_ms > queued.submitted_ms + 3_600_000
+    def _is_late(self, t_ms: int, entry: Entry) -> bool:
+        return t_ms > entry.silent_ms + 3_600_000
 
 
 class RetriesWithoutJitter(SendingService):
-    def outcome(self, now_ms: int, ticket: Ticket, *, answered: bool, draw: float) -> Forwarded | RetryAt | GaveUp:
+    def outcome(
+        self,
+        now_ms: int,
+        ticket: Ticket,
+        *,
+        answered: bool,
+        draw: float,
+        refusal: ErrorClass | None = None,
+        retry_after_ms: int = 0,
+    ) -> Outcome:
         return super().outcome(now_ms, ticket, answered=answered, draw=0.0)
 
 
 class ReportsNoSilence(SendingService):
-    def _is_notice_due(self, now_ms: int, queued: _Queued) -> bool:
+    def _is_notice_due(self, now_ms: int, entry: Entry) -> bool:
         return False

@@ -3,7 +3,7 @@
 import base64
 from typing import Any, Final
 
-from communicator_spec.errors import ErrorClass
+from communicator_spec.errors import STATUS, ErrorClass
 from communicator_spec.examples import base64url, document, examples, fill
 from communicator_spec.origin import ORIGIN_PATTERN
 from communicator_spec.parameters import PARAMETERS
@@ -35,18 +35,6 @@ JSON: Final = "application/json"
 CBOR: Final = "application/cbor"
 CBOR_SEQUENCE: Final = "application/cbor-seq"
 OCTETS: Final = "application/octet-stream"
-
-STATUS: Final = {
-    ErrorClass.MALFORMED: 400,
-    ErrorClass.FORGED: 401,
-    ErrorClass.REFUSED: 403,
-    ErrorClass.UNKNOWN: 404,
-    ErrorClass.REPLAYED: 409,
-    ErrorClass.EXPIRED: 410,
-    ErrorClass.TOO_LARGE: 413,
-    ErrorClass.LIMIT: 429,
-}
-"""The status of each class (SVC-4)."""
 
 _V = PARAMETERS.service
 _INTEGER_MAX: Final = (1 << 53) - 1
