@@ -176,7 +176,7 @@ def _parameter(match: re.Match[str]) -> str:
 
 
 def _id(name: str, known: _Known) -> str:
-    return f'<a href="#{name}">{name}</a>' if name in known.clauses else name
+    return f'<a class="ref" href="#{name}">{name}</a>' if name in known.clauses else name
 
 
 # -------------------------------------------------------------------- clauses

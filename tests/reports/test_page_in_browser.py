@@ -11,6 +11,8 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
+from communicator_spec.html import render_standard
+
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 SWITCHES = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage")  # fmt: skip
@@ -74,3 +76,40 @@ def test_charts_have_the_ink_of_the_page(browser: webdriver.Chrome, results: Pat
     assert ask(browser, "getComputedStyle(document.body).backgroundColor") == paper
     ink = ask(browser, "getComputedStyle(document.body).color")
     assert ask(browser, "getComputedStyle(document.querySelector('.chart .role-axis-label text')).fill") == ink
+
+
+A4_BETWEEN_MARGINS = 672
+
+
+@pytest.fixture(scope="module")
+def standard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("standard") / "standard.html"
+    path.write_text(render_standard(Path(__file__).parents[2]), encoding="utf-8")
+    return path
+
+
+def open_standard(browser: webdriver.Chrome, page: Path, width: int, media: str, scheme: str = "light") -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+    browser.get(page.as_uri())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_standard_fits_the_screen(browser: webdriver.Chrome, standard: Path, width: int, scheme: str) -> None:
+    open_standard(browser, standard, width, "screen", scheme)
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+    beyond = "[...document.querySelectorAll('main *')].filter(x => !x.closest('.scroll, pre')"
+    assert ask(browser, f"{beyond} && x.getBoundingClientRect().right > {width} + 1).length") == 0
+    if width == 1280:  # tables scroll on a phone only
+        assert ask(browser, "[...document.querySelectorAll('.scroll')].every(x => x.scrollWidth <= x.clientWidth + 1)")
+
+
+def test_the_standard_is_printed_without_cuts(browser: webdriver.Chrome, standard: Path) -> None:
+    open_standard(browser, standard, A4_BETWEEN_MARGINS, "print")
+    beyond = "[...document.querySelectorAll('main *')].filter(x => x.getBoundingClientRect().right >"
+    assert ask(browser, f"{beyond} {A4_BETWEEN_MARGINS} + 1).map(x => x.textContent.slice(0, 60))") == []
+    assert ask(browser, "[...document.querySelectorAll('main pre')].every(x => x.scrollWidth <= x.clientWidth + 1)")
+    assert ask(browser, "getComputedStyle(document.querySelector('nav')).display") == "none"

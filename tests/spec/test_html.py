@@ -127,7 +127,7 @@ def test_a_box_says_why_its_clause_is_not_cited(small: Path) -> None:
 def test_numbers_parameters_and_ids_are_links(small: Path) -> None:
     text = render_standard(small)
     assert '<a class="figure" href="#envelope.request_bytes_max" title="envelope.request_bytes_max">4,096</a>' in text
-    assert f'<a href="#{PREFIX}-1">{PREFIX}-1</a> and' in text
+    assert f'<a class="ref" href="#{PREFIX}-1">{PREFIX}-1</a> and' in text
     assert '<a href="#state.dead_after_s" title="172,800">' in text
     assert '<span class="word">MUST</span> &amp; <code>do</code>' in text
 
