@@ -21,12 +21,14 @@ Rules:
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import cbor2
 from tests.properties.sight import Sight
 
 from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request
 from communicator_spec import NONE
+from communicator_spec.parameters import PARAMETERS
 from communicator_spec.views import Direction, Observation, Role
 
 __all__ = ["Tag", "Transport", "Viewpoints"]
@@ -44,6 +46,9 @@ class Tag(NamedTuple):
     sender: int
     recipient: int
 
+
+INSIDE: Final = {PARAMETERS.extension.command_read: "received", PARAMETERS.extension.command_resync: "resync"}
+"""The rule of the content of a command, where it is not the application's."""
 
 NOBODY = Tag(NONE, NONE, NONE, NONE, NONE)
 
@@ -142,6 +147,9 @@ class Viewpoints:
     def opened(self, t_ms: int, end: int, tag: Tag, plain: bytes) -> None:
         """A device opened a body."""
         self._sight.hold("body", Role.CORRESPONDENT, "opened", plain)
+        fields = cbor2.loads(plain)
+        if fields[1] in INSIDE:
+            self._sight.hold(INSIDE[fields[1]], Role.CORRESPONDENT, "content", fields.get(7, b""))
         self._carried(t_ms, Role.CORRESPONDENT, end, "opened", plain, tag, tag.sender)
 
     def remembered(self, t_ms: int, end: int, particle: bytes) -> None:

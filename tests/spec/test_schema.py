@@ -1,9 +1,14 @@
 """The wire schema judges bytes at run time: one answer for each, with a reason."""
 
+import json
+import re
+
 import cbor2
 import pytest
 
+from communicator_conformance.operations import OPERATIONS
 from communicator_spec.examples import examples
+from communicator_spec.openapi import SERVICES, load_openapi
 from communicator_spec.schema import RULES, source, validate
 
 BINARY = {name: example for name, example in examples().items() if example.rule}
@@ -76,3 +81,16 @@ def test_every_rule_is_found_and_compiles() -> None:
     assert len(RULES) == sum(" = " in line and not line.startswith((";", " ")) for line in source().splitlines())
     for rule in RULES:
         validate(rule, b"\x00")
+
+
+def test_every_rule_stands_in_another_or_judges_something_by_itself() -> None:
+    text = "\n".join(line.partition(";")[0] for line in source().splitlines())
+    alone = {rule for rule in RULES if len(re.findall(rf"(?<![\w-]){rule}(?![\w-])", text)) == 1}
+    ruled = {rule for o in OPERATIONS.values() for rule in (*o.taken.values(), *o.given.values())}
+    carried = {"person", "resync"}  # inside contents: of messages, and of the command RESYNC
+    assert alone - ruled - carried - bodies() == {"wire"}  # the root of the schema
+
+
+def bodies() -> set[str]:
+    """Return the rules of bodies over HTTP."""
+    return set(re.findall(r'"x-cddl": "([\w-]+)"', json.dumps([load_openapi(service) for service in SERVICES])))
