@@ -143,6 +143,11 @@ class Sight:
         if why is not None:
             self.misfits.append(Misfit(role, channel, why))
 
+    def publish(self, config: ServiceConfig) -> None:
+        """Know what a receiving service tells everybody."""
+        self.hold("service-config", Role.RECEIVING, "published", config.encode())
+        self.constants.publish(config)
+
     def _number(self, string: bytes) -> int:
         """Return the number of a string; a new one is indexed by its windows."""
         known = self._numbers.get(string)

@@ -33,7 +33,7 @@ from communicator_simulations.real import Parts
 from communicator_spec import Kind, Monitors, Row
 from communicator_spec.monitors import Violation
 from communicator_spec.terms import standard_terms
-from communicator_spec.views import outside
+from communicator_spec.views import Role, outside
 
 __all__ = ["DAY", "HOUR", "MINUTE", "Shape", "Town"]
 
@@ -87,7 +87,7 @@ class Town:
         self.application: dict[int, dict[int, bytes]] = {}
         self.refused: set[int] = set()
         for service in providers:
-            self.sight.constants.publish(self.rsa[service].config())
+            self.sight.publish(self.rsa[service].config())
 
     # ---------------------------------------------------------------- the book, and the log
 
@@ -199,6 +199,8 @@ class Town:
         answer = b.accept(self.now, other, self.settings[second], package)
         greeting, step = a.complete(self.now, one, answer)
         steps = step, b.conclude(self.now, other, greeting)
+        for rule, text in (("key-package", package), ("ciphertext", answer), ("ciphertext", greeting)):
+            self.sight.hold(rule, Role.CORRESPONDENT, "in person", text)
         for end, texts in ((other, (package, greeting)), (one, (answer,))):
             for text in texts:
                 self.look.met(self.now, end, text)

@@ -201,7 +201,7 @@ class Traffic(Town):
         self.call_receiving(service, lambda core: core.erase(self.now))
         with suppress(InputError):
             self.call_receiving(service, lambda core: core.rotate_keys(self.now))
-        self.sight.constants.publish(self.rsa[service].config())
+        self.sight.publish(self.rsa[service].config())
 
     def erase(self, provider: int) -> None:
         """Let a provider's services forget what has ended."""

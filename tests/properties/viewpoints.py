@@ -123,6 +123,8 @@ class Viewpoints:
             self._sight.hold("epoch-key", Role.RECEIVING, "owner", request.grant.key)
         elif isinstance(request, RegisterRoot):
             pieces = (request.root, request.verify_key or b"")
+            if request.verify_key is not None:
+                self._sight.hold("public-key", Role.RECEIVING, "owner", request.verify_key)
         else:
             pieces = (request.root,)
         for piece in pieces:
