@@ -29,4 +29,4 @@ STATUS: Final = {
     ErrorClass.TOO_LARGE: 413,
     ErrorClass.LIMIT: 429,
 }
-"""The status of each class (SVC-4)."""
+"""The status of each class over HTTP (chapter 8)."""

@@ -156,6 +156,7 @@ class ServiceParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     document_version: int
     document_path: str
+    document_bytes_max: int
     document_max_age_s: int
     json_bytes_max: int
     access_key_bytes: int
