@@ -128,6 +128,29 @@ OPERATIONS: dict[str, Operation] = {
     "content.encode": _op("rm content", "type data attachments", "content:content"),
     "content.decode": _op("rm content", "content:content", "type data attachments"),
     "identity.fingerprint": _op("rm fingerprint", "own peer", "groups"),
+    # Tokens: their holder, and the issuer (as).
+    "token.challenge": _op("token", "issuer origin", "challenge digest:hash"),
+    "token.key": _op("token", "key", "identifier:hash"),
+    "token.begin": _op("rm token", "key digest:hash nonce salt blind", "handle request"),
+    "token.request": _op("rm token", "key digest:hash", "handle request"),
+    "token.finish": _op("rm token", "pending answer", "token"),
+    "token.sign": _op("as token", "p q request", "answer"),
+    # Directories: their readers, and the directory (ds).
+    "entry.sign": _op(
+        "rm directory", "name sequence identity signing_seed", "entry:directory-entry", optional="before_seed"
+    ),
+    "entry.decode": _op(
+        "rm directory", "entry:directory-entry", "name sequence identity", optional="before:directory-entry"
+    ),
+    "entry.leaf": _op("rm directory", "entry:directory-entry", "leaf:log-leaf hash:hash"),
+    "tree.hash": _op("ds directory", "leaves:log-leaf", "tree:hash"),
+    "tree.inclusion": _op("ds directory", "leaves:log-leaf index", "path:hash"),
+    "tree.consistency": _op("ds directory", "leaves:log-leaf first", "path:hash"),
+    "head.sign": _op("ds directory", "seed uri size tree:hash", "head:log-head"),
+    "head.check": _op("rm directory", "head:log-head uri key:public-key", "size tree:hash"),
+    "head.join": _op("rm directory", "old:log-head new:log-head path:hash uri key:public-key"),
+    "proof.check": _op("rm directory", "proof:directory-proof uri key:public-key name", "sequence identity"),
+    "contact.decode": _op("rm directory", "contact:contact entry:directory-entry", "identifier:digest"),
     # The encryption underneath.
     "hpke.seal": _op("hpke", "public_key:public-key info plaintext", "sealed"),
     "hpke.open": _op("hpke", "secret_key info sealed", "plaintext"),

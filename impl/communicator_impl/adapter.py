@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from communicator_impl import addresses as a
 from communicator_impl import body, envelope, hpke, ratchet, session
 from communicator_impl.adapter_content import CONTENT_OPERATIONS
+from communicator_impl.adapter_directory import DIRECTORY_OPERATIONS
 from communicator_impl.adapter_lines import Call, Operation, serve
 from communicator_impl.adapter_service import SERVICE_OPERATIONS
+from communicator_impl.adapter_tokens import TOKEN_OPERATIONS
 from communicator_impl.addresses import values
 from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret
 from communicator_spec.parameters import PARAMETERS
@@ -22,9 +24,10 @@ from communicator_spec.parameters import PARAMETERS
 __all__ = ["HELLO", "OPERATIONS", "main"]
 
 _ABOUT = {"name": "communicator-reference", "version": "0.1.0", "language": "Python"}
-_OFFERS = {"roles": ["rm", "rsa"], "profiles": ["two-layer/1", "label/1"], "suites": [PARAMETERS.suite.number]}
-_AREAS = ["attachment", "body", "config", "content", "envelope", "fingerprint", "hpke", "ratchet", "session"]
-_FEATURES = [*_AREAS, "derandomized", "projection"]
+_ROLES, _PROFILES = ["rm", "rsa", "ds", "as"], ["two-layer/1", "label/1"]
+_OFFERS = {"roles": _ROLES, "profiles": _PROFILES, "suites": [PARAMETERS.suite.number]}
+_AREAS = ["attachment", "body", "config", "content", "directory", "envelope", "fingerprint", "hpke", "ratchet"]
+_FEATURES = [*_AREAS, "session", "token", "derandomized", "projection"]
 HELLO = {**_ABOUT, **_OFFERS, "features": _FEATURES}
 
 
@@ -111,6 +114,8 @@ def _turn(c: Call, step: Callable[..., tuple[object, bytes]], takes: str) -> byt
 OPERATIONS: dict[str, Operation] = {
     **SERVICE_OPERATIONS,
     **CONTENT_OPERATIONS,
+    **TOKEN_OPERATIONS,
+    **DIRECTORY_OPERATIONS,
     "config.decode": lambda c: {"uri": _config(c).uri, "digest": _config(c).digest()},
     "address.issue": _issue,
     "address.diversify": lambda c: {

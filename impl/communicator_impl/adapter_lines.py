@@ -51,6 +51,13 @@ class Call(msgspec.Struct):
             raise InputError(ErrorClass.MALFORMED, f"{name} has {len(raw)} bytes instead of {size}")
         return raw
 
+    def raws(self, name: str) -> list[bytes]:
+        """Return a list of byte strings."""
+        found = self[name]
+        if not isinstance(found, list):
+            raise InputError(ErrorClass.MALFORMED, f"{name} is no list")
+        return [msgspec.structs.replace(self, args={name: item}).raw(name) for item in found]
+
     def secret(self, name: str) -> bytes:
         """Return a secret key or a seed: 32 bytes."""
         return self.raw(name, PARAMETERS.suite.secret_key_bytes)

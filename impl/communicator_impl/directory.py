@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from communicator_impl import wire
 from communicator_impl.address_set import WireSet
+from communicator_impl.addresses.config import service_uri
 from communicator_impl.errors import PeerError
 from communicator_impl.keys import Identity, IdentityKey, KeyPackage
 from communicator_spec.errors import ErrorClass
@@ -66,7 +67,7 @@ def checked_name(value: object) -> str:
     except UnicodeEncodeError as error:
         raise wire.wrong("name is not Unicode") from error
     if not unicodedata.is_normalized("NFC", name):
-        raise wire.wrong("name is not in normalization form C")
+        raise wire.wrong("name is not in normalization form C")  # DIR-21
     return name
 
 
@@ -121,21 +122,21 @@ class Entry(msgspec.Struct, frozen=True):
         return Leaf(name_hash(self.name), self.sequence, hashlib.sha256(self.encode()).digest())
 
     def check(self) -> None:
-        """Check the signature of the entry's own identity; raises `FORGED` (DIR-1)."""
+        """Check the signature of the entry's own identity; the first entry has no other one. `FORGED` (DIR-1)."""
         self.identity.verify(_D.entry_label, self._message(), self.signature)
+        if self.sequence == 0 and self.before is not None:
+            raise PeerError(ErrorClass.FORGED, "signature of an identity before the first")
 
-    def check_after(self, last: "Entry | None") -> None:
+    def check_after(self, last: "Entry") -> None:
         """Check field 6, if there is one, under the identity of the entry before; raises `FORGED` (DIR-1)."""
         if self.before is None:
             return
-        if last is None:
-            raise PeerError(ErrorClass.FORGED, "signature of an identity before the first")
         last.identity.verify(_D.entry_label, self._message(), self.before)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read an entry and check its own signature."""
-        return cls.from_wire(wire.decode(data, _D.entry_bytes_max))
+        return cls.from_wire(wire.decode(data, _D.entry_bytes_max))  # DIR-20
 
     @classmethod
     def from_wire(cls, value: object) -> Self:
@@ -160,7 +161,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 def make_entry(name: str, sequence: int, identity: Identity, now_s: int, before: Identity | None = None) -> Entry:
     """Sign an entry; `before`: the identity of the entry before it, if its owner still holds it."""
-    draft = Entry(checked_name(name), sequence, identity.public, now_s, b"")
+    draft = Entry(checked_name(name), wire.uint(sequence, _SEQUENCE_MAX), identity.public, now_s, b"")
     message = draft._message()
     earlier = before.sign(_D.entry_label, message) if before else None
     return msgspec.structs.replace(draft, signature=identity.sign(_D.entry_label, message), before=earlier)
@@ -178,7 +179,7 @@ class Head(msgspec.Struct, frozen=True):
     @classmethod
     def sign(cls, seed: bytes, uri: str, size: int, tree: bytes, date_s: int) -> Self:
         """Sign the tree with the directory's key."""
-        draft = cls(uri, size, tree, date_s, b"")
+        draft = cls(service_uri(uri), wire.uint(size, _SIZE_MAX), wire.octets(tree, _HASH), date_s, b"")
         signature = Ed25519PrivateKey.from_private_bytes(seed).sign(draft._message())
         return msgspec.structs.replace(draft, signature=signature)
 
@@ -215,7 +216,7 @@ class Head(msgspec.Struct, frozen=True):
         f = wire.fields(value, _HEAD)
         if f[0] != _D.version or type(f[0]) is not int:
             raise wire.wrong("version of a head")  # ENV-5
-        uri, size = wire.text(f[1], PARAMETERS.address.uri_bytes_max), wire.uint(f[2], _SIZE_MAX)
+        uri, size = service_uri(f[1]), wire.uint(f[2], _SIZE_MAX)
         return cls(uri, size, wire.octets(f[3], _HASH), wire.uint(f[4]), wire.octets(f[5], _SIGNATURE))
 
     def _signed_fields(self) -> dict[int, object]:
@@ -289,7 +290,7 @@ class Contact(msgspec.Struct, frozen=True):
     @classmethod
     def decode(cls, data: bytes, now_s: int) -> Self:
         """Read a contact and check its package as chapter 4 says, dates included."""
-        f = wire.fields(wire.decode(data, _D.contact_bytes_max), _CONTACT)
+        f = wire.fields(wire.decode(data, _D.contact_bytes_max), _CONTACT)  # DIR-20
         if f[0] != _D.version or type(f[0]) is not int:
             raise wire.wrong("version of a contact")  # ENV-5
         addresses = WireSet.from_wire(f[2])

@@ -133,7 +133,8 @@ class DirectoryService:
             return self._proof(name)
         if entry.sequence != (0 if last is None else last.sequence + 1):  # 3
             raise PeerError(ErrorClass.REFUSED, "sequence is not the next one")  # DIR-2
-        entry.check_after(last)  # DIR-1
+        if last is not None:
+            entry.check_after(last)  # DIR-1
         self._storage.save(f"{_LOG}{len(self._entries):015d}", data)  # 4
         self._append(entry)
         self._sign(now_ms)  # 5

@@ -91,7 +91,7 @@ def test_a_signature_of_the_identity_before_verifies_or_is_forged() -> None:  # 
     first, second = entry("alex"), entry("alex", 1, "alex anew", "alex")
     second.check_after(first)
     assert refusal(second.check_after, entry("alex", 0, "blair")) is ErrorClass.FORGED
-    assert refusal(second.check_after, None) is ErrorClass.FORGED
+    assert refusal(Entry.decode, entry("alex", 0, "alex", "alex").encode()) is ErrorClass.FORGED
     entry("alex", 1, "alex anew").check_after(first)
 
 

@@ -7,12 +7,12 @@ const HELLO = {
   name: 'javascript-from-the-text',
   version: '1',
   language: 'JavaScript',
-  roles: ['rm', 'rsa'],
+  roles: ['rm', 'rsa', 'ds', 'as'],
   profiles: ['two-layer/1', 'label/1'],
   suites: [1],
   features: [
     ...['attachment', 'body', 'config', 'content', 'envelope', 'fingerprint', 'hpke', 'ratchet', 'session'],
-    ...['derandomized', 'projection'],
+    ...['directory', 'token', 'derandomized', 'projection'],
   ],
 };
 

@@ -10,12 +10,14 @@ const addresses = require('./addresses.js');
 const { ATTACHMENT_OPERATIONS } = require('./attachment.js');
 const { unhex } = require('./bytes.js');
 const { CONTENT_OPERATIONS } = require('./content.js');
+const { DIRECTORY_OPERATIONS } = require('./directory.js');
 const { HELLO } = require('./hello.js');
 const hpke = require('./hpke.js');
 const { serve } = require('./lines.js');
 const ratchet = require('./ratchet.js');
 const { Service } = require('./service.js');
 const { Session, checkPackage } = require('./session.js');
+const { tokenOperations } = require('./tokens.js');
 const wire = require('./wire.js');
 
 const objects = new Map();
@@ -79,6 +81,8 @@ const secrets = (a) => [unhex(a.shared), unhex(a.header_initiator), unhex(a.head
 const OPERATIONS = {
   ...ATTACHMENT_OPERATIONS,
   ...CONTENT_OPERATIONS,
+  ...DIRECTORY_OPERATIONS,
+  ...tokenOperations(keep, held),
   'service.load': (a) => {
     const service = new Service(a.uri, keys(a.outer), keys(a.inner));
     return { handle: keep(service), config: service.config };

@@ -183,7 +183,7 @@ const digests = (value) => {
 function checkBody(value) {
   const found = record(
     [0, 'version', exactly(1)],
-    [1, 'kind', uint(5)],
+    [1, 'kind', uint(7)],
     [2, 'number', u48, true],
     [3, 'received', received],
     [4, 'holds', u48],
@@ -233,6 +233,6 @@ function keyPackage(encoded) {
 }
 
 module.exports = {
-  CIPHERTEXT, HOUR_S, LABEL_OVERHEAD, YEAR_S, body, bytes, ciphertext, config, delivery, encodeBody, encodeConfig,
-  encodeLabelled, encodeTwoLayer, exactly, keyPackage, list, malformed, record, request, tuple, uint,
+  CIPHERTEXT, HOUR_S, LABEL_OVERHEAD, YEAR_S, addressSet, body, bytes, ciphertext, config, delivery, encodeBody,
+  encodeConfig, encodeLabelled, encodeTwoLayer, exactly, keyPackage, list, malformed, record, request, tuple, uint, uri,
 };

@@ -14,6 +14,7 @@ Rules:
 from communicator_impl.vectors.address_cases import address_cases
 from communicator_impl.vectors.body_cases import body_cases
 from communicator_impl.vectors.content_cases import content_cases
+from communicator_impl.vectors.directory_cases import directory_cases
 from communicator_impl.vectors.envelope_cases import envelope_cases
 from communicator_impl.vectors.hpke_cases import hpke_cases
 from communicator_impl.vectors.label_cases import label_cases
@@ -21,6 +22,7 @@ from communicator_impl.vectors.ratchet_cases import ratchet_cases
 from communicator_impl.vectors.service_cases import service_cases
 from communicator_impl.vectors.session_cases import session_cases
 from communicator_impl.vectors.story import Case, render
+from communicator_impl.vectors.token_cases import token_cases
 
 __all__ = ["all_cases", "files"]
 
@@ -29,7 +31,7 @@ def all_cases() -> list[Case]:
     """Return every case of the suite."""
     areas = (
         *(hpke_cases, address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases),
-        *(service_cases, content_cases),
+        *(service_cases, content_cases, token_cases, directory_cases),
     )
     return [case for area in areas for case in area()]
 

@@ -36,6 +36,7 @@ _DRAWN = {
     "label.seal": "sealed",
     "envelope.seal": "envelope",
     "session.seal": "ciphertext",
+    "token.request": "request",
     "ratchet.encrypt": "message",
     "hpke.seal": "sealed",
 }
