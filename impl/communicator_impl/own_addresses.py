@@ -87,14 +87,13 @@ class OwnAddresses:
         """A message came to this own address; a grant that is half used is renewed soon."""
         p = turn.particle
         name = (service, serial)
-        if position >= p.spent.get(name, 0):
-            p.spent[name] = position + 1
-            if 2 * (position + 1) >= self._terms.ephemeral_capacity:
-                p.renew_at = min(p.renew_at, turn.now_ms)
-        for grant in p.mine:  # STATE-22
-            if grant.long_term and grant[:2] == name and self._is_bypassed(turn, service):
-                p.spent[name] = grant.capacity
-                p.renew_at = min(p.renew_at, turn.now_ms)
+        p.spent[name] = max(p.spent.get(name, 0), position + 1)
+        for grant in p.mine:
+            if grant[:2] == name:
+                if grant.long_term and self._is_bypassed(turn, service):
+                    p.spent[name] = grant.capacity  # STATE-22
+                if 2 * p.spent[name] >= grant.capacity:  # STATE-6
+                    p.renew_at = min(p.renew_at, turn.now_ms)
 
     def _is_bypassed(self, turn: Turn, service: int) -> bool:
         """Tell whether the peer holds a usable ephemeral grant at one of the own services."""

@@ -366,14 +366,13 @@ class RelationshipManagers:
 
     def _note_spent(self, now_ms: int, end: End, service: int, serial: int, position: int) -> None:
         key = (service, serial)
-        if position >= end.spent.get(key, 0):
-            end.spent[key] = position + 1
-            if 2 * (position + 1) >= self._terms.ephemeral_capacity:
-                end.renew_at = min(end.renew_at, now_ms)
-        for grant in end.mine:  # STATE-22
-            if grant.long_term and grant[:2] == key and self._is_bypassed(now_ms, end, service):
-                end.spent[key] = grant.capacity
-                end.renew_at = min(end.renew_at, now_ms)
+        end.spent[key] = max(end.spent.get(key, 0), position + 1)
+        for grant in end.mine:
+            if grant[:2] == key:
+                if grant.long_term and self._is_bypassed(now_ms, end, service):
+                    end.spent[key] = grant.capacity  # STATE-22
+                if 2 * end.spent[key] >= grant.capacity:  # STATE-6
+                    end.renew_at = min(end.renew_at, now_ms)
 
     def _is_bypassed(self, now_ms: int, end: End, service: int) -> bool:
         """Tell whether the peer holds a usable ephemeral grant at one of the own services."""
