@@ -17,6 +17,11 @@ NOW_S = 1_767_225_600
 DAY_S = 86_400
 ASSIGNED = {*range(Command.MOVED + 1), PARAMETERS.extension.command_read, PARAMETERS.extension.command_resync}
 
+CONTENTS = {
+    PARAMETERS.extension.command_read: wire.encode([0, []]),
+    PARAMETERS.extension.command_resync: wire.encode({0: 3}),
+}
+
 
 def test_devices_know_no_number_that_the_standard_does_not_assign() -> None:  # EXT-10
     assert {int(kind) for kind in Kind} == {int(command) for command in Command}
@@ -33,7 +38,7 @@ def test_a_number_that_is_not_assigned_becomes_no_body(number: int) -> None:  # 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_body_that_is_sent_names_an_assigned_number(kind: Kind) -> None:  # EXT-10
     number = 3 if kind is Kind.MESSAGE else None
-    data = encode_body(Body(kind, Received(), 0, number))
+    data = encode_body(Body(kind, Received(), 0, number, content=CONTENTS.get(kind)))
     value = wire.decode(data, 4096)
     assert isinstance(value, dict)
     assert value[1] in ASSIGNED
