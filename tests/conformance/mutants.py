@@ -188,6 +188,105 @@ MUTANTS: Final = {
     "takes_any_bytes_for_text": Mutant("CONT-1", "content", "_utf8(inside)\n", "pass\n", "content/*"),
     "takes_any_profile": Mutant("CONT-1", "content", "decode_profile(inside)\n", "pass\n", "content/*"),
     "puts_itself_first": Mutant("SEC-6", "fingerprint", "= sorted((one", "= ((one", "identity/*"),
+    # Chapter 8, directories.
+    "takes_unsigned_entries": Mutant(
+        "DIR-1",
+        "directory",
+        "self.identity.verify(_D.entry_label, self._message(), self.signature)",
+        "pass",
+        "directory/*",
+    ),
+    "asks_nobody_before": Mutant(
+        "DIR-1",
+        "directory",
+        "last.identity.verify(_D.entry_label, self._message(), self.before)",
+        "pass",
+        "directory/*",
+    ),
+    "believes_in_a_time_before_the_first": Mutant(
+        "DIR-1", "directory", "if self.sequence == 0 and self.before is not None", "if False", "directory/*"
+    ),
+    "takes_contacts_of_anybody": Mutant(
+        "DIR-6", "directory", "if self.package.identity != entry.identity", "if False", "directory/*"
+    ),
+    "hashes_leaves_as_nodes": Mutant(
+        "DIR-12",
+        "directory",
+        "return leaf_hash(self.encode())",
+        "return hashlib.sha256(self.encode()).digest()",
+        "directory/*",
+    ),
+    "swaps_the_sides_of_a_path": Mutant(
+        "DIR-12",
+        "log_tree",
+        "path.append(self._subtree(low, middle))\n                low = middle",
+        "path.insert(0, self._subtree(low, middle))\n                low = middle",
+        "directory/*",
+    ),
+    "takes_heads_of_anybody": Mutant(
+        "DIR-12",
+        "directory",
+        ".verify(self.signature, self._message())\n        except",
+        "\n        except",
+        "directory/*",
+    ),
+    "takes_heads_of_other_directories": Mutant("DIR-12", "directory", "if self.uri != uri", "if False", "directory/*"),
+    "takes_entries_that_are_in_no_log": Mutant(
+        "DIR-14",
+        "directory",
+        "if not verify_inclusion(",
+        "if verify_inclusion is None and not verify_inclusion(",
+        "directory/*",
+    ),
+    "takes_answers_about_others": Mutant(
+        "DIR-14", "directory", "if self.entry.name != name", "if False", "directory/*"
+    ),
+    "joins_any_two_logs": Mutant(
+        "DIR-15",
+        "directory_reader",
+        "if not verify_consistency(",
+        "if verify_consistency is None and not verify_consistency(",
+        "directory/*",
+    ),
+    "overlooks_a_split_view": Mutant(
+        "DIR-15", "directory_reader", "if ours.tree != other.tree", "if False", "directory/*"
+    ),
+    "takes_heads_of_any_age": Mutant(
+        "DIR-18", "directory", "> 2 * _D.head_max_age_s", "> 9000 * _D.head_max_age_s", "directory/*"
+    ),
+    "takes_only_heads_of_today": Mutant(
+        "DIR-18", "directory", "> 2 * _D.head_max_age_s", "> _D.head_max_age_s", "directory/*"
+    ),
+    "takes_entries_of_any_length": Mutant(
+        "DIR-20",
+        "directory",
+        "cls.from_wire(wire.decode(data, _D.entry_bytes_max))  # DIR-20",
+        "cls.from_wire(wire.decode(data, 1 << 20))",
+        "directory/*",
+    ),
+    "takes_names_in_any_form": Mutant(
+        "DIR-21", "directory", 'if not unicodedata.is_normalized("NFC", name)', "if False", "directory/*"
+    ),
+    # Chapter 9.
+    "forgets_the_empty_context": Mutant(
+        "TOK-5", "tokens", 'parts[0] + b"\\x00" + parts[1]', "parts[0] + parts[1]", "token/*"
+    ),
+    "challenges_for_any_text": Mutant("TOK-5", "tokens", "if not _HOST.fullmatch(host)", "if False", "token/*"),
+    "keeps_tokens_unverified": Mutant(
+        "TOK-7", "blind_rsa", "key.verify(message, signature, variant)\n", "\n", "token/*"
+    ),
+    "takes_answers_of_any_length": Mutant("TOK-7", "blind_rsa", "if len(answer) != key.size", "if False", "token/*"),
+    "repeats_its_nonce": Mutant(
+        "TOK-8", "tokens", 'entropy.draw("token.nonce", _T.nonce_bytes)', "bytes(32)", "token/*"
+    ),
+    "blinds_with_one": Mutant(
+        "TOK-8", "blind_rsa", 'factor, _ = _unit(entropy, "token.blind", key.n)', "factor = 1", "token/*"
+    ),
+    "takes_any_encoding_of_a_key": Mutant("TOK-21", "tokens", "data[: len(_SPKI)] != _SPKI or", "", "token/*"),
+    "takes_any_exponent": Mutant("TOK-21", "tokens", "or data[end:] != _EXPONENT", "", "token/*"),
+    "takes_short_keys": Mutant("TOK-21", "tokens", "or n >> 2047 != 1", "", "token/*"),
+    "signs_beyond_its_modulus": Mutant("TOK-23", "blind_rsa", "or not 0 < value < key.n", "", "token/*"),
+    "signs_for_any_type": Mutant("TOK-23", "tokens", "or any(row[:2] != _TYPE for row in rows)", "", "token/*"),
 }
 
 
