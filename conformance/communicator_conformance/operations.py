@@ -77,6 +77,7 @@ OPERATIONS: dict[str, Operation] = {
     # A receiving service: its keys by generation, whatever the profile.
     "service.load": _op("rsa", "uri outer inner", "handle config:service-config"),
     "service.erase": _op("rsa", "service"),
+    "document.decode": _op("rm document", "document origin", "revision config:service-config digest:digest delays"),
     "config.decode": _op("rm config", "config:service-config", "uri digest:digest"),
     # two-layer/1, the recipient, the sender and the receiving service in turn.
     "address.issue": _op(

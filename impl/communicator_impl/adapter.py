@@ -14,6 +14,7 @@ from communicator_impl import addresses as a
 from communicator_impl import body, envelope, hpke, ratchet, session
 from communicator_impl.adapter_content import CONTENT_OPERATIONS
 from communicator_impl.adapter_directory import DIRECTORY_OPERATIONS
+from communicator_impl.adapter_document import DOCUMENT_OPERATIONS
 from communicator_impl.adapter_lines import Call, Operation, serve
 from communicator_impl.adapter_service import SERVICE_OPERATIONS
 from communicator_impl.adapter_tokens import TOKEN_OPERATIONS
@@ -26,8 +27,8 @@ __all__ = ["HELLO", "OPERATIONS", "main"]
 _ABOUT = {"name": "communicator-reference", "version": "0.1.0", "language": "Python"}
 _ROLES, _PROFILES = ["rm", "rsa", "ds", "as"], ["two-layer/1", "label/1"]
 _OFFERS = {"roles": _ROLES, "profiles": _PROFILES, "suites": [PARAMETERS.suite.number]}
-_AREAS = ["attachment", "body", "config", "content", "directory", "envelope", "fingerprint", "hpke", "ratchet"]
-_FEATURES = [*_AREAS, "session", "token", "derandomized", "projection"]
+_AREAS = ["attachment", "body", "config", "content", "directory", "document", "envelope", "fingerprint", "hpke"]
+_FEATURES = [*_AREAS, "ratchet", "session", "token", "derandomized", "projection"]
 HELLO = {**_ABOUT, **_OFFERS, "features": _FEATURES}
 
 
@@ -114,6 +115,7 @@ def _turn(c: Call, step: Callable[..., tuple[object, bytes]], takes: str) -> byt
 OPERATIONS: dict[str, Operation] = {
     **SERVICE_OPERATIONS,
     **CONTENT_OPERATIONS,
+    **DOCUMENT_OPERATIONS,
     **TOKEN_OPERATIONS,
     **DIRECTORY_OPERATIONS,
     "config.decode": lambda c: {"uri": _config(c).uri, "digest": _config(c).digest()},

@@ -96,6 +96,10 @@ MUTANTS: Final = {
     "takes_expired_label": Mutant("ADDR-16", LABEL, "if now >= grant.valid_until_s", "if False", "label/*"),
     # Chapters 3 and 8.
     "takes_any_uri": Mutant("SVC-1", "addresses.config", "if not is_origin(uri):", "if False:", "service/*"),
+    "takes_documents_for_other_origins": Mutant(
+        "SVC-21", "document", "uri != service_uri(origin) for uri", "False for uri", "document/*"
+    ),
+    "takes_loose_base64": Mutant("SVC-21", "document", "if _base64url(raw) != text:", "if False:", "document/*"),
     "delivers_without_an_epoch": Mutant(
         "ENV-21", "envelope", "if 4 in f else None", "if False else None", "envelope/*"
     ),

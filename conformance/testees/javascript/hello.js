@@ -11,7 +11,7 @@ const HELLO = {
   profiles: ['two-layer/1', 'label/1'],
   suites: [1],
   features: [
-    ...['attachment', 'body', 'config', 'content', 'envelope', 'fingerprint', 'hpke', 'ratchet', 'session'],
+    ...['attachment', 'body', 'config', 'content', 'document', 'envelope', 'fingerprint', 'hpke', 'ratchet', 'session'],
     ...['directory', 'token', 'derandomized', 'projection'],
   ],
 };

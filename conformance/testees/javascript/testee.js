@@ -10,6 +10,7 @@ const addresses = require('./addresses.js');
 const { ATTACHMENT_OPERATIONS } = require('./attachment.js');
 const { unhex } = require('./bytes.js');
 const { CONTENT_OPERATIONS } = require('./content.js');
+const { decodeDocument } = require('./document.js');
 const { DIRECTORY_OPERATIONS } = require('./directory.js');
 const { HELLO } = require('./hello.js');
 const hpke = require('./hpke.js');
@@ -81,6 +82,7 @@ const secrets = (a) => [unhex(a.shared), unhex(a.header_initiator), unhex(a.head
 const OPERATIONS = {
   ...ATTACHMENT_OPERATIONS,
   ...CONTENT_OPERATIONS,
+  'document.decode': (a) => decodeDocument(unhex(a.document), a.origin),
   ...DIRECTORY_OPERATIONS,
   ...tokenOperations(keep, held),
   'service.load': (a) => {

@@ -15,6 +15,7 @@ from communicator_impl.vectors.address_cases import address_cases
 from communicator_impl.vectors.body_cases import body_cases
 from communicator_impl.vectors.content_cases import content_cases
 from communicator_impl.vectors.directory_cases import directory_cases
+from communicator_impl.vectors.document_cases import document_cases
 from communicator_impl.vectors.envelope_cases import envelope_cases
 from communicator_impl.vectors.hpke_cases import hpke_cases
 from communicator_impl.vectors.label_cases import label_cases
@@ -31,7 +32,7 @@ def all_cases() -> list[Case]:
     """Return every case of the suite."""
     areas = (
         *(hpke_cases, address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases),
-        *(service_cases, content_cases, token_cases, directory_cases),
+        *(service_cases, content_cases, token_cases, directory_cases, document_cases),
     )
     return [case for area in areas for case in area()]
 
