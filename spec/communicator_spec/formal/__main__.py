@@ -1,17 +1,8 @@
-"""`python -m communicator_spec.formal translate`: the Quint text to `generated.py`."""
+"""`python -m communicator_spec.formal`; see `command`."""
 
 import sys
 
-from communicator_spec.formal.toolchain import FOLDER, GENERATED, MAIN, digests, formatted, program
-from communicator_spec.formal.translate import translate
+from communicator_spec.formal.command import main
 
-
-def main() -> None:
-    """Translate; `--check` only compares."""
-    source = formatted(translate(program(FOLDER / MAIN), digests(), ("rows",)))
-    if "--check" in sys.argv:
-        sys.exit(source != GENERATED.read_text())
-    GENERATED.write_text(source)
-
-
-main()
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from communicator_spec.formal import ir
-from communicator_spec.formal.expressions import Expressions
+from communicator_spec.formal.operators import Operators
 from communicator_spec.formal.resolve import Resolved, Untranslatable
 from communicator_spec.formal.source import Block, Names, Target
-from communicator_spec.formal.types import Types, field_name
+from communicator_spec.formal.types import Types
 
 
 class Way(NamedTuple):
@@ -33,7 +33,7 @@ class Way(NamedTuple):
 Rest = Callable[[Block, Way], None]
 
 
-class Actions(Expressions):
+class Actions(Operators):
     """Translates the actions of one function."""
 
     def __init__(self, resolved: Resolved, types: Types, names: Names) -> None:
@@ -95,9 +95,7 @@ class Actions(Expressions):
         values.update(common)
         return pending
 
-    def _assign(
-        self, expr: ir.App, out: Block, values: dict[str, str], pending: Sequence[ir.Let]
-    ) -> Sequence[ir.Let]:
+    def _assign(self, expr: ir.App, out: Block, values: dict[str, str], pending: Sequence[ir.Let]) -> Sequence[ir.Let]:
         variable, value = expr.args
         assert isinstance(variable, ir.Name)
         name = variable.name.split("::")[-1]
@@ -204,9 +202,10 @@ class Actions(Expressions):
         if missing or way.action is None:
             raise Untranslatable(f"{way.action or 'a step without a name'} does not set {', '.join(missing)}")
         self.labels[way.action] = None
-        picks = "".join(f"({label!r}, {name}), " for label, name in way.picks)
+        picks = ", ".join(f"({label!r}, {name})" for label, name in way.picks)
+        picks += "," if len(way.picks) == 1 else ""
         state = way.whole or f"State({', '.join(values[name] for name in self._all)})"
-        out.add(f"yield Step({way.action!r}, ({picks.rstrip() if len(way.picks) == 1 else picks.rstrip(', ')}), {state})")
+        out.add(f"yield Step({way.action!r}, ({picks}), {state})")
 
 
 def branches(resolved: Resolved, expr: ir.Expr, label: str | None) -> list[tuple[str | None, ir.Expr]]:
@@ -217,6 +216,3 @@ def branches(resolved: Resolved, expr: ir.Expr, label: str | None) -> list[tuple
     if action is not None and isinstance(expr, ir.Name) and resolved.chooses(action.expr):
         return branches(resolved, action.expr, label or action.name.split("::")[-1])
     return [(label, expr)]
-
-
-__all__ = ["Actions", "Way", "branches", "field_name"]

@@ -14,7 +14,6 @@ from communicator_spec.formal.machine import Machine, Step
 from communicator_spec.formal.states import States
 
 S = TypeVar("S", bound=tuple[object, ...])
-S_contra = TypeVar("S_contra", bound=tuple[object, ...], contravariant=True)
 
 
 class Violation(NamedTuple, Generic[S]):
@@ -37,14 +36,14 @@ class Found(NamedTuple, Generic[S]):
     witnesses: dict[str, int | None]  # steps to each, None if not reached
 
 
-class Watcher(Protocol[S_contra]):
+class Watcher(Protocol[S]):
     """Sees a search as it goes: `fairness` keeps the graph with it."""
 
-    def saw_state(self, number: int, state: S_contra) -> None:
+    def saw_state(self, number: int, state: S) -> None:
         """Take a new state; numbers rise by one."""
         ...
 
-    def saw_step(self, source: int, step: Step[S_contra], target: int) -> None:
+    def saw_step(self, source: int, step: Step[S], target: int) -> None:
         """Take a step; those of one source come together, the sources in order."""
         ...
 
@@ -58,9 +57,10 @@ def explore(
     stop: Callable[[int, int], bool] | None = None,
     watcher: Watcher[S] | None = None,
 ) -> Found[S]:
-    """Search until everything is seen, a property is violated, `states_max` are found, or `stop(states, steps)` is true.
+    """Search until everything is seen, a property is violated, or it is enough.
 
-    `stop` is asked after every hundred states. `KeyError`: no such definition.
+    Enough is `states_max` states, or when `stop(states, transitions)` says so; it is asked after every hundred states.
+    `KeyError`: no such definition.
     """
     return _Search(machine, invariants, witnesses, watcher).run(states_max, stop)
 

@@ -6,25 +6,21 @@ An expression becomes one Python expression where it can, and statements before 
    `match`), each is evaluated when it is first needed, and not at all on a path that does not need it; otherwise where
    it stands. So a definition that is undefined on some path must not be needed there.
 2. `a and b` never evaluates `b` in vain, as in Quint.
-3. A chain of `with` (a spread) becomes one construction.
-4. What is not listed here is `Untranslatable`.
+3. What is neither here nor in `operators` is `Untranslatable`.
 """
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from communicator_spec.formal import ir
 from communicator_spec.formal.resolve import Resolved, Untranslatable
 from communicator_spec.formal.source import (
     AND,
     ATOM,
-    COMPARED,
-    INTERSECTION,
     LINE_MAX,
     NOT,
     OR,
-    PRODUCT,
     SIGN,
-    SUM,
     TERNARY,
     UNION,
     Block,
@@ -34,43 +30,11 @@ from communicator_spec.formal.source import (
 )
 from communicator_spec.formal.types import Types, field_name
 
-# Built-in operator: Python's, how it binds, how tightly each operand must bind.
-INFIX = {
-    "eq": ("==", COMPARED, UNION, UNION),
-    "iff": ("==", COMPARED, UNION, UNION),
-    "neq": ("!=", COMPARED, UNION, UNION),
-    "ilt": ("<", COMPARED, UNION, UNION),
-    "ilte": ("<=", COMPARED, UNION, UNION),
-    "igt": (">", COMPARED, UNION, UNION),
-    "igte": (">=", COMPARED, UNION, UNION),
-    "subseteq": ("<=", COMPARED, UNION, UNION),
-    "union": ("|", UNION, UNION, INTERSECTION),
-    "intersect": ("&", INTERSECTION, INTERSECTION, SUM),
-    "exclude": ("-", SUM, SUM, PRODUCT),
-    "iadd": ("+", SUM, SUM, PRODUCT),
-    "isub": ("-", SUM, SUM, PRODUCT),
-    "concat": ("+", SUM, SUM, PRODUCT),
-    "imul": ("*", PRODUCT, PRODUCT, SIGN),
-}
 OPPOSITE = {"eq": "!=", "iff": "!=", "neq": "==", "ilt": ">=", "ilte": ">", "igt": "<=", "igte": "<"}
-CALLS = {
-    "idiv": "divide",
-    "imod": "remainder",
-    "ipow": "power",
-    "nth": "nth",
-    "tail": "tail",
-    "slice": "slice_of",
-    "replaceAt": "replace_at",
-    "powerset": "powerset",
-    "tuples": "tuples",
-    "getOnlyElement": "only",
-    "setToMap": "Map",
-}
 DECISIONS = frozenset({"ite", "and", "or", "implies", "matchVariant"})
-SMALL = 6  # records of at most so many fields are built by their constructor, larger ones by `but`
 
 
-class Expressions:
+class Expressions(ABC):
     """Translates the expressions of one function."""
 
     def __init__(self, resolved: Resolved, types: Types, names: Names) -> None:
@@ -206,7 +170,7 @@ class Expressions:
                     return self._call(expr, out)
                 if expr.opcode in DECISIONS:
                     return self._decision(expr, out) if self.is_plain(expr) else self._aside(expr, out)
-                return self._builtin(expr, out)
+                return self.builtin(expr, out)
 
     def _aside(self, expr: ir.Expr, out: Block) -> Text:
         """Evaluate in statements of its own."""
@@ -245,7 +209,7 @@ class Expressions:
                 left, right = (self.value(arg, out) for arg in expr.args)
                 return f"{left.at(UNION)} {OPPOSITE[expr.opcode]} {right.at(UNION)}"
             if expr.opcode in ("in", "contains"):
-                return self._membership(expr, out, "not in").text
+                return self.membership(expr, out, "not in").text
         return f"not {self.value(expr, out).at(NOT)}"
 
     def _name(self, expr: ir.Name) -> Text:
@@ -290,8 +254,10 @@ class Expressions:
         if not isinstance(expr, ir.Lambda):
             return self.value(expr, out).at(ATOM)
         if self.is_plain(expr.expr):
-            params = ", ".join(self.bind(expr.params))
-            return f"lambda {params}: {self.value(expr.expr, out).text}"
+            params = self.bind(expr.params)
+            body = self.value(expr.expr, out).text
+            self.names.release(params)
+            return f"lambda {', '.join(params)}: {body}"
         name = self.names.fresh("each")
         self._define_operator(name, expr, out)
         return name
@@ -300,12 +266,16 @@ class Expressions:
         """Return names, and what an operator gives for them: for comprehensions."""
         if isinstance(expr, ir.Lambda):
             if len(expr.params) == count and self.is_plain(expr.expr):
-                return self.bind(expr.params), self.value(expr.expr, out)
+                params = self.bind(expr.params)
+                body = self.value(expr.expr, out)
+                self.names.release(params)
+                return params, body
         else:
             called = self._applied_name(expr, count, wish)
             if called:
                 return called
         names = [self.names.fresh(wish) for _ in range(count)]
+        self.names.release(names)
         called_text = self.function(expr, out)
         called_text = f"({called_text})" if called_text.startswith("lambda") else called_text
         return names, Text(f"{called_text}({', '.join(names)})")
@@ -315,196 +285,15 @@ class Expressions:
         if found is None or found.id not in self.resolved.definitions:
             return None
         names = [self.names.fresh(wish) for _ in range(count)]
+        self.names.release(names)
         state = ["state"] if self.resolved.reads_state(found.id) else []
         return names, Text(f"{self.resolved.names[found.id]}({', '.join(state + names)})")
 
-    # ------------------------------------------------------------------ built-in operators
-    def _builtin(self, expr: ir.App, out: Block) -> Text:
-        opcode, args = expr.opcode, expr.args
-        if opcode in INFIX:
-            symbol, level, left, right = INFIX[opcode]
-            first, second = (self.value(arg, out) for arg in args)
-            return Text(f"{first.at(left)} {symbol} {second.at(right)}", level)
-        if opcode in CALLS:
-            return Text(f"{CALLS[opcode]}({', '.join(self.value(arg, out).text for arg in args)})")
-        known: dict[str, Callable[[ir.App, Block], Text]] = {
-            "Rec": self._record,
-            "with": self._with,
-            "Set": self._set,
-            "Tup": self._tuple,
-            "List": self._tuple,
-            "Map": self._map_literal,
-            "in": self._membership,
-            "contains": self._membership,
-            "map": self._comprehension,
-            "filter": self._comprehension,
-            "select": self._comprehension,
-            "exists": self._quantifier,
-            "forall": self._quantifier,
-            "mapBy": self._map_by,
-            "setBy": self._set_by,
-            "fold": self._fold,
-            "foldl": self._fold,
-            "foldr": self._fold,
-            "size": self._size,
-            "length": self._size,
-        }
-        return known[opcode](expr, out) if opcode in known else self._plain(expr, out)
+    # ------------------------------------------------------------------ built-in operators, see `operators`
+    @abstractmethod
+    def builtin(self, expr: ir.App, out: Block) -> Text:
+        """Return the application of an operator that Quint has."""
 
-    def _plain(self, expr: ir.App, out: Block) -> Text:
-        """Operators whose arguments are values, one template each."""
-        args = expr.args
-        match expr.opcode:
-            case "not":
-                return Text(self.negation(args[0], out), NOT if self._needs_not(args[0]) else AND)
-            case "to" | "range" | "indices":
-                return Text(f"{'tuple' if expr.opcode == 'range' else 'frozenset'}({self.iterable(expr, out).text})")
-            case "keys":
-                return Text(f"frozenset({self.value(args[0], out).text})")
-            case "field":
-                name = args[1]
-                assert isinstance(name, ir.Str)
-                return Text(f"{self.value(args[0], out).at(ATOM)}.{field_name(name.value)}")
-            case "item":
-                assert isinstance(args[1], ir.Int)
-                return Text(f"{self.value(args[0], out).at(ATOM)}[{args[1].value - 1}]")
-            case "variant":
-                label, value = (self.value(arg, out).text for arg in args)
-                return Text(f"Variant({label}, {value})")
-        values = [self.value(arg, out) for arg in args]
-        first = values[0].at(ATOM) if values else ""
-        match expr.opcode:
-            case "iuminus":
-                return Text(f"-{values[0].at(SIGN)}", SIGN)
-            case "get":
-                return Text(f"{first}[{values[1].text}]")
-            case "set" | "put":
-                return Text(f"{first}.{expr.opcode}({values[1].text}, {values[2].text})")
-            case "append":
-                return Text(f"(*{values[0].at(UNION)}, {values[1].at(OR)})")
-            case "head":
-                return Text(f"nth({values[0].text}, 0)")
-            case "flatten":
-                return Text(f"frozenset[object]().union(*{values[0].at(UNION)})")
-        raise Untranslatable(f"the operator {expr.opcode}")
-
-    def _needs_not(self, expr: ir.Expr) -> bool:
-        return not (isinstance(expr, ir.App) and expr.opcode in ("not", *OPPOSITE, "in", "contains"))
-
-    def _record(self, expr: ir.App, out: Block) -> Text:
-        if not expr.args:
-            return Text("()")
-        given: dict[str, str] = {}
-        for label, value in zip(expr.args[::2], expr.args[1::2], strict=True):
-            assert isinstance(label, ir.Str)
-            given[label.value] = self.value(value, out).at(TERNARY)
-        record = self.types.record_of(expr)
-        if record is None or set(record.fields) != set(given):
-            raise Untranslatable(f"a record of open type: {sorted(given)}")
-        return Text(f"{record.name}({', '.join(f'{field_name(name)}={given[name]}' for name in record.fields)})")
-
-    def _with(self, expr: ir.App, out: Block) -> Text:
-        changes: dict[str, ir.Expr] = {}
-        base: ir.Expr = expr
-        while isinstance(base, ir.App) and base.opcode == "with":
-            assert isinstance(base.args[1], ir.Str)
-            changes.setdefault(base.args[1].value, base.args[2])
-            base = base.args[0]
-        old = self.value(base, out).text
-        new = {name: self.value(value, out).text for name, value in reversed(changes.items())}
-        record = self.types.record_of(expr)
-        if record is None or len(record.fields) > SMALL:
-            return Text(f"but({old}, {', '.join(f'{field_name(name)}={value}' for name, value in new.items())})")
-        if not old.isidentifier():
-            return Text(f"but({old}, {', '.join(f'{field_name(name)}={value}' for name, value in new.items())})")
-        parts = (f"{field_name(n)}={new.get(n, f'{old}.{field_name(n)}')}" for n in record.fields)
-        return Text(f"{record.name}({', '.join(parts)})")
-
-    def _set(self, expr: ir.App, out: Block) -> Text:
-        if not expr.args:
-            return Text("EMPTY")
-        return Text(f"frozenset(({self._listed(expr.args, out)}))")
-
-    def _tuple(self, expr: ir.App, out: Block) -> Text:
-        return Text(f"({self._listed(expr.args, out)})")
-
-    def _map_literal(self, expr: ir.App, out: Block) -> Text:
-        return Text(f"Map(({self._listed(expr.args, out)}))" if expr.args else "NOTHING")
-
-    def _listed(self, args: Sequence[ir.Expr], out: Block) -> str:
-        texts = [self.value(arg, out).at(TERNARY) for arg in args]
-        return texts[0] + "," if len(texts) == 1 else ", ".join(texts)
-
-    def _membership(self, expr: ir.App, out: Block, symbol: str = "in") -> Text:
-        element, values = expr.args if expr.opcode == "in" else reversed(expr.args)
-        left, right = self.value(element, out), self.iterable(values, out)
-        return Text(f"{left.at(UNION)} {symbol} {right.at(UNION)}", COMPARED)
-
-    def iterable(self, expr: ir.Expr, out: Block, *, repeats: bool = True) -> Text:
-        """Return something to go through that is cheaper than a set; only with `repeats` may it repeat elements."""
-        if isinstance(expr, ir.App) and self.resolved.reference(expr) is None:
-            match expr.opcode:
-                case "to":
-                    low, high = (self.value(arg, out) for arg in expr.args)
-                    above = f"{high.at(SUM)} + 1" if not high.text.isdecimal() else str(int(high.text) + 1)
-                    return Text(f"range({low.text}, {above})")
-                case "range":
-                    return Text(f"range({', '.join(self.value(arg, out).text for arg in expr.args)})")
-                case "indices":
-                    return Text(f"range(len({self.value(expr.args[0], out).text}))")
-                case "keys":
-                    return self.value(expr.args[0], out)
-                case "Set" if expr.args and repeats:
-                    return Text(f"({self._listed(expr.args, out)})")
-        return self.value(expr, out)
-
-    def _comprehension(self, expr: ir.App, out: Block) -> Text:
-        source = self.iterable(expr.args[0], out)
-        names, body = self.applied(expr.args[1], 1, out)
-        if expr.opcode == "map":
-            return Text(f"frozenset([{body.at(TERNARY)} for {names[0]} in {source.at(OR)}])")
-        kept = f"[{names[0]} for {names[0]} in {source.at(OR)} if {body.at(OR)}]"
-        return Text(f"{'tuple' if expr.opcode == 'select' else 'frozenset'}({kept})")
-
-    def _quantifier(self, expr: ir.App, out: Block) -> Text:
-        source = self.iterable(expr.args[0], out)
-        names, body = self.applied(expr.args[1], 1, out)
-        return Text(f"{'any' if expr.opcode == 'exists' else 'all'}({body.text} for {names[0]} in {source.at(OR)})")
-
-    def _map_by(self, expr: ir.App, out: Block) -> Text:
-        source = self.iterable(expr.args[0], out)
-        names, body = self.applied(expr.args[1], 1, out)
-        return Text(f"Map([({names[0]}, {body.text}) for {names[0]} in {source.at(OR)}])")
-
-    def _set_by(self, expr: ir.App, out: Block) -> Text:
-        values, key, change = self.value(expr.args[0], out), self.value(expr.args[1], out), expr.args[2]
-        if isinstance(change, ir.Lambda) and len(change.params) == 1:
-            (old,) = self.bind(change.params)
-            out.add(f"{old} = {values.at(ATOM)}[{key.text}]")
-            return Text(f"{values.at(ATOM)}.set({key.text}, {self.value(change.expr, out).text})")
-        called = self.function(change, out)
-        return Text(f"{values.at(ATOM)}.set({key.text}, {called}({values.at(ATOM)}[{key.text}]))")
-
-    def _fold(self, expr: ir.App, out: Block) -> Text:
-        values, start, step = expr.args
-        through = self.iterable(values, out, repeats=False).text
-        if expr.opcode == "fold":
-            through = f"ordered({through})"
-        elif expr.opcode == "foldr":
-            through = f"reversed({through})"
-        first = self.value(start, out).text
-        if isinstance(step, ir.Lambda) and len(step.params) == 2:
-            names = self.bind(step.params)
-            gathered, each = reversed(names) if expr.opcode == "foldr" else names
-            out.add(f"{gathered} = {first}")
-            self.deliver(step.expr, out.nest(f"for {each} in {through}:"), Target(gathered))
-            return Text(gathered)
-        name, each = self.names.fresh("gathered"), self.names.fresh("each")
-        out.add(f"{name} = {first}")
-        pair = f"{each}, {name}" if expr.opcode == "foldr" else f"{name}, {each}"
-        names, body = self.applied(step, 2, out)
-        out.nest(f"for {each} in {through}:").add(f"{name} = (lambda {names[0]}, {names[1]}: {body.text})({pair})")
-        return Text(name)
-
-    def _size(self, expr: ir.App, out: Block) -> Text:
-        return Text(f"len({self.iterable(expr.args[0], out, repeats=False).text})")
+    @abstractmethod
+    def membership(self, expr: ir.App, out: Block, symbol: str = "in") -> Text:
+        """Return whether a set has an element, or with `not in` whether it has not."""

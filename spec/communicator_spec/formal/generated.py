@@ -30,14 +30,14 @@ from communicator_spec.formal.values import (
 EMPTY = frozenset()
 NOTHING = Map()
 SOURCES = {
-    "addresses.qnt": "5f544cd0198c596ccc582ceb6ed16b438985038ca80aa6e1ad530699c378e88c",
-    "communicator.qnt": "a51d08c895ed7514bb8843c73f8477d3a261fa65e742249602cb37c8124d2485",
+    "addresses.qnt": "385646820895969a79b6e7448794114780f0c788f8c4a4c0b3f7647a8bb69e6a",
+    "communicator.qnt": "fcebc377d024d7f2c834eb9d7345caf6f01883e572163199b4b0cf08d0bacb48",
     "delivery.qnt": "381de0478b3af94e1640cbbbe2c70993ad3bb4a5237d8c04685b712bb24475c1",
-    "instances.qnt": "66ee8c5479533d4780c5439446046802b7e83c6cc45aa98bc18505f4a801debc",
+    "instances.qnt": "b0767462d91d06e8e30a0385ad41e213c60c1b0cee573b414d29c3dd9eb2ca10",
     "policies.qnt": "4c570770bce185b5a7801e6ae06add69b3c68a95ff925a04be9691573609ed4a",
     "scenarios.qnt": "d5c1a096026dedb037db3cf69f627a1a8d4c7eec8a7e96716bbe2065efbeabcd",
     "services.qnt": "fc624d5d5dd2ada09f670d5b8e9215144017ba8b7d138c462dac361f5519dbaf",
-    "types.qnt": "773a15f9dee2cfdc0e5b24ac7b77db096362747e2a4ba8ee5a7101aeff7a5a77",
+    "types.qnt": "31e6da9dfef7afed8771f25a0326eea6301db012d4cc8e3d4766e74dc901212a",
 }
 
 
@@ -274,10 +274,12 @@ class World(NamedTuple):
     sending: "Map[int, tuple[int, ...]]"
     spare: "frozenset[int]"
     spareSending: "frozenset[int]"
+    mortal: "frozenset[int]"
     lossy: "frozenset[int]"
     start: "int"
     horizon: "int"
     prompt: "bool"
+    patience: "int"
     folded: "bool"
     remembersSpent: "bool"
     messages: "Map[int, int]"
@@ -340,10 +342,12 @@ PAIR = World(
     sending=Map(((0, (0,)), (1, (1,)))),
     spare=EMPTY,
     spareSending=EMPTY,
+    mortal=frozenset(range(0, 8)),
     lossy=EMPTY,
     start=0,
     horizon=0,
     prompt=False,
+    patience=0,
     folded=False,
     remembersSpent=False,
     messages=Map(((0, 1), (1, 1))),
@@ -528,8 +532,8 @@ def release(turn, c):
     soFar = Turn(
         device=but(d, releaseDue=without(d.releaseDue, ended)), out=turn.out, issued=turn.issued, rows=turn.rows
     )
-    for s_2 in ascending(ended):
-        soFar = report(soFar, but(row(RELEASED), end=c.end, service=s_2))
+    for s in ascending(ended):
+        soFar = report(soFar, but(row(RELEASED), end=c.end, service=s))
     return soFar
 
 
@@ -544,8 +548,8 @@ def offers(now, held, used, carriesSet, t):
     """
     found = ()
     for g in held:
-        kept_2 = 1 if g.longTerm and not carriesSet and t.fault != "spends the last address" else 0
-        if not usable(g, at(used, name(g)) + kept_2, now, t):
+        kept = 1 if g.longTerm and not carriesSet and t.fault != "spends the last address" else 0
+        if not usable(g, at(used, name(g)) + kept, now, t):
             found = found
         else:
             if not any(nth(found, i).service == g.service for i in range(len(found))):
@@ -558,7 +562,7 @@ def offers(now, held, used, carriesSet, t):
     return found
 
 
-def choosePath(now, held, used, senders_2, turns, attempt, suspects, carriesSet, t):
+def choosePath(now, held, used, senders, turns, attempt, suspects, carriesSet, t):
     """How the next transmission travels; none if no address is usable or no sending service answers.
     1. Sending services take turns by attempt (DELIV-5).
     2. Services that were just reported unreachable come last (DELIV-6).
@@ -566,15 +570,15 @@ def choosePath(now, held, used, senders_2, turns, attempt, suspects, carriesSet,
     4. What remains takes turns, counted for each sending service (DELIV-8).
     """
     offered = offers(now, held, used, carriesSet, t)
-    if senders_2 == () or offered == ():
+    if senders == () or offered == ():
         return ()
     if len(offered) == 1:
-        via = nth(senders_2, remainder(attempt, len(senders_2)))
+        via = nth(senders, remainder(attempt, len(senders)))
         return (Path(via=via, grant=nth(offered, 0)),)
-    via_2 = nth(senders_2, remainder(attempt, len(senders_2)))
+    via_2 = nth(senders, remainder(attempt, len(senders)))
     trusted = keep(offered, lambda g: at(suspects, g.service) <= now)
     good = offered if trusted == () else trusted
-    elsewhere = keep(good, lambda g_2: g_2.service != via_2)
+    elsewhere = keep(good, lambda g: g.service != via_2)
     apart = good if elsewhere == () else elsewhere
     if t.fault == "one round for all":
         n = 0
@@ -598,11 +602,11 @@ def roundUpToHour(time, t):
     return divide(time + t.hour - 1, t.hour) * t.hour
 
 
-def worn(newest_2, refresh_2, spent, now):
+def worn(newest, refresh, spent, now):
     """Must a grant be replaced? When little time or half of its addresses remain (STATE-6)."""
-    if newest_2 == () or nth(newest_2, 0).until - now <= refresh_2:
+    if newest == () or nth(newest, 0).until - now <= refresh:
         return True
-    return 2 * at(spent, name(nth(newest_2, 0))) >= nth(newest_2, 0).capacity
+    return 2 * at(spent, name(nth(newest, 0))) >= nth(newest, 0).capacity
 
 
 def newest(grants, service, longTerm):
@@ -617,9 +621,9 @@ def renewKind(soFar, service, longTerm, current, canIssue, spent, now, inConvers
     """One kind of grant at one service of the next set: renewed, kept, or gone."""
     old = newest(current, service, longTerm)
     lifetime = t.longTermLifetime if longTerm else t.ephemeralLifetime
-    refresh_2 = t.longTermRefresh if longTerm else t.ephemeralRefresh
+    refresh = t.longTermRefresh if longTerm else t.ephemeralRefresh
     wanted = lifetime > 0 and (longTerm or inConversation)
-    if wanted and canIssue and worn(old, refresh_2, spent, now):
+    if wanted and canIssue and worn(old, refresh, spent, now):
         made = Grant(
             service=service,
             serial=1 if t.fault == "numbers grants alike" else soFar.serial + 1,
@@ -642,8 +646,8 @@ def renew(now, services, reachable, current, serials, spent, inConversation, t):
     soFar = Record_fresh_grants(fresh=(), grants=())
     for service in services:
         canIssue = service in reachable
-        start_2 = Record_fresh_grants_serial(fresh=soFar.fresh, grants=soFar.grants, serial=at(serials, service))
-        longTerm = renewKind(start_2, service, True, current, canIssue, spent, now, inConversation, t)
+        start = Record_fresh_grants_serial(fresh=soFar.fresh, grants=soFar.grants, serial=at(serials, service))
+        longTerm = renewKind(start, service, True, current, canIssue, spent, now, inConversation, t)
         both = renewKind(longTerm, service, False, current, canIssue, spent, now, inConversation, t)
         soFar = Record_fresh_grants(fresh=both.fresh, grants=both.grants)
     return soFar
@@ -652,17 +656,17 @@ def renew(now, services, reachable, current, serials, spent, inConversation, t):
 def planRenewal(d, inConversation, now, t):
     """When the next look at the own set is due, and when an idle relationship sends an update (STATE-6, STATE-21)."""
     longTerm = frozenset([g for g in elements(d.mine) if g.longTerm])
-    ephemeral = frozenset([g_2 for g_2 in elements(d.mine) if not g_2.longTerm])
-    refresh_2 = min_(
-        least(frozenset([g_3.until - t.longTermRefresh for g_3 in longTerm])),
-        least(frozenset([g_4.until - t.ephemeralRefresh for g_4 in ephemeral])),
+    ephemeral = frozenset([g for g in elements(d.mine) if not g.longTerm])
+    refresh = min_(
+        least(frozenset([g.until - t.longTermRefresh for g in longTerm])),
+        least(frozenset([g.until - t.ephemeralRefresh for g in ephemeral])),
     )
     wanted = len(d.services) * (2 if t.ephemeralLifetime > 0 else 1)
     again = now + (t.retryMax if inConversation else 0)
     return but(
         d,
-        renewAt=min_(refresh_2, again) if len(d.mine) < wanted else refresh_2,
-        updateDue=least(frozenset([g_5.until - divide(t.longTermRefresh, 2) for g_5 in longTerm]))
+        renewAt=min_(refresh, again) if len(d.mine) < wanted else refresh,
+        updateDue=least(frozenset([g.until - divide(t.longTermRefresh, 2) for g in longTerm]))
         if t.announces
         else NEVER,
     )
@@ -707,8 +711,8 @@ def refresh(turn, inConversation, c, t):
     )
     if changed:
         soFar = Turn(device=adopted, out=turn.out, issued=turn.issued, rows=turn.rows)
-        for g_2 in renewal.fresh:
-            soFar = issue(soFar, g_2, c.end)
+        for g in renewal.fresh:
+            soFar = issue(soFar, g, c.end)
         issued = soFar
     else:
         issued = turn
@@ -731,7 +735,7 @@ def isNews(d):
 def ranges(beyond, most):
     """What a receipt covers above its floor: the highest `rangesMax` runs of numbers (DELIV-12)."""
     tops = frozenset([n for n in beyond if n + 1 not in beyond])
-    return frozenset([n_2 for n_2 in beyond if len(frozenset([top for top in tops if top >= n_2])) <= most])
+    return frozenset([n for n in beyond if len(frozenset([top for top in tops if top >= n])) <= most])
 
 
 def body(d, command, number, t):
@@ -827,16 +831,16 @@ def sendMessage(turn, number, c, t):
 
 def sendMessages(turn, c, t):
     soFar = turn
-    for n_2 in ascending(frozenset([n for n in turn.device.outbox if turn.device.outbox[n].due <= c.now])):
-        soFar = sendMessage(soFar, n_2, c, t)
+    for n in ascending(frozenset([n for n in turn.device.outbox if turn.device.outbox[n].due <= c.now])):
+        soFar = sendMessage(soFar, n, c, t)
     return soFar
 
 
-def apartFrom(senders_2, service):
+def apartFrom(senders, service):
     """Sending services whose operator does not run `service`, or all if none remains (DELIV-18)."""
-    apart = keep(senders_2, lambda s: s != service)
+    apart = keep(senders, lambda s: s != service)
     if apart == ():
-        return senders_2
+        return senders
     return apart
 
 
@@ -846,7 +850,7 @@ def sendControl(turn, command, most, avoided, c, t):
     soFar = Record_sent_turn(sent=0, turn=turn)
     for service in ascending(services):
         d = soFar.turn.device
-        offered = d.held if most == 1 else keep(d.held, lambda g_2: g_2.service == service)
+        offered = d.held if most == 1 else keep(d.held, lambda g: g.service == service)
         via = apartFrom(senders(d, c), avoided)
         paths = choosePath(c.now, offered, d.used, via, d.turns, d.automated, d.suspects, isNews(d), t)
         if soFar.sent == most or paths == ():
@@ -914,8 +918,8 @@ def wake(d, c, t):
     if d.ended and t.fault != "writes after the end":
         return begin(d)
     messages = sendMessages(begin(d), c, t)
-    notice_2 = sendNotice(messages, c, t) if messages.device.noticeDue <= c.now else messages
-    receipt = sendReceipt(notice_2, c, t) if notice_2.device.receiptDue <= c.now else notice_2
+    notice = sendNotice(messages, c, t) if messages.device.noticeDue <= c.now else messages
+    receipt = sendReceipt(notice, c, t) if notice.device.receiptDue <= c.now else notice
     update = sendUpdate(receipt, c, t) if receipt.device.updateDue <= c.now else receipt
     request = sendRequest(update, c, t) if update.device.requestDue <= c.now else update
     return release(request, c)
@@ -930,20 +934,15 @@ def noteSpent(d, address, now, t):
     somebody used although an ephemeral one was offered (STATE-22).
     """
     key = (address.service, address.serial)
-    count = address.position + 1
-    longTerm = keep(d.mine, lambda g: name(g) == key and g.longTerm)
+    current = keep(d.mine, lambda g: name(g) == key)
     offered = keep(
         newest(d.mine, address.service, False),
-        lambda g_2: usable(g_2, at(d.spent, name(g_2)), now, t) and at(d.introduced, name(g_2)) <= d.confirmed,
+        lambda g: usable(g, at(d.spent, name(g)), now, t) and at(d.introduced, name(g)) <= d.confirmed,
     )
-    forced = longTerm != () and offered != ()
-    known = at(d.spent, key)
-    used = count > known and 2 * count >= t.ephemeralCapacity
-    return but(
-        d,
-        spent=d.spent.put(key, nth(longTerm, 0).capacity if forced else max_(count, known)),
-        renewAt=min_(d.renewAt, now) if forced or used else d.renewAt,
-    )
+    forced = current != () and nth(current, 0).longTerm and offered != ()
+    spent = nth(current, 0).capacity if forced else max_(address.position + 1, at(d.spent, key))
+    halfUsed = current != () and 2 * spent >= nth(current, 0).capacity
+    return but(d, spent=d.spent.put(key, spent), renewAt=min_(d.renewAt, now) if halfUsed else d.renewAt)
 
 
 def deliver(turn, number, service, c, t):
@@ -968,11 +967,11 @@ def deliver(turn, number, service, c, t):
     )
 
 
-def releaseAt(confirmed_2, lastUntil, t):
+def releaseAt(confirmed, lastUntil, t):
     """When the last address at a service that is being left has ended: it expired, or its withdrawal was confirmed and
     everything that was in flight then has been delivered or given up (STATE-10).
     """
-    return confirmed_2 if t.fault == "releases at once" else min_(lastUntil, confirmed_2 + t.queueLifetime)
+    return confirmed if t.fault == "releases at once" else min_(lastUntil, confirmed + t.queueLifetime)
 
 
 def confirm(d, holds, now, t):
@@ -984,7 +983,7 @@ def confirm(d, holds, now, t):
         confirmed=holds,
         moved=waiting,
         releaseDue=Map(
-            [(s_2, releaseAt(now, d.releaseDue[s_2], t) if s_2 in done else d.releaseDue[s_2]) for s_2 in d.releaseDue]
+            [(s, releaseAt(now, d.releaseDue[s], t) if s in done else d.releaseDue[s]) for s in d.releaseDue]
         ),
         noticeDue=NEVER if frozenset(waiting) == EMPTY else d.noticeDue,
     )
@@ -999,7 +998,7 @@ def isNewer(d, b, t):
 
 def requestAt(held, t):
     """When to ask for news: a quarter of the refresh time before the last long-term grant held ends (STATE-29)."""
-    ends = frozenset([g_2.until for g_2 in frozenset([g for g in elements(held) if g.longTerm])])
+    ends = frozenset([g.until for g in frozenset([g for g in elements(held) if g.longTerm])])
     if t.announces and ends != EMPTY:
         return greatest(ends) - divide(t.longTermRefresh, 4)
     return NEVER
@@ -1039,15 +1038,15 @@ def covers(floor, above, number):
 def acknowledge(turn, b, c):
     """What the receipt covers leaves the outbox."""
     soFar = turn
-    for n_2 in ascending(frozenset([n for n in turn.device.outbox if covers(b.floor, b.above, n)])):
+    for n in ascending(frozenset([n for n in turn.device.outbox if covers(b.floor, b.above, n)])):
         soFar = report(
             Turn(
-                device=but(soFar.device, outbox=without(soFar.device.outbox, frozenset((n_2,)))),
+                device=but(soFar.device, outbox=without(soFar.device.outbox, frozenset((n,)))),
                 out=soFar.out,
                 issued=soFar.issued,
                 rows=soFar.rows,
             ),
-            but(row(ACKNOWLEDGED), end=c.end, message=n_2),
+            but(row(ACKNOWLEDGED), end=c.end, message=n),
         )
     return soFar
 
@@ -1064,12 +1063,12 @@ def apply(turn, b, service, c, t):
     adopted = adopt(turn, b, c, t) if isNewer(turn.device, b, t) else turn
     holds = min_(b.holds, adopted.device.version)
     if b.holds > adopted.device.confirmed:
-        confirmed_2 = Turn(
+        confirmed = Turn(
             device=confirm(adopted.device, holds, c.now, t), out=adopted.out, issued=adopted.issued, rows=adopted.rows
         )
     else:
-        confirmed_2 = adopted
-    acknowledged = acknowledge(confirmed_2, b, c)
+        confirmed = adopted
+    acknowledged = acknowledge(confirmed, b, c)
     if b.command == MESSAGE:
         done = deliver(acknowledged, b.number, service, c, t)
     else:
@@ -1178,11 +1177,11 @@ def move(d, old, new, leaving, announceAt, c, t):
     return report(begin(moved), but(row(MOVED), end=c.end, service=old, position=new, value=d.version + 1))
 
 
-def mayLeave(d, service, stored_2, t):
+def mayLeave(d, service, stored, t):
     """Is nothing of this end left at a service? Then its person may leave it (STATE-11)."""
     if d.ended:
         return True
-    if not (not has(d.services, service) and not stored_2):
+    if not (not has(d.services, service) and not stored):
         return False
     return service not in d.releaseDue or t.fault == "leaves early"
 
@@ -1201,7 +1200,7 @@ def refusal(a, grants, spent, now, remembersSpent, t):
     isSpent = a in spent and t.fault != "takes an address twice"
     if known == EMPTY or isSpent and not remembersSpent:
         return UNKNOWN
-    if all(now >= r_2.grant.until for r_2 in known) and t.fault != "stores what has expired":
+    if all(now >= r.grant.until for r in known) and t.fault != "stores what has expired":
         return EXPIRED
     return REPLAYED if isSpent else NONE
 
@@ -1247,15 +1246,103 @@ def fault(kind, service, isSending):
     return but(row(kind), via=service) if isSending else but(row(kind), service=service)
 
 
-def world_deliver():
+def world_deliver() -> World:
     return PAIR
 
 
-def world_faulty():
+def world_faulty() -> World:
     return but(PAIR, faults=1)
 
 
-def world_walk():
+def world_stranger() -> World:
+    return but(PAIR, strangers=1)
+
+
+def world_expire() -> World:
+    return but(
+        PAIR,
+        terms=but(SHORT, longTermLifetime=3, messageLifetime=3, queueLifetime=1),
+        horizon=3,
+        messages=Map(((0, 1), (1, 0))),
+    )
+
+
+def world_ephemeral() -> World:
+    return but(
+        PAIR,
+        terms=but(SHORT, ephemeralLifetime=2, ephemeralRefresh=1, queueLifetime=1),
+        horizon=3,
+        messages=Map(((0, 1), (1, 0))),
+    )
+
+
+def world_batch() -> World:
+    return but(
+        PAIR, terms=but(SHORT, longTermCapacity=2), remembersSpent=True, capacity=2, messages=Map(((0, 2), (1, 2)))
+    )
+
+
+def world_move() -> World:
+    return but(
+        PAIR,
+        terms=but(SHORT, queueLifetime=1),
+        spare=frozenset((4,)),
+        moves=1,
+        horizon=3,
+        messages=Map(((0, 0), (1, 0))),
+    )
+
+
+def world_refuse() -> World:
+    return but(PAIR, refusals=1, faults=1)
+
+
+def world_standby() -> World:
+    return but(
+        PAIR,
+        terms=but(SHORT, messageLifetime=40, longTermLifetime=80),
+        horizon=8,
+        prompt=True,
+        patience=8,
+        receiving=Map(((0, (2,)), (1, (3, 5)))),
+        sending=Map(((0, (0, 6)), (1, (1,)))),
+        lossy=frozenset((0,)),
+        mortal=frozenset((3, 5)),
+        deaths=1,
+        capacity=4,
+        messages=Map(((0, 1), (1, 0))),
+    )
+
+
+def world_contact() -> World:
+    return but(
+        PAIR,
+        terms=but(SHORT, longTermLifetime=20, longTermRefresh=19),
+        horizon=1,
+        faults=1,
+        deaths=1,
+        receiving=Map(((0, (2, 4)), (1, (3,)))),
+        capacity=2,
+        messages=Map(((0, 1), (1, 0))),
+    )
+
+
+def world_live() -> World:
+    return but(
+        PAIR,
+        terms=but(SHORT, escalateAfter=0, messageLifetime=9, unreachableNotice=9),
+        folded=True,
+        receiving=Map(((0, (2,)), (1, (3, 5)))),
+        sending=Map(((0, (0, 6)), (1, (1,)))),
+        lossy=frozenset((0,)),
+        mortal=frozenset((3, 5)),
+        deaths=1,
+        capacity=1,
+        messages=Map(((0, 1), (1, 0))),
+    )
+
+
+def world_walk() -> World:
     return but(
         PAIR,
         terms=but(
@@ -1290,10 +1377,23 @@ def world_walk():
     )
 
 
-WORLDS = {"deliver": world_deliver(), "faulty": world_faulty(), "walk": world_walk()}
+WORLDS: dict[str, World] = {
+    "deliver": world_deliver(),
+    "faulty": world_faulty(),
+    "stranger": world_stranger(),
+    "expire": world_expire(),
+    "ephemeral": world_ephemeral(),
+    "batch": world_batch(),
+    "move": world_move(),
+    "refuse": world_refuse(),
+    "standby": world_standby(),
+    "contact": world_contact(),
+    "live": world_live(),
+    "walk": world_walk(),
+}
 
 
-def bind(WORLD):
+def bind(WORLD: World) -> Bound[State]:
     """Bind the constant: return the ways to begin and to go on, and the definitions."""
     T = WORLD.terms
 
@@ -1313,15 +1413,13 @@ def bind(WORLD):
         )
         if r.kind == SENT:
             until = frozenset(
-                [g_2.until for g_2 in frozenset([g for g in elements(before.held) if name(g) == (r.service, r.serial)])]
+                [g.until for g in frozenset([g for g in elements(before.held) if name(g) == (r.service, r.serial)])]
             )
         else:
             until = frozenset(
                 [
-                    g_4.grant.until
-                    for g_4 in frozenset(
-                        [g_3 for g_3 in known if g_3.end == r.end and name(g_3.grant) == (r.service, r.serial)]
-                    )
+                    g.grant.until
+                    for g in frozenset([g for g in known if g.end == r.end and name(g.grant) == (r.service, r.serial)])
                 ]
             )
         expired = all(time >= u for u in until)
@@ -1368,7 +1466,7 @@ def bind(WORLD):
             found_3 = s.told
         return but(
             s,
-            broken=s.broken | frozenset([f_2[0] for f_2 in frozenset([f for f in faults if f[1]])]),
+            broken=s.broken | frozenset([f[0] for f in frozenset([f for f in faults if f[1]])]),
             owed=found,
             app=found_2,
             told=found_3,
@@ -1413,8 +1511,8 @@ def bind(WORLD):
         next_devices = state.devices.set(end, folded(turn.device))
         known = state.registered | frozenset(
             [
-                Record_end_grant(end=end, grant=g_2)
-                for g_2 in frozenset([g for g in elements(turn.issued) if g.service not in state.receivingDead])
+                Record_end_grant(end=end, grant=g)
+                for g in frozenset([g for g in elements(turn.issued) if g.service not in state.receivingDead])
             ]
         )
         before = state.devices[end]
@@ -1476,37 +1574,37 @@ def bind(WORLD):
             taken_take[3],
         )
 
-    def wakes(state, end, dies_2, whim):
+    def wakes(state, end, dies, whim):
         """A device does what is due (DELIV-5 to DELIV-10, DELIV-14, DELIV-15, STATE-6, STATE-10, STATE-21, STATE-24). It may die
         after it has saved and before it has handed anything over. `whim` replaces its turns in a world with free choice.
         """
-        stored_2 = state.devices[end]
-        if deadline(stored_2) > state.now:
+        stored = state.devices[end]
+        if deadline(stored) > state.now:
             return None
         if T.fault == "chooses freely":
-            d = but(stored_2, turns=Map([(unused, whim) for unused in SENDING]))
+            d = but(stored, turns=Map([(unused, whim) for unused in SENDING]))
         else:
-            d = stored_2
+            d = stored
         turn = wake(d, context(state, end), T)
-        if not (not dies_2 or turn.out != () and state.budget.faults > 0):
+        if not (not dies or turn.out != () and state.budget.faults > 0):
             return None
-        out = () if dies_2 else turn.out
+        out = () if dies else turn.out
         after = Map(
             [
                 (
                     s,
                     state.queues[s]
-                    | frozenset([queued(o_2, state.now) for o_2 in elements(keep(out, lambda o: o.via == s))]),
+                    | frozenset([queued(o, state.now) for o in elements(keep(out, lambda o: o.via == s))]),
                 )
                 for s in SENDING
             ]
         )
-        if not all(len(after[s_2]) <= WORLD.capacity for s_2 in SENDING):
+        if not all(len(after[s]) <= WORLD.capacity for s in SENDING):
             return None
         taken_take = take(state, end, turn)
         if taken_take is None:
             return None
-        next_budget = but(state.budget, faults=state.budget.faults - 1) if dies_2 else state.budget
+        next_budget = but(state.budget, faults=state.budget.faults - 1) if dies else state.budget
         taken_sameStores = sameStores(state)
         if taken_sameStores is None:
             return None
@@ -1763,7 +1861,7 @@ def bind(WORLD):
         next_devices = state.devices.set(end, but(state.devices[end], ended=True))
         next_rows = (but(row(ENDED), end=end),)
         roots = frozenset(
-            [(end, s_2) for s_2 in frozenset([s for s in state.devices[end].lastUntil if s not in state.receivingDead])]
+            [(end, s) for s in frozenset([s for s in state.devices[end].lastUntil if s not in state.receivingDead])]
         )
         gone = frozenset([r for r in roots if r[1] in state.receivingUp])
         taken_revoke = revoke(state, gone)
@@ -1839,11 +1937,14 @@ def bind(WORLD):
         """
         class_2 = refusal(a, state.registered, state.spent, state.now, WORLD.remembersSpent, T)
         next_spent = state.spent | frozenset((a,)) if class_2 == NONE and not WORLD.folded else state.spent
-        if class_2 == NONE:
-            l = state.stores[(a.end, a.service)]
-            next_stores = state.stores.set((a.end, a.service), (*l, Item(address=a, body=b)))
-        else:
+        if class_2 != NONE:
             next_stores = state.stores
+        else:
+            l = state.stores[(a.end, a.service)]
+            next_stores = state.stores.set(
+                (a.end, a.service),
+                l if WORLD.folded and has(l, Item(address=a, body=b)) else (*l, Item(address=a, body=b)),
+            )
         log = ((stored(a),) if class_2 == NONE else (refused(a.service, class_2),)) + also
         next_seen = watch(state.seen, log, state.devices[a.end], state.now, state.registered)
         return (state.devices, state.registered, next_spent, next_stores, state.revoking, next_seen, log)
@@ -2113,7 +2214,7 @@ def bind(WORLD):
             next_registered = state.registered
         else:
             next_registered = frozenset([r for r in state.registered if r.grant.service != service])
-        next_revoking = state.revoking if isSending else frozenset([r_2 for r_2 in state.revoking if r_2[1] != service])
+        next_revoking = state.revoking if isSending else frozenset([r for r in state.revoking if r[1] != service])
         next_rows = (fault(DIED, service, isSending),)
         next_budget = but(state.budget, deaths=state.budget.deaths - 1)
         return State(
@@ -2137,6 +2238,8 @@ def bind(WORLD):
 
     def isSpared(state, service, isSending):
         """The worlds that are explored leave every person one service of each kind."""
+        if service not in WORLD.mortal:
+            return True
 
         def each(end):
             kin = state.devices[end].senders if isSending else state.devices[end].services
@@ -2296,14 +2399,11 @@ def bind(WORLD):
         next_queues = Map([(unused, EMPTY) for unused in SENDING])
         next_registered = frozenset[object]().union(
             *frozenset(
-                [
-                    frozenset([Record_end_grant(end=end_2, grant=g) for g in elements(first[end_2].issued)])
-                    for end_2 in ENDS
-                ]
+                [frozenset([Record_end_grant(end=end, grant=g) for g in elements(first[end].issued)]) for end in ENDS]
             )
         )
         next_spent = EMPTY
-        next_stores = Map([(unused_2, ()) for unused_2 in tuples(ENDS, RECEIVING)])
+        next_stores = Map([(unused, ()) for unused in tuples(ENDS, RECEIVING)])
         next_notices = EMPTY
         next_revoking = EMPTY
         next_receivingDead = EMPTY
@@ -2317,11 +2417,11 @@ def bind(WORLD):
             strangers=WORLD.strangers,
         )
         next_seen = Seen(
-            app=Map([(unused_3, EMPTY) for unused_3 in ENDS]),
-            told=Map([(unused_4, EMPTY) for unused_4 in ENDS]),
+            app=Map([(unused, EMPTY) for unused in ENDS]),
+            told=Map([(unused, EMPTY) for unused in ENDS]),
             sent=EMPTY,
             stored=EMPTY,
-            owed=Map([(unused_5, 0) for unused_5 in ENDS]),
+            owed=Map([(unused, 0) for unused in ENDS]),
             leaving=EMPTY,
             broken=EMPTY,
         )
@@ -2458,21 +2558,20 @@ def bind(WORLD):
     def settled(state):
         return all(frozenset(state.devices[u].outbox) == EMPTY for u in ENDS)
 
-    def kept(state):
-        """Where everybody is prompt, all that was accepted has come or was told by the time the world ends."""
-        if not (state.now == WORLD.horizon and quiet(state)):
+    def arrives(state):
+        """Where everybody is prompt and the peer has a way left, a message arrives within the time that its attempts take (DELIV-5,
+        DELIV-8, DELIV-9).
+        """
+        if not (WORLD.prompt and quiet(state)):
             return True
         return all(
-            all(
-                n in state.seen.app[peer(u)] or n in state.seen.told[u] or state.devices[peer(u)].ended
-                for n in range(0, state.devices[u].nextNumber - 1 + 1)
+            state.devices[peer(u)].ended
+            or all(
+                n in state.seen.app[peer(u)] or state.now - state.devices[u].outbox[n].accepted < WORLD.patience
+                for n in state.devices[u].outbox
             )
             for u in ENDS
         )
-
-    def arrives(state):
-        """Where everybody is prompt and the world ends before a message can fail, all that was accepted has come."""
-        return not (state.now == WORLD.horizon and quiet(state)) or delivered(state)
 
     def wDelivered(state):
         return all(len(state.seen.app[peer(u)]) == WORLD.messages[u] for u in ENDS) and delivered(state)
@@ -2516,18 +2615,18 @@ def bind(WORLD):
     def wEphemeralGone(state):
         return state.now > T.ephemeralLifetime and delivered(state) and accepted(state)
 
-    def ways_to_submits_or_wakes_or_fetches_or_hears_or_moves_or_switches_or_leaves_or_refuses_or_revokes(state, want):
+    def ways_to_device(state, want):
         for end in choices(ENDS, want, "end"):
             taken = submits(state, end)
             if taken is not None:
                 yield Step("submits", (("end", end),), taken)
-            for dies_2 in choices(frozenset((False, True)), want, "dies"):
+            for dies in choices(frozenset((False, True)), want, "dies"):
                 for whim in choices(
                     frozenset((0, 1)) if T.fault == "chooses freely" else frozenset((0,)), want, "whim"
                 ):
-                    taken_2 = wakes(state, end, dies_2, whim)
+                    taken_2 = wakes(state, end, dies, whim)
                     if taken_2 is not None:
-                        yield Step("wakes", (("end", end), ("dies", dies_2), ("whim", whim)), taken_2)
+                        yield Step("wakes", (("end", end), ("dies", dies), ("whim", whim)), taken_2)
             for service in choices(RECEIVING, want, "service"):
                 for confirms in choices(frozenset((False, True)), want, "confirms"):
                     for delay in choices(frozenset((T.receiptDelayMin, T.receiptDelayMax)), want, "delay"):
@@ -2560,13 +2659,13 @@ def bind(WORLD):
             if taken_8 is not None:
                 yield Step("refuses", (("end", end),), taken_8)
             for service_3 in choices(
-                frozenset([r_2[1] for r_2 in frozenset([r for r in state.revoking if r[0] == end])]), want, "service"
+                frozenset([r[1] for r in frozenset([r for r in state.revoking if r[0] == end])]), want, "service"
             ):
                 taken_9 = revokes(state, end, service_3)
                 if taken_9 is not None:
                     yield Step("revokes", (("end", end), ("service", service_3)), taken_9)
 
-    def ways_to_forwards_or_waits_or_givesUp_or_drops(state, want):
+    def ways_to_relay(state, want):
         for via in choices(SENDING, want, "via"):
             for q in choices(state.queues[via], want, "q"):
                 for answered in choices(frozenset((False, True)), want, "answered"):
@@ -2620,14 +2719,11 @@ def bind(WORLD):
         next_queues = Map([(unused, EMPTY) for unused in SENDING])
         next_registered = frozenset[object]().union(
             *frozenset(
-                [
-                    frozenset([Record_end_grant(end=end_2, grant=g) for g in elements(first[end_2].issued)])
-                    for end_2 in ENDS
-                ]
+                [frozenset([Record_end_grant(end=end, grant=g) for g in elements(first[end].issued)]) for end in ENDS]
             )
         )
         next_spent = EMPTY
-        next_stores = Map([(unused_2, ()) for unused_2 in tuples(ENDS, RECEIVING)])
+        next_stores = Map([(unused, ()) for unused in tuples(ENDS, RECEIVING)])
         next_notices = EMPTY
         next_revoking = EMPTY
         next_receivingDead = EMPTY
@@ -2641,11 +2737,11 @@ def bind(WORLD):
             strangers=WORLD.strangers,
         )
         next_seen = Seen(
-            app=Map([(unused_3, EMPTY) for unused_3 in ENDS]),
-            told=Map([(unused_4, EMPTY) for unused_4 in ENDS]),
+            app=Map([(unused, EMPTY) for unused in ENDS]),
+            told=Map([(unused, EMPTY) for unused in ENDS]),
             sent=EMPTY,
             stored=EMPTY,
-            owed=Map([(unused_5, 0) for unused_5 in ENDS]),
+            owed=Map([(unused, 0) for unused in ENDS]),
             leaving=EMPTY,
             broken=EMPTY,
         )
@@ -2732,7 +2828,6 @@ def bind(WORLD):
         "accepted": accepted,
         "delivered": delivered,
         "settled": settled,
-        "kept": kept,
         "arrives": arrives,
         "wDelivered": wDelivered,
         "wSettled": wSettled,
@@ -2754,9 +2849,9 @@ def bind(WORLD):
         (
             Branch(
                 ("submits", "wakes", "fetches", "hears", "moves", "switches", "leaves", "refuses", "revokes"),
-                ways_to_submits_or_wakes_or_fetches_or_hears_or_moves_or_switches_or_leaves_or_refuses_or_revokes,
+                ways_to_device,
             ),
-            Branch(("forwards", "waits", "givesUp", "drops"), ways_to_forwards_or_waits_or_givesUp_or_drops),
+            Branch(("forwards", "waits", "givesUp", "drops"), ways_to_relay),
             Branch(("crashes", "recovers", "dies"), ways_to_crashes_or_recovers_or_dies),
             Branch(("writesJunk",), ways_to_writesJunk),
             Branch(("tick",), ways_to_tick),

@@ -2,8 +2,8 @@
 
 It is the parsed and type-checked text before flattening: modules are apart, constants open, type aliases named. Every
 expression has a number. `table` says for the number of a name, or of the application of an operator that the text
-defines, which declaration it refers to; applications that are not in the table are built-in operators. `types` gives the
-type of every expression. What this module does not know fails to decode: nothing is skipped silently.
+defines, which declaration it refers to; applications that are not in the table are built-in operators. `types` gives
+the type of every expression. What this module does not know fails to decode: nothing is skipped silently.
 """
 
 from collections.abc import Iterator

@@ -85,7 +85,7 @@ class Machine(Generic[S]):
         return [step for branch in self._bound.step for step in branch.ways(state, None)]
 
     def candidates(self, state: S, action: str, picks: Mapping[str, object]) -> list[Step[S]]:
-        """Return the steps of one action with these picks; what is not named may be anything. `KeyError`: no such action."""
+        """Return the steps of one action with these picks; those not named may be any. `KeyError`: no such action."""
         found = [step for branch in self._by_action[action] for step in branch.ways(state, picks)]
         return [s for s in found if s.action == action and picks.keys() <= {name for name, _ in s.picks}]
 

@@ -5,11 +5,14 @@ differ from these in some fields.
 """
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from communicator_spec.formal import generated
 from communicator_spec.formal.generated import State, World
 from communicator_spec.formal.machine import Machine
 from communicator_spec.formal.values import Map, but
+
+R = TypeVar("R", bound=tuple[object, ...])
 
 
 def world(name: str, overrides: Mapping[str, object] | None = None) -> World:
@@ -24,12 +27,20 @@ def world(name: str, overrides: Mapping[str, object] | None = None) -> World:
     return found
 
 
-def _replaced(record: World, path: list[str], value: object) -> World:
+def _replaced(record: R, path: list[str], value: object) -> R:
     old = getattr(record, path[0], None)
     if old is None:
         raise KeyError(f"{type(record).__name__} has no {path[0]}")
-    new = _replaced(old, path[1:], value) if path[1:] else like(old, value)
+    new = _replaced(old, path[1:], value) if path[1:] and isinstance(old, tuple) else like(old, value)
     return but(record, **{path[0]: new})
+
+
+def _complete(sample: World, given: Mapping[str, object]) -> World:
+    """Return a world of which every field is given."""
+    wrong = set(sample._fields) ^ set(given)
+    if wrong:
+        raise KeyError(f"a world with or without {sorted(wrong)}")
+    return but(sample, **{name: like(getattr(sample, name), given[name]) for name in sample._fields})
 
 
 def like(old: object, value: object) -> object:
@@ -37,6 +48,9 @@ def like(old: object, value: object) -> object:
     if isinstance(old, Map) and isinstance(value, Mapping):
         keys, sample = [*old], next(iter(old.values()), ())
         return Map({like(keys[0], k) if keys else k: like(sample, v) for k, v in value.items()})
+    fields: tuple[str, ...] = getattr(old, "_fields", ())
+    if isinstance(old, tuple) and isinstance(value, Mapping) and set(fields) == set(value):
+        return tuple.__new__(type(old), [like(getattr(old, name), value[name]) for name in fields])
     if isinstance(old, frozenset) and isinstance(value, (list, frozenset)):
         return frozenset(value)
     if type(old) is int and isinstance(value, str):
@@ -49,11 +63,21 @@ def like(old: object, value: object) -> object:
 
 
 class Model(Machine[State]):
-    """The protocol's model in one world: an instance's name, or a world of its own."""
+    """The protocol's model in one world: an instance's name, a world, or a mapping with all fields of a world."""
 
-    def __init__(self, chosen: World | str) -> None:
-        bound = generated.bind(world(chosen) if isinstance(chosen, str) else chosen)
-        super().__init__(bound, generated.State, generated.OBSERVED)
+    def __init__(self, chosen: World | str | Mapping[str, object]) -> None:
+        if isinstance(chosen, str):
+            chosen = world(chosen)
+        elif isinstance(chosen, Mapping):
+            chosen = _complete(next(iter(generated.WORLDS.values())), chosen)
+        self.world = chosen
+        super().__init__(generated.bind(chosen), generated.State, generated.OBSERVED)
+
+    @staticmethod
+    def record(name: str, **fields: object) -> tuple[object, ...]:
+        """Return a record of the model, by the name of its type in the text. `KeyError`: no such type."""
+        kind: type[tuple[object, ...]] = vars(generated)[name]
+        return kind(**fields)
 
 
 __all__ = ["Model", "State", "World", "world"]

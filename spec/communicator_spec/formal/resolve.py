@@ -113,6 +113,13 @@ class Resolved:
             return below if found is None else below | {found.id}
         return below
 
+    def uses_deep(self, expr: ir.Expr) -> frozenset[int]:
+        """What an expression and the choosing actions in it refer to: those are written out where they are used."""
+        direct = self.uses(expr)
+        actions = [self.definitions[used] for used in direct if used in self.definitions]
+        written_out = [action.expr for action in actions if action.qualifier == "action" and self.chooses(action.expr)]
+        return direct.union(*map(self.uses_deep, written_out))
+
     def needs(self, number: int) -> frozenset[int]:
         """The variables, constants and definitions that a definition needs, and those that they need."""
         if number not in self._needs:

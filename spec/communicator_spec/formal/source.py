@@ -1,5 +1,6 @@
 """Python source under construction: expressions with their precedence, blocks of statements, fresh names."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from communicator_spec.formal.resolve import RESERVED
@@ -64,6 +65,10 @@ class Names:
     def copy(self) -> "Names":
         """Return names from which the same ones are taken."""
         return Names(frozenset(self._taken))
+
+    def release(self, names: Iterable[str]) -> None:
+        """Let others have the names of what has ended: the parameters of a lambda or a comprehension."""
+        self._taken.difference_update(names)
 
     def fresh(self, wish: str) -> str:
         """Return `wish`, or `wish_2` and so on if it is taken."""

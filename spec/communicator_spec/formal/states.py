@@ -1,19 +1,20 @@
 """A store of states that is exact and small.
 
-States of a model differ in few of their variables, and most values of a variable occur in many states. So every value is
-kept once, per variable, and a state is the row of their numbers, packed into bytes (Spin calls it collapse compression).
-Two states are the same exactly when their rows are: no digest, no chance of a collision. A state gets a number in the
-order in which it is found; how it was found (from which state, by which of its steps) is kept in six bytes.
+States of a model differ in few of their variables, and most values of a variable occur in many states. So every value
+is kept once, per variable, and a state is the row of their numbers, packed into bytes (Spin calls it collapse
+compression). Two states are the same exactly when their rows are: no digest, no chance of a collision. A state gets a
+number in the order in which it is found; how it was found (from which state, by which of its steps) takes eight bytes.
 """
 
 from array import array
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from communicator_spec.formal.machine import Machine, Step
 
 S = TypeVar("S", bound=tuple[object, ...])
 
 ROOT = 0xFFFFFFFF
+_NOTHING = object()
 
 
 class States(Generic[S]):
@@ -28,6 +29,7 @@ class States(Generic[S]):
         self._rows: list[bytes] = []
         self._parents = array("I")
         self._ordinals = array("I")
+        self._last: tuple[tuple[object, ...], array[int]] = (_NOTHING,) * self._kept, array("I", [0] * self._kept)
         self._blank = (None,) * (len(machine.fields) - self._kept)
 
     def __len__(self) -> int:
@@ -35,13 +37,16 @@ class States(Generic[S]):
 
     def add(self, state: S, parent: int = ROOT, ordinal: int = 0) -> tuple[int, bool]:
         """Return the number of a state, and whether it is new: then it was found by that step of its parent."""
-        row = array("I")
-        for value, numbers, values in zip(state, self._numbers, self._values, strict=False):
-            number = numbers.get(value)
-            if number is None:
-                number = numbers[value] = len(values)
-                values.append(value)
-            row.append(number)
+        last, known = self._last
+        row = known[:]
+        for i, value in enumerate(state[: self._kept]):
+            if value is not last[i]:  # a step leaves most variables alone
+                numbers = self._numbers[i]
+                number = numbers.get(value)
+                if number is None:
+                    number = numbers[value] = len(self._values[i])
+                    self._values[i].append(value)
+                row[i] = number
         packed = row.tobytes()
         found = self._index.setdefault(packed, len(self._rows))
         if found != len(self._rows):
@@ -55,8 +60,9 @@ class States(Generic[S]):
         """Return a state; its observed variables are None, for they are no part of it."""
         row = array("I", self._rows[number])
         kept = (values[n] for n, values in zip(row, self._values, strict=True))
-        kind = cast("type[S]", self._machine.state)
-        return tuple.__new__(kind, (*kept, *self._blank))
+        state = tuple.__new__(self._machine.state, (*kept, *self._blank))
+        self._last = state, row
+        return state
 
     def path(self, number: int) -> tuple[S, list[Step[S]]]:
         """Return the state in which the run to a state begins, and its steps; computes the steps again."""

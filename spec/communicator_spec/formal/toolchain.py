@@ -55,7 +55,7 @@ def program(main: Path) -> ir.Program:
 
 def formatted(source: str) -> str:
     """Return Python source in this project's format; ruff lies beside the Python that runs."""
-    command = [Path(sys.executable).parent / "ruff", "format", "--line-length", "120", "-"]
+    command = [str(Path(sys.executable).parent / "ruff"), "format", "--line-length", "120", "-"]
     done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ToolchainError(f"ruff format: {done.stderr}")

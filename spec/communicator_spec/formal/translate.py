@@ -1,8 +1,8 @@
 """A Quint text as one Python module.
 
 The module holds a class per record, the state, the worlds of the text's instances, the definitions that depend neither
-on the world nor on the state, and `bind(WORLD)` with all others: the constant stays open until then. The same text gives
-the same bytes.
+on the world nor on the state, and `bind(WORLD)` with all others: the constant stays open until then. The same text
+gives the same bytes.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class _Translation:
     def __init__(self, resolved: Resolved) -> None:
         self.resolved = resolved
         self.types = Types(resolved)
-        self.taken = frozenset({*resolved.names.values(), resolved.world.name})
+        self.names = Names(frozenset({*resolved.names.values(), resolved.world.name, "EMPTY", "NOTHING"}))
 
     def module(self, digests: Mapping[str, str]) -> str:
         """Return the whole source."""
@@ -72,7 +72,7 @@ class _Translation:
             dependent = self.resolved.reads_state(definition.id) or self.resolved.reads_world(definition.id)
             self._definition(definition, bound if dependent else free)
         inner = Block()
-        head = inner.nest(f"def bind({self.resolved.world.name}):")
+        head = inner.nest(f"def bind({self.resolved.world.name}: {self._world_type()}) -> Bound[State]:")
         head.add('"""Bind the constant: return the ways to begin and to go on, and the definitions."""')
         head.extend(bound)
         self._choices(head)
@@ -98,7 +98,8 @@ class _Translation:
             self._class(out, record)
         fields = tuple(variable.name for variable in state)
         annotations = tuple(self.types.annotation(variable.type_annotation) for variable in state)
-        self._class(out, Record("State", fields, annotations, "What is between two steps; the observed variables last."))
+        doc = "What is between two steps; the observed variables last."
+        self._class(out, Record("State", fields, annotations, doc))
         return out
 
     def _class(self, out: Block, record: Record) -> None:
@@ -120,14 +121,18 @@ class _Translation:
         out.add('"""')
 
     # ------------------------------------------------------------------ definitions
-    def _actions(self) -> Actions:
-        return Actions(self.resolved, self.types, Names(self.taken))
+    def _actions(self, expr: ir.Expr) -> Actions:
+        """A translator for one function; its locals may not have the names of what it refers to."""
+        used = self.resolved.uses_deep(expr)
+        taken = {self.resolved.names[number] for number in used if number in self.resolved.names}
+        always = {self.resolved.world.name, "EMPTY", "NOTHING"}
+        return Actions(self.resolved, self.types, Names(frozenset(taken | always)))
 
     def _definition(self, definition: ir.Definition, out: Block) -> None:
         is_action = definition.qualifier == "action"
         if is_action and self.resolved.chooses(definition.expr):
             return
-        compiler, name, body = self._actions(), self.resolved.names[definition.id], definition.expr
+        compiler, name, body = self._actions(definition.expr), self.resolved.names[definition.id], definition.expr
         state = ["state"] if self.resolved.reads_state(definition.id) else []
         if not isinstance(body, ir.Lambda) and not state:
             if definition.doc:
@@ -161,11 +166,9 @@ class _Translation:
             inner.add(line)
         out.add("}")
         observing = tuple(
-            self.resolved.names[d.id]
-            for d in self.resolved.order()
-            if d.qualifier != "action" and self._observes(d.id)
+            self.resolved.names[d.id] for d in self.resolved.order() if d.qualifier != "action" and self._observes(d.id)
         )
-        out.add(f"return Bound(({init},), ({steps},), values, {frozenset(observing) and observing!r})".replace("frozenset()", "()"))
+        out.add(f"return Bound(({init},), ({steps},), values, {observing!r})")
 
     def _observes(self, number: int) -> bool:
         hidden = {n for n, v in self.resolved.variables.items() if v.name in self.resolved.observed}
@@ -174,31 +177,35 @@ class _Translation:
     def _generators(self, root: str, out: Block) -> str:
         """Emit a generator for every branch at the top of `init` or `step`; return how they are listed."""
         definition = self.resolved.definition_named(root)
-        names = Names(self.taken)
         listed: list[str] = []
         found = [(root, definition.expr)] if root == "init" else branches(self.resolved, definition.expr, root)
         for label, expr in found:
-            compiler, body = self._actions(), Block()
+            compiler, body = self._actions(expr), Block()
             compiler.choose(expr, body, Way(action=label), compiler.finish)
             if not compiler.labels:
                 raise Untranslatable(f"a branch of {root} without an action")
-            name = names.fresh("ways_to_" + "_or_".join(compiler.labels))
+            name = self.names.fresh("ways_to_" + (label or "_or_".join(compiler.labels)))
             out.nest(f"def {name}(state, want):").extend(body)
             out.add("")
             listed.append(f"Branch({tuple(compiler.labels)!r}, {name})")
         return ", ".join(listed)
 
     # ------------------------------------------------------------------ worlds
+    def _world_type(self) -> str:
+        return self.types.annotation(self.resolved.world.type_annotation)
+
     def _worlds(self) -> Block:
         """Emit what the text's instances fix; instances of one name in two modules are refused."""
         out, listed = Block(), dict[str, str]()
+        kind = self._world_type()
         for name, expr in self.resolved.instances:
-            compiler = self._actions()
-            function = Names(self.taken).fresh(f"world_{name}")
+            compiler = self._actions(expr)
+            function = self.names.fresh(f"world_{name}")
             if name in listed:
                 raise Untranslatable(f"two instances named {name}")
             listed[name] = function
-            compiler.deliver(expr, out.nest(f"def {function}():"), Target())
+            compiler.deliver(expr, out.nest(f"def {function}() -> {kind}:"), Target())
             out.add("")
-        out.add(f"WORLDS = {{{', '.join(f'{name!r}: {function}()' for name, function in listed.items())}}}")
+        worlds = ", ".join(f"{name!r}: {function}()" for name, function in listed.items())
+        out.add(f"WORLDS: dict[str, {kind}] = {{{worlds}}}")
         return out

@@ -11,15 +11,13 @@ equal exactly when Quint says so. Rules:
   depends on the seed of Python's hashes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import reduce
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations, product
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
-A = TypeVar("A")
 R = TypeVar("R", bound=tuple[object, ...])
 
 
@@ -68,33 +66,35 @@ class Variant(NamedTuple):
     value: object
 
 
-def rank(value: object) -> object:
+def rank(value: object) -> Any:  # noqa: ANN401  # an int, a str, or a list or tuple of ranks
     """Return a key that orders values of one type totally, whatever the seed of Python's hashes."""
     if isinstance(value, (int, str)):
         return value
     if isinstance(value, frozenset):
-        return sorted(map(rank, value))  # type: ignore[type-var]
+        return sorted(map(rank, value))
     if isinstance(value, Map):
-        return sorted((rank(k), rank(v)) for k, v in value.items())  # type: ignore[type-var]
+        return sorted((rank(k), rank(v)) for k, v in value.items())
     if isinstance(value, tuple):
         return tuple(map(rank, value))
     raise TypeError(f"not a value of a model: {value!r}")
 
 
-def ordered(values: Iterable[T]) -> list[T]:
+def ordered(values: Iterable[T]) -> Sequence[T]:
     """Enumerate a set, smallest first (`rank`)."""
+    if isinstance(values, range):
+        return cast("Sequence[T]", values)
     listed = list(values)
     if len(listed) < 2:
         return listed
     if isinstance(listed[0], (int, str)):
-        return sorted(listed)  # type: ignore[type-var]
-    return sorted(listed, key=rank)  # type: ignore[arg-type]
+        return sorted(cast("list[Any]", listed))
+    return sorted(listed, key=rank)
 
 
-def choices(values: Iterable[T], want: Mapping[str, object] | None, name: str) -> Iterable[T]:
+def choices(values: Iterable[T], want: Mapping[str, object] | None, name: str) -> Sequence[T]:
     """Enumerate what `nondet name = oneOf(values)` may pick: all, or only what is wanted, if that is in the set."""
     if want is None or name not in want:
-        return values if isinstance(values, range) else ordered(values)
+        return ordered(values)
     wanted = want[name]
     return [value for value in values if value == wanted]
 
@@ -112,7 +112,7 @@ def but(record: R, /, **changes: object) -> R:
     values = list(record)
     for name, value in changes.items():
         values[positions[name]] = value
-    return tuple.__new__(kind, values)  # type: ignore[return-value]
+    return tuple.__new__(kind, values)
 
 
 def nth(values: tuple[T, ...], index: int) -> T:
@@ -177,23 +177,3 @@ def powerset(values: frozenset[T]) -> frozenset[frozenset[T]]:
 def tuples(*sets: Iterable[object]) -> frozenset[tuple[object, ...]]:
     """Return the Cartesian product."""
     return frozenset(product(*sets))
-
-
-def fold(values: Iterable[T], start: A, step: Callable[[A, T], A]) -> A:
-    """Fold a set, smallest element first."""
-    return reduce(step, ordered(values), start)
-
-
-def match(variant: Variant, cases: Mapping[str, Callable[[object], A]]) -> A:
-    """Apply the case of a variant's label, or the case `_`."""
-    case = cases.get(variant.label) or cases.get("_")
-    if case is None:
-        raise Undefined(f"no case for {variant.label}")
-    return case(variant.value)
-
-
-def prune(values: Mapping[str, object], names: Iterable[str]) -> Iterator[tuple[str, object]]:
-    """Yield the pairs of a mapping that are named, in the order of the names."""
-    for name in names:
-        if name in values:
-            yield name, values[name]
