@@ -1,6 +1,8 @@
 """What tests of tokens share: an issuer's keys, made once, and tokens that it really signed."""
 
+import json
 from functools import cache
+from pathlib import Path
 
 from communicator_impl.authorization_service import AuthorizationService
 from communicator_impl.blind_rsa import SigningKey
@@ -15,9 +17,16 @@ NOW = epoch_begin_s(epoch_of(1_767_225_600)) * 1000
 EPOCH_MS = 7 * 86_400_000
 
 
+PAIRS = json.loads((Path(__file__).parent / "data" / "primes.json").read_text())["pairs"]
+NAMES = ("issuer", "issuer next", "contact", "other", "unknown", *Purpose)
+
+
 @cache
-def signer(name: str) -> SigningKey:
-    return SigningKey.generate(SeededEntropy(name.encode()))
+def signer(name: str | int) -> SigningKey:
+    """Return the key of a name, or of a number below 40."""
+    row = name if isinstance(name, int) else 40 + NAMES.index(name)
+    p, q = (int(prime, 16) for prime in PAIRS[row])
+    return SigningKey(p, q)
 
 
 class RepeatsKeys:
@@ -28,7 +37,7 @@ class RepeatsKeys:
 
     def __call__(self, entropy: Entropy) -> SigningKey:
         self.made += 1
-        return signer(f"issuer {self.made % 40}")
+        return signer(self.made % 40)
 
 
 def issuer_key(purpose: Purpose, epoch: int | None = None, name: str = "issuer") -> IssuerKey:
