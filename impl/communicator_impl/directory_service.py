@@ -18,7 +18,8 @@ Rules:
    contacts all answer `LIMIT` (DIR-10).
 4. Tokens are checked first and marked last, before the write that they pay for; what is refused costs none, but for a
    query that finds nothing (TOK-18).
-5. If the storage raises, throw the core away and build it anew: it is ahead of its disk.
+5. One core writes a log: two on one storage would make two logs of it. If the storage raises, throw the core away and
+   build it anew: it is ahead of its disk.
 
 Cost: registering and proving take O(log² n) hashes for n entries; contacts and the tree are in memory.
 """

@@ -31,6 +31,7 @@ __all__ = ["IssuerKey", "epoch_begin_s", "epoch_of", "read_issuer_document", "wr
 _T: Final = PARAMETERS.token
 _REQUEST_URI: Final = "/v1/tokens"
 _KEYS_MAX: Final = 256
+_BYTES_MAX: Final = 1 << 18
 
 
 def epoch_of(now_s: int) -> int:
@@ -94,7 +95,9 @@ def write_issuer_document(keys: Iterable[IssuerKey]) -> bytes:
 
 
 def read_issuer_document(data: bytes) -> tuple[IssuerKey, ...]:
-    """Read the JSON of an issuer; `MALFORMED`, and `TOO_LARGE` with more keys than any issuer has."""
+    """Read the JSON of an issuer; `MALFORMED`, and `TOO_LARGE` if it is longer than that of any issuer."""
+    if len(data) > _BYTES_MAX:
+        raise PeerError(ErrorClass.TOO_LARGE, "issuer document")
     try:
         rows = msgspec.json.decode(data, type=_Document).token_keys
     except msgspec.MsgspecError as error:

@@ -242,6 +242,7 @@ def test_one_key_for_two_purposes_is_malformed() -> None:  # TOK-1
 def test_a_document_of_endless_keys_is_too_large() -> None:
     rows = tuple(IssuerKey(Purpose.SUBMIT, epoch, KEYS[0].key) for epoch in range(257))
     assert refusal(read_issuer_document, write_issuer_document(rows)) is ErrorClass.TOO_LARGE
+    assert refusal(read_issuer_document, b" " * (1 << 19)) is ErrorClass.TOO_LARGE
     assert refusal(read_issuer_document, b"[]") is ErrorClass.MALFORMED
     assert refusal(read_issuer_document, b"\xff") is ErrorClass.MALFORMED
 

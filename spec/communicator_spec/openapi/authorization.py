@@ -55,7 +55,13 @@ def _issuer() -> Json:
     keys = {"type": "array", "items": key}
     found = record({"issuer-request-uri": {"type": "string"}, "token-keys": keys}, strict=False)
     answer = reply("The keys of all epochs that are announced or not ended.", JSON, found)
-    return operation("issuer", "Return the issuer's keys (RFC 9578 §4).", (200, answer), (), clauses=("TOK-1", "TOK-2"))
+    return operation(
+        "issuer",
+        "Return the issuer's keys (RFC 9578 §4).",
+        (200, answer),
+        (),
+        clauses=("TOK-1", "TOK-2", "TOK-21", "TOK-22"),
+    )
 
 
 def _tokens() -> Json:
@@ -68,7 +74,7 @@ def _tokens() -> Json:
         _CONTROL,
         authority="key",
         body=(OCTETS, asked),
-        clauses=("AUTH-1", "AUTH-2", "AUTH-3"),
+        clauses=("AUTH-1", "AUTH-2", "AUTH-3", "TOK-23"),
     )
     one = {**asked, "maxLength": _T.request_bytes}
     made["requestBody"]["content"]["application/private-token-request"] = {"schema": one}

@@ -353,7 +353,7 @@ def _register() -> Json:
         authority="key",
         body=(CBOR, binary("directory-entry", _D.entry_bytes_max, "entry")),
         parameters=(_name(),),
-        clauses=("DIR-1", "DIR-2", "DIR-13"),
+        clauses=("DIR-1", "DIR-2", "DIR-13", "DIR-20", "DIR-21"),
     )
 
 
@@ -395,7 +395,7 @@ def _deposit() -> Json:
         authority="key",
         body=(CBOR_SEQUENCE, body),
         parameters=(_name(),),
-        clauses=("DIR-6", "DIR-8"),
+        clauses=("DIR-6", "DIR-8", "DIR-20"),
     )
 
 
@@ -414,7 +414,9 @@ def _contact() -> Json:
 
 def _head() -> Json:
     found = reply("The newest head.", CBOR, binary("log-head", _D.entry_bytes_max, "head"))
-    return operation("head", "Return the signed head of the log.", (200, found), (_E_.LIMIT,), clauses=("DIR-16",))
+    return operation(
+        "head", "Return the signed head of the log.", (200, found), (_E_.LIMIT,), clauses=("DIR-16", "DIR-18")
+    )
 
 
 def _leaves() -> Json:
