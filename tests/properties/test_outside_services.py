@@ -106,10 +106,10 @@ def test_a_token_that_was_not_blinded_leads_back_to_its_account() -> None:
 
 def test_a_key_for_one_account_alone_marks_its_tokens() -> None:
     entropy, views = SeededEntropy(b"marked"), list[Observation]()
-    mark, everybody = TokenKey(signer("mark").public), TokenKey(signer("issuer").public)
+    mark, everybody = TokenKey(signer(39).public), TokenKey(signer("issuer").public)
     for n in range(2):
         pending = request(mark, challenge_digest(ISSUER, ORIGIN), entropy)
-        token = finish(pending, signer("mark").sign_blinded(pending.blinded, entropy))
+        token = finish(pending, signer(39).sign_blinded(pending.blinded, entropy))
         views.append(spent_by(0, n, token, S))
     assert set(leaks((A, S), views, [challenge_digest(ISSUER, ORIGIN), *constants(everybody)])) == {
         Relation.SAME_PERSON
