@@ -69,9 +69,6 @@ class Profile(Protocol):
     def resolves(self, things: Things, service: int, request: Term) -> tuple[Term, Term] | None:
         """Return address and ciphertext of a request that the service accepts, as its steps say; None if it refuses."""
 
-    def minted(self, things: Things, service: int, captured: Term, address: Term, ciphertext: Term) -> list[Term]:
-        """Return the requests that somebody would like to have who captured one and wants to send other bytes."""
-
 
 def uri(service: int) -> Term:
     """Return the URI of a service."""
@@ -153,7 +150,9 @@ class _TwoLayer:
     def request(self, things: Things, service: int, address: Term, ciphertext: Term, randomness: Term) -> Term:
         if things.has("address in clear"):
             return pair(address, ciphertext)
-        return pair(hpke(address, pk(outer_key(service)), self.bound(things, service, ciphertext), randomness), ciphertext)
+        return pair(
+            hpke(address, pk(outer_key(service)), self.bound(things, service, ciphertext), randomness), ciphertext
+        )
 
     def resolves(self, things: Things, service: int, request: Term) -> tuple[Term, Term] | None:
         """Steps 1 and 2 of 2.3; that root, signature and index are right follows from the address being a real one."""
@@ -163,10 +162,6 @@ class _TwoLayer:
         opens = sealed.head == "hpke" and sealed.parts[1] is pk(outer_key(service))
         bound = opens and sealed.parts[2] is self.bound(things, service, ciphertext)
         return (sealed.parts[0], ciphertext) if bound else None
-
-    def minted(self, things: Things, service: int, captured: Term, address: Term, ciphertext: Term) -> list[Term]:
-        own = self.request(things, service, address, ciphertext, constant("attacker's randomness"))
-        return [pair(captured.parts[0], ciphertext), own]
 
 
 class _Label:
@@ -220,11 +215,6 @@ class _Label:
         inside = unpack(sealed.parts[0], 2)
         return None if inside is None else (inside[0], inside[1])
 
-    def minted(self, things: Things, service: int, captured: Term, address: Term, ciphertext: Term) -> list[Term]:
-        own = self.request(things, service, address, ciphertext, constant("attacker's randomness"))
-        return [own, pair(captured, ciphertext), pair(*captured.parts[:1], ciphertext)]
-
 
 TWO_LAYER: Profile = _TwoLayer()
 LABEL: Profile = _Label()
-

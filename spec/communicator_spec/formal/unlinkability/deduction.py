@@ -10,8 +10,8 @@ Method, for both frames at once:
 1. *Saturate*: apply a destructor to everything known whenever all that it needs can be computed, in either world. The
    same recipe must work in the other world; if it does not, that is the witness. The outcome is known from then on.
 2. *Compare*: what is known must not be equal to anything else known in one world only, nor to anything that can be
-   *built* from what is known: a term that is known in one world as f(t1 … tn), where all of t1 … tn can be built, must be
-   so in the other.
+   *built* from what is known: a term that is known in one world as f(t1 … tn), where all of t1 … tn can be built, must
+   be so in the other.
 
 Recipes are not bounded in depth: a term is built by recursion over its structure, and saturation ends because a
 destructor gives parts of what it is applied to (or, in the case of `unblind`, the signature of a part). What this
@@ -29,7 +29,7 @@ __all__ = ["Frame", "Recipe", "Witness", "computes", "distinguish", "evaluate", 
 Frame = Sequence[tuple[str, Term]]
 """What was seen: a label for people, and the term."""
 
-_WIDTH = 400  # characters of a recipe that are shown
+_DEPTH = 12  # how deep a recipe is shown
 
 
 class Recipe(NamedTuple):
@@ -40,15 +40,15 @@ class Recipe(NamedTuple):
     position: int = -1
     value: Term | None = None
 
-    def show(self, frame: Frame, width: int = _WIDTH) -> str:
-        """Return the recipe as text, with the labels of a frame; a long one is cut."""
+    def show(self, variables: dict[int, str], depth: int = _DEPTH) -> str:
+        """Return the recipe as text; `variables` names positions and is added to. What is deep is left out."""
         if self.position >= 0:
-            return frame[self.position][0]
+            return variables.setdefault(self.position, f"x{len(variables) + 1}")
         if self.value is not None:
-            return self.value.text
-        if width < len(self.head):
+            return f"“{self.value.text}”"
+        if depth == 0:
             return "…"
-        return f"{self.head}({', '.join(part.show(frame, width // 2) for part in self.parts)})"
+        return f"{self.head}({', '.join(part.show(variables, depth - 1) for part in self.parts)})"
 
 
 class Witness(NamedTuple):
@@ -59,10 +59,11 @@ class Witness(NamedTuple):
     world: int
 
     def show(self, frame: Frame) -> str:
-        """Return the test as text."""
-        if self.second is None:
-            return f"{self.first.show(frame)} works"
-        return f"{self.second.show(frame)} = {self.first.show(frame)}"
+        """Return the test as text, and what its variables stand for."""
+        variables: dict[int, str] = {}
+        test = self.first.show(variables)
+        test = f"{test} works" if self.second is None else f"{self.second.show(variables)} = {test}"
+        return f"{test}, where {'; '.join(f'{x} = {frame[position][0]}' for position, x in variables.items())}"
 
 
 def evaluate(recipe: Recipe, frame: Frame) -> Term | None:
@@ -217,7 +218,13 @@ class _Closure:
         for entry in self.entries:
             for world in (0, 1):
                 term = entry.terms[world]
-                made = self._atom(term) if term.head == CONSTANT else self._constructed(world, term) if term.parts else None
+                made = (
+                    self._atom(term)
+                    if term.head == CONSTANT
+                    else self._constructed(world, term)
+                    if term.parts
+                    else None
+                )
                 if made is not None and made.terms[1 - world] is not entry.terms[1 - world]:
                     raise _Found(entry.recipe, made.recipe, world)
 

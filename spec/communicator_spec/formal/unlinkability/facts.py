@@ -1,9 +1,9 @@
 """What crosses a boundary in a run of the normative model: the facts that views are made of.
 
-A run is a list of steps of one relationship, or of several that are interleaved. Every fact is read off a step: from the
-state before it, the action and its picks, and the state after it. Nothing here knows of cryptography, and nothing is
-invented beside the model except the order of the ratchet, which the model leaves out: an end begins a new turn when it
-sends after something arrived, and end 0, which began the session, repeats its opening until something arrived.
+A run is a list of steps of one relationship, or of several that are interleaved. Every fact is read off a step: from
+the state before it, the action and its picks, and the state after it. Nothing here knows of cryptography, and nothing
+is invented beside the model except the order of the ratchet, which the model leaves out: an end begins a new turn when
+it sends after something arrived, and end 0, which began the session, repeats its opening until something arrived.
 
 | action | fact |
 |---|---|
@@ -169,7 +169,9 @@ class _Reader:
             return []
         found: list[Fact] = []
         for row in moment.after.rows:  # in the order in which they were sent
-            for queued in ordered(moment.after.queues.get(row.via, frozenset()) - moment.before.queues.get(row.via, frozenset())):
+            for queued in ordered(
+                moment.after.queues.get(row.via, frozenset()) - moment.before.queues.get(row.via, frozenset())
+            ):
                 s = queued.submission
                 if (s.service, s.address.serial, s.address.position) != (row.service, row.serial, row.position):
                     continue

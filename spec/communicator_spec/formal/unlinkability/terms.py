@@ -14,12 +14,13 @@ apply every constructor, and every destructor of `RULES`:
 the public key can be computed, as from ECDSA; `bsign` signs what it does not see (RFC 9474). Rules:
 
 1. Terms are interned: equal terms are one object, and comparing costs nothing, however deep they are.
-2. A destructor that does not fit fails, and that it fails is seen. Nothing else is seen: no lengths, no times, no algebra.
+2. A destructor that does not fit fails, and that it fails is seen. Nothing else is seen: no lengths, no times.
 3. A seal hides its recipient (key privacy), an encryption its key, a signature without recovery its signer.
 """
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 __all__ = [
     "OK",
@@ -51,7 +52,7 @@ CONSTANT: Final = "constant"
 class Term:
     """A name or constant with its text, or a constructor with its parts. Made by the functions below only."""
 
-    __slots__ = ("head", "parts", "text")
+    __slots__ = ("__weakref__", "head", "parts", "text")
 
     def __init__(self, head: str, text: str, parts: tuple["Term", ...]) -> None:
         self.head, self.text, self.parts = head, text, parts
@@ -60,7 +61,9 @@ class Term:
         return self.text if not self.parts else f"{self.head}({', '.join(map(repr, self.parts))})"
 
 
-_INTERNED: Final[dict[tuple[object, ...], Term]] = {}  # only ever grows; what it holds depends on nothing but the terms
+_INTERNED: Final[WeakValueDictionary[tuple[object, ...], Term]] = (
+    WeakValueDictionary()
+)  # by head, text, identities of parts
 
 
 def _interned(head: str, text: str, parts: tuple[Term, ...]) -> Term:

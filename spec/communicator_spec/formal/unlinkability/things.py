@@ -13,7 +13,7 @@ tie to another one belongs to a thing of its own that looks alike:
 | same token | spending: token, other than the one that was issued |
 | same account | token that is asked for: account |
 | same name | sighting of a name: name |
-| same person | relationship, and the name at a directory: person |
+| same person | relationship, and the name at a directory: person, and another account that asked for its tokens |
 
 If the two worlds look the same to somebody, he cannot tell that even one pair is related. A thing is named by a text;
 all its secrets are names that begin with it, so that two things share nothing unless a scheme makes them.
@@ -72,9 +72,9 @@ class Sighting(StrEnum):
 class Transmission(NamedTuple):
     """One hand-over of a run: whose it is, what it is a copy of, and where it stands in its session.
 
-    `relationship` numbers relationships, `sender` is an end of it, `ordinal` numbers the hand-overs of this end; `first`
-    is the ordinal of the first transmission of the same message. `turn` counts the ratchet's turns of this end, `step`
-    the messages of this turn. Until the peer has answered, `opens` is true.
+    `relationship` numbers relationships, `sender` is an end of it, `ordinal` numbers this end's hand-overs; `first` is
+    the ordinal of the first transmission of the same message. `turn` counts the ratchet's turns of this end, `step` the
+    messages of this turn. Until the peer has answered, `opens` is true.
     """
 
     relationship: int
@@ -129,12 +129,14 @@ class Things:
         return "person named" if self.world.apart is Relation.SAME_PERSON else "person"
 
     def account(self, person: str, what: str) -> str:
-        """Return the account that asks for a token."""
-        return f"account for {what}" if self.world.apart is Relation.SAME_ACCOUNT else f"account of {person}"
+        """Return the account that asks for a token; to whom relationships belong changes nothing in what it asks."""
+        holder = "person" if person.startswith("person") else person
+        return f"account for {what}" if self.world.apart is Relation.SAME_ACCOUNT else f"account of {holder}"
 
-    def spent(self, what: str) -> str:
-        """Return the token that is spent on something."""
-        return f"other token for {what}" if self.world.apart is Relation.SAME_TOKEN else f"token for {what}"
+    def spent(self, person: str, what: str) -> str:
+        """Return the token that is spent on something: apart by person, one that another account asked for."""
+        moved = self.world.apart is Relation.SAME_PERSON and person.startswith("person")
+        return f"other token for {what}" if moved or self.world.apart is Relation.SAME_TOKEN else f"token for {what}"
 
     def directory_name(self, sighting: str) -> str:
         """Return the name that is seen at a directory."""
