@@ -1,8 +1,8 @@
 """URIs of services: which text names one, so that comparing bytes compares services.
 
-Theory. A service's name is sealed into addresses, keys a map and is compared by people's devices. If one service could be
-written in two ways, one device would count it twice, and an address made for one name would not open under the other.
-So there is one way to write an origin: lower case, no path, no user, no port that goes without saying.
+Theory. A service's name is sealed into addresses, keys a map and is compared by people's devices. If one service could
+be written in two ways, one device would count it twice, and an address made for one name would not open under the
+other. So there is one way to write an origin: lower case, no path, no user, no port that goes without saying.
 
 ::
 

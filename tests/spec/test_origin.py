@@ -76,4 +76,5 @@ def test_the_edge_of_length_is_where_the_parameter_says() -> None:
 
 
 def test_the_pattern_for_schemas_is_anchored() -> None:
-    assert ORIGIN_PATTERN.startswith("^(") and ORIGIN_PATTERN.endswith("$")
+    assert ORIGIN_PATTERN.startswith("^(")
+    assert ORIGIN_PATTERN.endswith("$")
