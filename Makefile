@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= out/migration
 
-.PHONY: setup study test lint types tests benchmarks vectors clean
+.PHONY: setup study test lint types tests formal benchmarks vectors clean
 
 setup: .venv/ready
 
@@ -29,6 +29,18 @@ types: setup
 
 tests: setup
 	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n auto
+
+# The formal model: Quint's own word on the text (needs Node), then every check of spec/formal/checks.toml.
+TIER ?= ci
+formal: setup spec/formal/node_modules/.package-lock.json
+	$(BIN)/python -m communicator_spec.formal --tier $(TIER) quint
+	$(BIN)/python -m communicator_spec.formal --tier $(TIER)
+
+spec/formal/node_modules/.package-lock.json: spec/formal/package-lock.json
+	@command -v npm >/dev/null || { echo "make formal needs Node 18 or later and npm (Debian: apt-get install nodejs npm);" \
+	  "without them, python -m communicator_spec.formal checks the committed translation" >&2; exit 1; }
+	cd spec/formal && npm ci --silent --no-audit --no-fund
+	@touch $@
 
 benchmarks: setup
 	$(BIN)/python -m tests.benchmarks

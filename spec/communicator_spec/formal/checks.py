@@ -27,9 +27,10 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class TextCheck(_Strict, frozen=True, kw_only=True):
-    """About the text itself: the file with the instances, what it observes, and where a world has its fault."""
+    """The file with the instances, those with stories, what is only observed, and where a world has its fault."""
 
     main: str
+    stories: tuple[str, ...] = ()
     observed: tuple[str, ...] = ()
     fault: str = "fault"
 

@@ -1,6 +1,7 @@
 """`python -m communicator_spec.formal`: run the checks of a tier; or translate, search or repeat.
 
     python -m communicator_spec.formal [--tier ci|nightly] [--only NAME]... [--json] [--update] [--runs] [--workers N]
+    python -m communicator_spec.formal [--tier ci|nightly] quint
     python -m communicator_spec.formal translate [--check]
     python -m communicator_spec.formal search INSTANCE [--set PATH=VALUE]... [--invariant NAME]... [--witness NAME]...
     python -m communicator_spec.formal replay FILE
@@ -25,6 +26,7 @@ from communicator_spec.formal.checks import CHECKS, Check, Checks, load, rewritt
 from communicator_spec.formal.explore import explore
 from communicator_spec.formal.machine import Step
 from communicator_spec.formal.model import Model, State, world
+from communicator_spec.formal.referee import chosen, recounted, stories
 from communicator_spec.formal.report import summary, table
 from communicator_spec.formal.running import Result, run
 from communicator_spec.formal.toolchain import FOLDER, GENERATED, digests, formatted, program
@@ -44,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("translate", help="the Quint text to generated.py").add_argument("--check", action="store_true")
+    commands.add_parser("quint", help="types, stories and state counts, by Quint itself")
     search = commands.add_parser("search", help="visit every state of an instance")
     search.add_argument("instance")
     search.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="a field of the world (JSON)")
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     search.add_argument("--states", type=int, help="stop after so many")
     commands.add_parser("replay", help="take the steps of a trace again").add_argument("file", type=Path)
     given = parser.parse_args(arguments)
-    handlers = {"translate": _translate, "search": _search, "replay": _replay, None: _check}
+    handlers = {"translate": _translate, "search": _search, "replay": _replay, "quint": _quint, None: _check}
     try:
         return handlers[given.command](given)
     except (FormalError, KeyError, TypeError) as error:
@@ -72,6 +75,19 @@ def _translate(given: argparse.Namespace) -> int:
         print(f"{GENERATED.name} is not what {text.main} gives: run `translate`", file=sys.stderr)
         return 1
     return 0
+
+
+def _quint(given: argparse.Namespace) -> int:
+    """Check types, tell stories, count states again, and compare the translation: all that needs Node."""
+    checks = load()
+    progress = _Progress("quint")
+    for line in stories(checks):
+        progress.end()
+        print(f"  ok    {line}", flush=True)
+    status = _translate(argparse.Namespace(check=True))
+    results = [recounted(check, checks) for check in chosen(checks, given.tier)]
+    print("\n".join(table(results)))
+    return status or int(any(result.problems for result in results))
 
 
 def _overrides(settings: Sequence[str]) -> dict[str, object]:
@@ -154,13 +170,13 @@ def _work(check: Check, checks: Checks) -> Result:
 
 def _check(given: argparse.Namespace) -> int:
     checks = load()
-    chosen = [c for c in checks.all() if given.tier == "nightly" or c.tier == "ci"]
+    wanted = [c for c in checks.all() if given.tier == "nightly" or c.tier == "ci"]
     if given.only:
-        chosen = [check for check in checks.all() if check.name in given.only]
-        unknown = set(given.only) - {check.name for check in chosen}
+        wanted = [check for check in checks.all() if check.name in given.only]
+        unknown = set(given.only) - {check.name for check in wanted}
         if unknown:
             raise KeyError(f"no check is named {', '.join(sorted(unknown))}")
-    results = _run_all(chosen, checks, given.workers)
+    results = _run_all(wanted, checks, given.workers)
     problems = [] if given.only else _unsought(checks)
     if digests() != _sources():
         problems.append("the Quint text has changed since generated.py was made: run `translate`")
@@ -195,21 +211,21 @@ def _size(check: Check) -> int:
     return getattr(check, "states", 0) or getattr(check, "count", 0) * getattr(check, "depth", 0)
 
 
-def _run_all(chosen: Sequence[Check], checks: Checks, workers: int) -> list[Result]:
+def _run_all(wanted: Sequence[Check], checks: Checks, workers: int) -> list[Result]:
     progress = _Progress("checks")
-    if workers < 2 or len(chosen) < 2:
-        return [run(check, checks) for check in chosen]
+    if workers < 2 or len(wanted) < 2:
+        return [run(check, checks) for check in wanted]
     with multiprocessing.get_context("spawn").Pool(workers, _quiet) as pool:
-        order = sorted(range(len(chosen)), key=lambda i: -_size(chosen[i]))
+        order = sorted(range(len(wanted)), key=lambda i: -_size(wanted[i]))
         waiting: dict[int, AsyncResult[Result]] = {}
         for i in order:
-            waiting[i] = pool.apply_async(_work, (chosen[i], checks))
+            waiting[i] = pool.apply_async(_work, (wanted[i], checks))
         while not all(result.ready() for result in waiting.values()):
             time.sleep(0.05)
-            going = [chosen[i].name for i in order if not waiting[i].ready()]
-            progress.line(f"{len(chosen) - len(going)} of {len(chosen)} done, then {', '.join(going[:workers])}")
+            going = [wanted[i].name for i in order if not waiting[i].ready()]
+            progress.line(f"{len(wanted) - len(going)} of {len(wanted)} done, then {', '.join(going[:workers])}")
         progress.end()
-        return [waiting[i].get() for i in range(len(chosen))]
+        return [waiting[i].get() for i in range(len(wanted))]
 
 
 def _update(results: Sequence[Result]) -> None:

@@ -31,13 +31,13 @@ EMPTY = frozenset()
 NOTHING = Map()
 SOURCES = {
     "addresses.qnt": "385646820895969a79b6e7448794114780f0c788f8c4a4c0b3f7647a8bb69e6a",
-    "communicator.qnt": "fcebc377d024d7f2c834eb9d7345caf6f01883e572163199b4b0cf08d0bacb48",
-    "delivery.qnt": "381de0478b3af94e1640cbbbe2c70993ad3bb4a5237d8c04685b712bb24475c1",
-    "instances.qnt": "b0767462d91d06e8e30a0385ad41e213c60c1b0cee573b414d29c3dd9eb2ca10",
+    "communicator.qnt": "0ae1f87e260671f5cedcb2159606fc5f74979ab028380b60132b8d58250acf36",
+    "delivery.qnt": "9b74e3ad9eec58c76acd0a31d3570e65c705961e062103f814a8ec2f9bd8925d",
+    "instances.qnt": "cdda9abd726c1394d844037755e402e12503d24417e663fe440e72a8b3b447a7",
     "policies.qnt": "4c570770bce185b5a7801e6ae06add69b3c68a95ff925a04be9691573609ed4a",
     "scenarios.qnt": "d5c1a096026dedb037db3cf69f627a1a8d4c7eec8a7e96716bbe2065efbeabcd",
     "services.qnt": "fc624d5d5dd2ada09f670d5b8e9215144017ba8b7d138c462dac361f5519dbaf",
-    "types.qnt": "31e6da9dfef7afed8771f25a0326eea6301db012d4cc8e3d4766e74dc901212a",
+    "types.qnt": "d48ec370c580fbe794b151e77f6271e84f09183075120cdf79c9ac218bf039da",
 }
 
 
@@ -514,9 +514,9 @@ def submit(d, c):
     )
 
 
-def deadline(d):
+def deadline(d, t):
     """When the device has something to do next."""
-    if d.ended:
+    if d.ended and t.fault != "writes after the end":
         return NEVER
     return least(
         frozenset((d.receiptDue, d.noticeDue, d.updateDue, d.requestDue))
@@ -1293,6 +1293,40 @@ def world_move() -> World:
     )
 
 
+def world_moveBusy() -> World:
+    return but(
+        PAIR,
+        terms=but(SHORT, queueLifetime=2, messageLifetime=3),
+        spare=frozenset((4,)),
+        moves=1,
+        horizon=2,
+        messages=Map(((0, 0), (1, 1))),
+        capacity=2,
+    )
+
+
+def world_overtake() -> World:
+    return but(
+        PAIR,
+        terms=but(SHORT, longTermLifetime=4, longTermRefresh=3, messageLifetime=4, queueLifetime=3),
+        horizon=3,
+        capacity=2,
+        messages=Map(((0, 1), (1, 0))),
+    )
+
+
+def world_rate() -> World:
+    return but(
+        PAIR,
+        terms=but(SHORT, messageLifetime=20, longTermLifetime=40),
+        horizon=16,
+        prompt=True,
+        patience=16,
+        lossy=frozenset((1,)),
+        messages=Map(((0, 1), (1, 0))),
+    )
+
+
 def world_refuse() -> World:
     return but(PAIR, refusals=1, faults=1)
 
@@ -1385,6 +1419,9 @@ WORLDS: dict[str, World] = {
     "ephemeral": world_ephemeral(),
     "batch": world_batch(),
     "move": world_move(),
+    "moveBusy": world_moveBusy(),
+    "overtake": world_overtake(),
+    "rate": world_rate(),
     "refuse": world_refuse(),
     "standby": world_standby(),
     "contact": world_contact(),
@@ -1579,7 +1616,7 @@ def bind(WORLD: World) -> Bound[State]:
         after it has saved and before it has handed anything over. `whim` replaces its turns in a world with free choice.
         """
         stored = state.devices[end]
-        if deadline(stored) > state.now:
+        if deadline(stored, T) > state.now:
             return None
         if T.fault == "chooses freely":
             d = but(stored, turns=Map([(unused, whim) for unused in SENDING]))
@@ -1960,6 +1997,8 @@ def bind(WORLD: World) -> Bound[State]:
         """A sending service hands over a submission, and its answer arrives (SEND-9, SEND-10) or is lost."""
         if via not in state.sendingUp:
             return None
+        if via in WORLD.lossy:
+            return None
         s = q.submission
         if s.service not in state.receivingUp:
             return None
@@ -2091,7 +2130,7 @@ def bind(WORLD: World) -> Bound[State]:
         )
 
     def drops(state, via, q):
-        """A sending service that breaks its promise and says nothing."""
+        """A sending service that breaks its promise: it takes everything, forwards nothing, and says nothing."""
         if via not in state.sendingUp:
             return None
         if via not in WORLD.lossy:
@@ -2286,7 +2325,7 @@ def bind(WORLD: World) -> Bound[State]:
 
     def quiet(state):
         """Nothing is left that somebody who is awake and reached would do now."""
-        if not all(deadline(state.devices[end]) > state.now for end in ENDS):
+        if not all(deadline(state.devices[end], T) > state.now for end in ENDS):
             return False
         if not all(
             state.stores[k] == () or k[1] not in state.receivingUp or state.devices[k[0]].ended for k in state.stores

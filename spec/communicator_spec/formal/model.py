@@ -21,6 +21,8 @@ def world(name: str, overrides: Mapping[str, object] | None = None) -> World:
     A field is named by its path (`terms.fault`). Values are Python's, also as TOML gives them: a list for a list or a
     set, a table for a map with its keys as text. `KeyError`: no such instance or field.
     """
+    if name not in generated.WORLDS:
+        raise KeyError(f"the text has no instance {name}")
     found: World = generated.WORLDS[name]
     for path, value in (overrides or {}).items():
         found = _replaced(found, path.split("."), value)

@@ -9,6 +9,7 @@ TITLES = {
     "fault": "seeded faults, all to be found",
     "liveness": "what leads to what",
     "walks": "random walks",
+    "referee": "states counted again by Quint",
 }
 
 

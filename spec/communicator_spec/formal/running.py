@@ -17,6 +17,8 @@ from communicator_spec.formal.model import Model, State, world
 from communicator_spec.formal.traces import plain_picks, written
 from communicator_spec.formal.walks import walks
 
+COUNTS = ("states", "transitions", "depth", "dead_ends")
+
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What a check found. `counts` are those that the file commits; `problems` is empty if all is well."""
@@ -79,7 +81,7 @@ def _instance(check: InstanceCheck) -> Result:
             run=_lines(violation.steps),
             trace=written(name, check.set, violation.steps),
         )
-    counts = {name: getattr(found, name) for name in ("states", "transitions", "depth", "dead_ends")}
+    counts: dict[str, int] = {count: getattr(found, count) for count in COUNTS}
     unmet = [f"witness {witness} is not reached" for witness, depth in found.witnesses.items() if depth is None]
     return Result(
         kind="instance",

@@ -14,7 +14,6 @@ from communicator_spec.formal import ir
 from communicator_spec.formal.values import FormalError
 
 FOLDER = Path(__file__).parent.parent.parent / "formal"
-MAIN = "instances.qnt"
 GENERATED = Path(__file__).parent / "generated.py"
 
 
@@ -29,14 +28,18 @@ def digests(folder: Path = FOLDER) -> dict[str, str]:
 
 def quint(*arguments: str, folder: Path = FOLDER) -> str:
     """Run Quint in a folder; return what it prints. `ToolchainError` if it is missing or fails."""
-    program = FOLDER / "node_modules" / ".bin" / "quint"
+    return node(str(FOLDER / "node_modules" / ".bin" / "quint"), *arguments, folder=folder)
+
+
+def node(*arguments: str, folder: Path = FOLDER) -> str:
+    """Run a program of Node in a folder; return what it prints. `ToolchainError` if something is missing or fails."""
     if shutil.which("node") is None:
-        raise ToolchainError("node is missing: install Node 20 or later (Debian: apt-get install nodejs npm)")
-    if not program.exists():
-        raise ToolchainError(f"Quint is missing: run `npm ci` in {FOLDER.name}/ of the standard, or `make formal`")
-    done = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        raise ToolchainError("node is missing: install Node 18 or later (Debian: apt-get install nodejs npm)")
+    if not (FOLDER / "node_modules" / ".bin" / "quint").exists():
+        raise ToolchainError("Quint is missing: run `npm ci` in spec/formal, or `make formal`")
+    done = subprocess.run(["node", *arguments], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ToolchainError(f"quint {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
+        raise ToolchainError(f"{Path(arguments[0]).name} {' '.join(arguments[1:])}:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
