@@ -114,6 +114,11 @@ OPERATIONS: dict[str, Operation] = {
         "signing_seed verify_key agreement_secret package:key-package made_s prekey_secret ciphertext:ciphertext",
         "handle body",
     ),
+    # A session begun anew by an end that lost its state, and its answer; `newest_s` is the latest time adopted before.
+    "session.restart": _op("rm resync", "signing_seed verify_key:public-key agreement_secret peer", "handle"),
+    "session.answer": _op(
+        "rm resync", "signing_seed verify_key agreement_secret peer newest_s ciphertext:ciphertext", "handle body"
+    ),
     "session.seal": _op("rm session", "session body", "ciphertext:ciphertext"),
     "session.open": _op("rm session", "session ciphertext:ciphertext", "body"),
     "ratchet.initiate": _op("rm ratchet", "shared header_initiator header_responder peer_key:public-key", "handle"),

@@ -28,7 +28,7 @@ _ABOUT = {"name": "communicator-reference", "version": "0.1.0", "language": "Pyt
 _ROLES, _PROFILES = ["rm", "rsa", "ds", "as"], ["two-layer/1", "label/1"]
 _OFFERS = {"roles": _ROLES, "profiles": _PROFILES, "suites": [PARAMETERS.suite.number]}
 _AREAS = ["attachment", "body", "config", "content", "directory", "document", "envelope", "fingerprint", "hpke"]
-_FEATURES = [*_AREAS, "ratchet", "session", "token", "derandomized", "projection"]
+_FEATURES = [*_AREAS, "ratchet", "resync", "session", "token", "derandomized", "projection"]
 HELLO = {**_ABOUT, **_OFFERS, "features": _FEATURES}
 
 
@@ -106,6 +106,16 @@ def _accept(c: Call) -> object:
     return c.keep(begun, body=first)
 
 
+def _restart(c: Call) -> object:
+    return c.keep(session.restart(_identity(c), IdentityKey.from_bytes(c.raw("peer")), c.now, c.entropy))
+
+
+def _answer(c: Call) -> object:
+    peer, newest_s = IdentityKey.from_bytes(c.raw("peer")), c.number("newest_s")
+    begun, first = session.accept_restart(_identity(c), peer, c.raw("ciphertext"), c.now, newest_s, c.entropy)
+    return c.keep(begun, body=first)
+
+
 def _turn(c: Call, step: Callable[..., tuple[object, bytes]], takes: str) -> bytes:
     state, out = step(c.of("session", session.Session), c.raw(takes), c.entropy)
     c.put("session", state)
@@ -141,6 +151,8 @@ OPERATIONS: dict[str, Operation] = {
     "body.encode": lambda c: {"body": _encode_body(c)},
     "session.start": _start,
     "session.accept": _accept,
+    "session.restart": _restart,
+    "session.answer": _answer,
     "session.seal": lambda c: {"ciphertext": _turn(c, session.seal, "body")},
     "session.open": lambda c: {"body": _turn(c, session.open_message, "ciphertext")},
     "ratchet.initiate": lambda c: c.keep(ratchet.start_initiator(_shared(c), c.raw("peer_key"), c.entropy)),

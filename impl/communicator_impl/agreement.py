@@ -13,7 +13,11 @@ message that it travels with.
 ::
 
     opening         package id(16) ‖ signing key(32) ‖ agreement key(32) ‖ binding(64) ‖ ephemeral key(32)      176
+    of a restart    8 zeros ‖ time(8) ‖ …                                                                       176
     sealed opening  key(32) ‖ sealed opening(176) ‖ tag(16)                                                     224
+
+A **restart** is the same agreement between two ends that know each other, because one of them lost its state (chapter
+12): the peer's agreement key stands for the prekey, the time for the package, and the label is another.
 
 Rules:
 
@@ -39,10 +43,21 @@ from communicator_impl.ratchet import SharedSecrets
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Agreed", "Opening", "initiate", "open_opening", "respond", "seal_opening"]
+__all__ = [
+    "Agreed",
+    "Opening",
+    "initiate",
+    "initiate_restart",
+    "open_opening",
+    "respond",
+    "respond_restart",
+    "seal_opening",
+]
 
 _S, _P = PARAMETERS.suite, PARAMETERS.session
 _LABEL = _P.agreement_label.encode() + b"\0" + _S.number.to_bytes(2)
+_RESTART_LABEL = PARAMETERS.resync.label.encode() + b"\0" + _S.number.to_bytes(2)
+_RESTART_ZEROS = bytes(8)  # where a package's name begins otherwise
 _ZERO_SALT = bytes(_S.hash_bytes)
 _PREFIX = b"\xff" * _S.public_key_bytes  # keeps the input apart from an encoded X25519 key
 
@@ -53,6 +68,12 @@ class Opening(msgspec.Struct, frozen=True):
     package_id: bytes
     initiator: IdentityKey
     ephemeral: bytes
+
+    @property
+    def restart_s(self) -> int | None:
+        """When this opening of a restart was made, in seconds; None for a session that begins with a package."""
+        zeros, time = self.package_id[:8], self.package_id[8:]
+        return int.from_bytes(time) if zeros == _RESTART_ZEROS else None
 
     def to_bytes(self) -> bytes:
         """Return the 176 bytes of the fixed layout."""
@@ -100,6 +121,22 @@ def respond(own: Identity, secret: PackageSecret, opening: Opening) -> Agreed:
     return _derive(shared, peer, own.public)
 
 
+def initiate_restart(own: Identity, peer: IdentityKey, now: int, entropy: Entropy) -> tuple[Agreed, Opening]:
+    """Agree anew with a peer that is known: its agreement key stands for the prekey (PORT-19)."""
+    ephemeral = KeyPair.generate(entropy, "agreement.ephemeral")
+    mine, passing = own.agreement.private_key(), ephemeral.private_key()
+    shared = _agree(mine, peer.agree) + 2 * _agree(passing, peer.agree)
+    opening = Opening(_RESTART_ZEROS + now.to_bytes(8), own.public, ephemeral.public)
+    return _derive(shared, own.public, peer, _RESTART_LABEL), opening
+
+
+def respond_restart(own: Identity, opening: Opening) -> Agreed:
+    """Agree with the peer that sent this opening of a restart: the same agreements from the other side."""
+    mine, peer = own.agreement.private_key(), opening.initiator
+    shared = _agree(mine, peer.agree) + 2 * _agree(mine, opening.ephemeral)
+    return _derive(shared, peer, own.public, _RESTART_LABEL)
+
+
 def seal_opening(opening: Opening, prekey: bytes, message: bytes, entropy: Entropy) -> bytes:
     """Seal an opening to the prekey for the one message that follows it (SES-9)."""
     plain = opening.to_bytes()
@@ -123,8 +160,8 @@ def _agree(own: X25519PrivateKey, peer: bytes) -> bytes:
         raise PeerError(ErrorClass.FORGED, "agreement key of small order") from error
 
 
-def _derive(shared: bytes, initiator: IdentityKey, responder: IdentityKey) -> Agreed:
-    out = hkdf(_ZERO_SALT, _PREFIX + shared, _LABEL, 96)
+def _derive(shared: bytes, initiator: IdentityKey, responder: IdentityKey, label: bytes = _LABEL) -> Agreed:
+    out = hkdf(_ZERO_SALT, _PREFIX + shared, label, 96)
     names = initiator.to_bytes() + responder.to_bytes()
-    associated = hashlib.sha256(_LABEL + names).digest()  # SES-8
+    associated = hashlib.sha256(label + names).digest()  # SES-8
     return Agreed(SharedSecrets(out[:32], out[32:64], out[64:]), associated)

@@ -9,6 +9,7 @@ complete, never a difference, so any later one replaces a lost one.
 
     Body           {0: 1, 1: kind, ?2: id, 3: received, 4: holds, ?5: set, ?6: digests, ?7: content}
     received       [floor, [[from, to] …]]        all ids < floor, and these; ascending, gaps between them
+    content        of a message: the application's; of READ: like received; of RESYNC: {0: next id}
 
 Rules:
 
@@ -37,8 +38,12 @@ __all__ = [
     "decode_body",
     "decode_set",
     "encode_body",
+    "encode_read",
+    "encode_resync",
     "encode_set",
     "kind_of",
+    "read_of",
+    "resync_of",
 ]
 
 _A, _E = PARAMETERS.address, PARAMETERS.envelope
@@ -55,6 +60,8 @@ class Kind(IntEnum):
     REQUEST_UPDATE = 3
     END = 4
     MOVED = 5  # an update that a person caused
+    READ = 6
+    RESYNC = 7
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -124,7 +131,7 @@ def decode_body(data: bytes) -> Body:
     kind = kind_of(f[1])
     if (kind == Kind.MESSAGE) != (2 in f):  # ENV-14
         raise wire.wrong("a message without an id, or an id where none belongs")
-    return Body(
+    body = Body(
         kind,
         Received.from_wire(f[3]),
         _number(f[4]),
@@ -133,6 +140,45 @@ def decode_body(data: bytes) -> Body:
         _digests(f[6]) if 6 in f else None,
         wire.octets(f[7]) if 7 in f else None,
     )
+    _check_content(body)
+    return body
+
+
+def encode_read(seen: Received) -> bytes:
+    """Return the content of READ."""
+    return wire.encode(seen.to_wire())
+
+
+def read_of(body: Body) -> Received:
+    """Return what a READ covers; what its own receipt does not cover is `MALFORMED` (CONT-12)."""
+    seen = Received.from_wire(wire.decode(body.content or b"", _BODY_BYTES_MAX))
+    received = body.received
+    covered = ((0, seen.floor - 1), *seen.ranges) if seen.floor else seen.ranges
+    if not all(_within(received, pair) for pair in covered):
+        raise wire.wrong("READ covers what was not received")
+    return seen
+
+
+def encode_resync(next_number: int) -> bytes:
+    """Return the content of RESYNC."""
+    return wire.encode({0: next_number})
+
+
+def resync_of(body: Body) -> int:
+    """Return the number that the restored end would have given next."""
+    return _number(wire.fields(wire.decode(body.content or b"", _BODY_BYTES_MAX), frozenset({0}))[0])
+
+
+def _check_content(body: Body) -> None:  # CONT-15
+    if body.kind is Kind.READ:
+        read_of(body)
+    elif body.kind is Kind.RESYNC:
+        resync_of(body)
+
+
+def _within(received: Received, pair: tuple[int, int]) -> bool:
+    begin, end = max(pair[0], received.floor), pair[1]
+    return end < received.floor or any(a <= begin and end <= b for a, b in received.ranges)
 
 
 def _body_to_wire(body: Body) -> dict[int, object]:

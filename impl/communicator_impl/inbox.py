@@ -12,6 +12,8 @@ Applying a body, in the order of the population model:
 4. deliver a message, or note an automated command
 5. plan a receipt, if a person caused this
 
+What the session does not open may be of the one before, or begin a new one: `resynchronisation` has the rules.
+
 Rules:
 
 1. Bytes that do not open change nothing but the count of spent addresses, and nobody learns of it.
@@ -21,23 +23,29 @@ Rules:
    between shows it to the application again under the same number.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 import msgspec
 
 from communicator_impl import session as sessions
-from communicator_impl.body import Body, decode_body
+from communicator_impl.body import Body, decode_body, read_of
+from communicator_impl.body import Kind as BodyKind
 from communicator_impl.entropy import Entropy
-from communicator_impl.errors import PeerError
+from communicator_impl.errors import InputError, PeerError
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import NEVER, Delivered, Request
 from communicator_impl.peer_addresses import PeerAddresses
+from communicator_impl.resynchronisation import Resynchronisation, is_sign
 from communicator_impl.root_record import Item
 from communicator_impl.turn import ServiceBook, Turn
 from communicator_spec import Command, ErrorClass, Kind, Terms, covers, receipt_delay_ms
 
 __all__ = ["Inbox", "Received"]
+
+
+_ANSWERED: Final = (Command.MESSAGE, Command.MOVED, Command.RESYNC)
 
 
 class Received(NamedTuple):
@@ -64,6 +72,7 @@ class Inbox:
         self._own = own
         self._peer = peer
         self._entropy = entropy
+        self._resync = Resynchronisation(terms, peer, entropy)
 
     def take(self, turn: Turn, service: int, item: Item) -> tuple[int, ...]:
         """Open and apply one item; return the services whose configuration differs."""
@@ -73,8 +82,61 @@ class Inbox:
         try:
             body = self._open(turn.particle, item.body)
         except PeerError:
-            return ()  # SES-16: nothing happened
+            return self._take_otherwise(turn, service, item.body)
+        if turn.particle.asked:
+            return self._go_on(turn, service, body)
+        if not turn.particle.restored and self._is_sign(turn.particle, body):  # PORT-18
+            self._resync.expect(turn, suspected=True)
         return self._apply(turn, service, body)
+
+    def _is_sign(self, p: Particle, body: Body) -> bool:
+        return is_sign(p, body)
+
+    def _take_otherwise(self, turn: Turn, service: int, ciphertext: bytes) -> tuple[int, ...]:
+        """Take what the peer sent in the session before, or to begin a new one; of the first, only what people did."""
+        try:
+            body = self._resync.read_old(turn, ciphertext)
+        except PeerError:
+            return self._take_restart(turn, service, ciphertext)
+        if body.number is not None:
+            self._deliver(turn, service, body.number, body.content or b"")
+            self._plan_receipt(turn, service, Command.MESSAGE)
+        elif body.kind is BodyKind.END:
+            turn.report(Kind.RECEIVED, service=service, value=Command.END)
+            self._end(turn)
+        return ()
+
+    def _take_restart(self, turn: Turn, service: int, ciphertext: bytes) -> tuple[int, ...]:
+        try:
+            body = self._resync.answer(turn, ciphertext)
+        except PeerError:
+            return ()  # SES-16: nothing happened
+        differing = self._go_on(turn, service, body)
+        if not turn.particle.ended:
+            self._plan_receipt(turn, service, Command.RESYNC)
+        return differing
+
+    def _go_on(self, turn: Turn, service: int, body: Body) -> tuple[int, ...]:
+        """Apply the first body of a new session, and continue from it."""
+        p = turn.particle
+        restored = p.restored
+        differing = self._apply(turn, service, body)
+        if not p.ended:
+            self._resync.conclude(turn, body)
+            if restored:
+                self._acknowledge(turn, body)
+        return differing
+
+    def note_read(self, turn: Turn, numbers: Iterable[int]) -> None:
+        """Take what the person has seen, and plan to tell the peer, if the person wants that (CONT-9, CONT-10)."""
+        p = turn.particle
+        for number in numbers:
+            if not self._is_duplicate(p, number):
+                raise InputError(ErrorClass.UNKNOWN, f"no message {number} was received")
+            if p.tells_read and number >= p.read_floor:
+                p.read_beyond.add(number)
+                p.read_due = min(p.read_due, turn.now_ms + self._receipt_delay_ms(turn))
+        p.read_floor = _absorbed(p.read_floor, p.read_beyond)
 
     def _open(self, p: Particle, ciphertext: bytes) -> Body:
         """Decrypt and parse; only then does the session move on (SES-16)."""
@@ -92,15 +154,17 @@ class Inbox:
             p.credit += command is Command.MOVED  # the peer's person decided
             turn.report(Kind.UPDATED, value=p.held_version)
             self._redirect(turn)
-        if body.holds > p.confirmed:  # 2
-            self._own.confirm(turn, min(body.holds, p.version))
-        self._acknowledge(turn, body)  # 3
+        if not p.restored:  # else the peer speaks of what this end does not remember
+            if body.holds > p.confirmed:  # 2
+                self._own.confirm(turn, min(body.holds, p.version))
+            self._acknowledge(turn, body)  # 3
         if body.number is not None:  # 4, CONT-13
             self._deliver(turn, service, body.number, body.content or b"")
         else:
             turn.report(Kind.RECEIVED, service=service, value=command)
-            self._obey(turn, command)
-        self._plan_receipt(turn, service, command)  # 5
+            self._obey(turn, body)
+        if command is not Command.RESYNC:  # which is acknowledged once, where it begins a session
+            self._plan_receipt(turn, service, command)  # 5
         return self._differing(body)
 
     def _redirect(self, turn: Turn) -> None:
@@ -133,17 +197,17 @@ class Inbox:
 
     def _note_received(self, p: Particle, number: int) -> None:
         p.beyond.add(number)
-        while p.floor in p.beyond:
-            p.beyond.remove(p.floor)
-            p.floor += 1
+        p.floor = _absorbed(p.floor, p.beyond)
 
-    def _obey(self, turn: Turn, command: Command) -> None:
+    def _obey(self, turn: Turn, body: Body) -> None:
         """Follow a command in its own relationship, as far as it asks for more than the state says (DELIV-33)."""
         p = turn.particle
-        if command is Command.REQUEST_UPDATE:
+        if body.kind is BodyKind.REQUEST_UPDATE:
             p.confirmed = 0  # STATE-30
-        elif command is Command.END:
+        elif body.kind is BodyKind.END:
             self._end(turn)
+        elif body.kind is BodyKind.READ:
+            p.seen = max(p.seen, read_of(body), key=lambda seen: (seen.floor, seen.ranges[-1:]))  # each says all
 
     def _end(self, turn: Turn) -> None:
         """The peer ended the relationship: nothing more is sent, and the application learns what was not (PORT-12)."""
@@ -155,7 +219,7 @@ class Inbox:
 
     def _plan_receipt(self, turn: Turn, service: int, command: Command) -> None:
         p = turn.particle
-        if command in (Command.MESSAGE, Command.MOVED) and p.receipt_due == NEVER:  # DELIV-13: only what people caused
+        if command in _ANSWERED and p.receipt_due == NEVER:  # DELIV-13: only what people caused
             p.receipt_due = turn.now_ms + self._receipt_delay_ms(turn)
             p.receipt_from = service
             p.receipts += 1
@@ -173,3 +237,11 @@ class Inbox:
             if config is not None and config.digest() != digest:  # T8
                 found.append(service)
         return tuple(found)
+
+
+def _absorbed(floor: int, beyond: set[int]) -> int:
+    """Take what follows the floor out of the numbers above it; return the new floor."""
+    while floor in beyond:
+        beyond.remove(floor)
+        floor += 1
+    return floor

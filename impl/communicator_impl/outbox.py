@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from communicator_impl import session as sessions
-from communicator_impl.body import Body, Received, encode_body
+from communicator_impl.body import Body, Received, encode_body, encode_read, encode_resync
 from communicator_impl.body import Kind as BodyKind
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError, OwnError
@@ -43,6 +43,7 @@ from communicator_spec import (
     choose_path,
     escalation_ms,
     ranges,
+    usable,
 )
 from communicator_spec.parameters import PARAMETERS
 
@@ -155,6 +156,27 @@ class Outbox:
         """Tell the peer of the end, once at each of its services (DELIV-31)."""
         self._send_control(turn, Command.END, len(turn.particle.held))
 
+    def send_read(self, turn: Turn) -> None:
+        """Tell which messages the person has seen, if people caused as much (CONT-11)."""
+        p = turn.particle
+        p.read_due = NEVER
+        if p.credit > 0 and p.tells_read:  # CONT-9
+            self._own.refresh(turn, in_conversation=True)
+            p.credit -= self._send_control(turn, Command.READ, 1)
+
+    def send_resync(self, turn: Turn) -> None:
+        """Begin anew at each of the peer's services, at its long-term address if that is usable (12.6, step 3)."""
+        p = turn.particle
+        senders = self._senders(turn)
+        for service in sorted({grant.service for grant in p.held}):
+            offers = tuple(g for g in self._peer.offers(turn) if g.service == service)
+            lasting = tuple(g for g in offers if g.long_term and usable(g, p.used.get(g[:2], 0), turn.now_ms))
+            grants = lasting or offers
+            path = choose_path(turn.now_ms, grants, p.used, senders, p.turns, p.automated, p.suspects, True)
+            if path is not None:
+                self._transmit(turn, path, Command.RESYNC, NONE, _CONTROL_DRAWS + p.automated)
+                p.automated += 1
+
     def _send_control(self, turn: Turn, command: Command, most: int, apart: int = NONE) -> int:
         """Send a command to at most `most` of the peer's receiving services; return to how many (DELIV-15).
 
@@ -202,6 +224,8 @@ class Outbox:
         position = self._peer.take(p, grant)  # 1
         p.turns[via] = p.turns.get(via, 0) + 1
         p.receipt_due = NEVER
+        if p.previous is not None:  # PORT-27
+            p.cutoff = min(p.cutoff, max(p.beyond, default=p.floor - 1) + 1)
         plain = self._body(p, command, number)  # 2
         p.session, ciphertext = sessions.seal(_session_of(p), plain, self._entropy)  # 3
         request = self._peer.seal(turn, grant, position, ciphertext)
@@ -219,16 +243,24 @@ class Outbox:
             self._receipt(p),  # DELIV-17
             p.held_version,  # STATE-16
             number=number if is_message else None,
-            content=p.outbox[number].content if is_message else None,
         )
-        return self._attach_set(p, body)
+        content = p.outbox[number].content if is_message else self._content(p, command, body.received)
+        return self._attach_set(p, msgspec.structs.replace(body, content=content))
+
+    def _content(self, p: Particle, command: Command, received: Received) -> bytes | None:
+        if command is Command.RESYNC:
+            return encode_resync(p.next_number)
+        if command is Command.READ:
+            above = [n for n in p.read_beyond if n in received]  # CONT-12
+            return encode_read(Received(p.read_floor, ranges(above, self._terms.ranges_max)))
+        return None
 
     def _receipt(self, p: Particle) -> Received:
         return Received(p.floor, ranges(p.beyond, self._terms.ranges_max) if p.beyond else ())
 
     def _attach_set(self, p: Particle, body: Body) -> bytes:
         """Encode a body with the own set in it, until the peer confirmed that (STATE-15)."""
-        if p.confirmed >= p.version:
+        if p.confirmed >= p.version or not p.mine:  # 12.6: none that is fresh, and no service in reach
             return encode_body(body)
         news = msgspec.structs.replace(body, addresses=self._own.complete_set(p))
         checked = msgspec.structs.replace(news, digests=self._own.digests(p))

@@ -24,7 +24,7 @@ from typing import Any, Final
 import msgspec
 
 from communicator_impl import wire
-from communicator_impl.body import WireSet
+from communicator_impl.body import Received, WireSet
 from communicator_impl.errors import OwnError, PeerError
 from communicator_impl.keys import Identity, PackageSecret
 from communicator_impl.particle_fields import (
@@ -33,6 +33,7 @@ from communicator_impl.particle_fields import (
     IDENTITY,
     INBOX,
     INVITATION,
+    LOSSES,
     NEVER,
     NUMBER,
     NUMBER_BY_NAME,
@@ -45,9 +46,11 @@ from communicator_impl.particle_fields import (
     PLACE,
     ROOTS,
     SECRETS,
+    SEEN,
     SESSION,
     Codec,
     Delivered,
+    MayBeLost,
     OwnRoot,
     Queued,
     Request,
@@ -108,7 +111,26 @@ class Particle(msgspec.Struct, kw_only=True):
     automated: int = 0
     ended: bool = False
     dismissed: bool = False  # the peer said that it has ended the relationship
+    # what the person has read, if the peer may know (READ), and what the peer's person has
+    tells_read: bool = False
+    read_floor: int = 0
+    read_beyond: set[int] = set()
+    read_due: int = NEVER
+    seen: Received = Received()
+    # a restored backup: not synchronised; not known to be restored; an opening of ours waits for its answer
+    restored: bool = False
+    suspected: bool = False
+    asked: bool = False
+    resync_due: int = NEVER
+    begun: tuple[int, ...] = ()  # when we began
+    skipped: dict[tuple[int, int], int] = {}  # the peer's grants of which positions were left out, and up to where
+    asked_s: int = 0  # the time in our latest opening
+    restart_s: int = 0  # that of the latest opening that was adopted
+    previous: Session | None = None  # to read with, until a date; no message from `cutoff` on
+    previous_until: int = 0
+    cutoff: int = NEVER
     # promises to the host
+    losses: tuple[MayBeLost, ...] = ()
     inbox: tuple[Delivered, ...] = ()
     pending: tuple[Request, ...] = ()
 
@@ -123,7 +145,9 @@ class Particle(msgspec.Struct, kw_only=True):
         """Return when this end has something to do next; huge if never."""
         if self.ended or self.session is None:
             return NEVER
-        due = min(self.receipt_due, self.notice_due, self.update_due, self.request_due)
+        if self.restored:  # PORT-17
+            return self.resync_due
+        due = min(self.receipt_due, self.notice_due, self.update_due, self.request_due, self.read_due)
         for entry in self.outbox.values():
             due = min(due, entry.due_ms)
         return min(due, *self.release_due.values()) if self.release_due else due
@@ -193,11 +217,30 @@ _FIELDS: Final[dict[str, Codec]] = {
     "automated": NUMBER,
     "ended": FLAG,
     "dismissed": FLAG,
+    "tells_read": FLAG,
+    "read_floor": NUMBER,
+    "read_beyond": NUMBER_SET,
+    "read_due": NUMBER,
+    "seen": SEEN,
+    "restored": FLAG,
+    "suspected": FLAG,
+    "asked": FLAG,
+    "resync_due": NUMBER,
+    "begun": NUMBERS,
+    "skipped": NUMBER_BY_NAME,
+    "asked_s": NUMBER,
+    "restart_s": NUMBER,
+    "previous": SESSION,
+    "previous_until": NUMBER,
+    "cutoff": NUMBER,
+    "losses": LOSSES,
     "inbox": INBOX,
     "pending": PENDING,
 }
 
-_STAYS: Final = frozenset({"next_number", "outbox", "floor", "beyond", "ended", "dismissed", "inbox", "pending"})
+_STAYS: Final = frozenset(
+    {"next_number", "outbox", "floor", "beyond", "ended", "dismissed", "losses", "inbox", "pending"}
+)
 
 _MAPPINGS: Final = (NUMBER_BY_NUMBER, NUMBER_BY_NAME, NUMBER_SET, OUTBOX, ROOTS, SECRETS)
 _MUTABLE: Final = tuple(name for name, codec in _FIELDS.items() if codec in _MAPPINGS)

@@ -18,7 +18,7 @@ import msgspec
 from communicator_impl import wire
 from communicator_impl.addresses import EpochKey, LabelGrant, LabelRoot, Rdas, Root, TwoLayerRoot
 from communicator_impl.addresses.values import epoch_key, rdas, root
-from communicator_impl.body import WireSet
+from communicator_impl.body import Received, WireSet
 from communicator_impl.errors import PeerError
 from communicator_impl.hpke import KeyPair
 from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret
@@ -32,6 +32,7 @@ __all__ = [
     "IDENTITY",
     "INBOX",
     "INVITATION",
+    "LOSSES",
     "NEVER",
     "NUMBER",
     "NUMBERS",
@@ -44,10 +45,12 @@ __all__ = [
     "PLACE",
     "ROOTS",
     "SECRETS",
+    "SEEN",
     "SESSION",
     "Codec",
     "Delivered",
     "IssueGrant",
+    "MayBeLost",
     "OwnRoot",
     "Queued",
     "RegisterRoot",
@@ -114,6 +117,18 @@ class Delivered(msgspec.Struct, frozen=True):
 
     number: int
     content: bytes
+
+
+class MayBeLost(msgspec.Struct, frozen=True):
+    """What the application is told after a device was restored from a backup (PORT-25).
+
+    Of the own messages, those in `numbers` (ranges, both ends included) did not arrive and are not sent again, and any
+    from `own` on may be lost; of the peer's, any from `peer` on.
+    """
+
+    own: int
+    peer: int
+    numbers: tuple[tuple[int, int], ...] = ()
 
 
 class Codec(NamedTuple):
@@ -231,6 +246,14 @@ def _read_session(value: object) -> Session | None:
     return session_from_bytes(data) if data else None
 
 
+def _read_losses(value: object) -> tuple[MayBeLost, ...]:
+    found = []
+    for own, peer, numbers in _rows(value, 3):
+        pairs = tuple((wire.uint(a), wire.uint(b)) for a, b in _rows(numbers, 2))
+        found.append(MayBeLost(wire.uint(own), wire.uint(peer), pairs))
+    return tuple(found)
+
+
 def _write_request(request: Request) -> object:
     if isinstance(request, RegisterRoot):
         return [0, request.service, request.root, request.verify_key or b""]
@@ -272,6 +295,8 @@ INBOX = Codec(
     lambda inbox: [[m.number, m.content] for m in inbox],
     lambda value: tuple(Delivered(wire.uint(n), wire.octets(c)) for n, c in _rows(value, 2)),
 )
+SEEN = Codec(lambda seen: seen.to_wire(), Received.from_wire)
+LOSSES = Codec(lambda losses: [[m.own, m.peer, [list(pair) for pair in m.numbers]] for m in losses], _read_losses)
 PENDING = Codec(
     lambda requests: [_write_request(r) for r in requests],
     lambda value: tuple(_read_request(row) for row in wire.array(value, _ROWS_MAX)),

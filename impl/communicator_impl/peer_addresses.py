@@ -12,9 +12,11 @@ Rules:
 3. A service without a live key is not offered for sending; its configuration may then be fetched by the host.
 """
 
+from typing import Final
+
 import msgspec
 
-from communicator_impl.addresses import SealingKey, derive_label
+from communicator_impl.addresses import Profile, SealingKey, derive_label
 from communicator_impl.body import ServiceEntry, WireGrant, WireSet
 from communicator_impl.entropy import Entropy
 from communicator_impl.envelope import label_request, two_layer_request
@@ -23,10 +25,13 @@ from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import NEVER
 from communicator_impl.turn import ServiceBook, Turn
 from communicator_spec import ErrorClass, Grant, Terms, request_at
+from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["PeerAddresses"]
 
-_LANE = 0
+_SKIPPED: Final = PARAMETERS.resync.position_skip
+_SKIPPED_AGAIN: Final = PARAMETERS.resync.position_skip_again
+_LANE: Final = 0
 """Devices have lanes of their own (T14); this manager is one device."""
 
 
@@ -67,6 +72,20 @@ class PeerAddresses:
 
     def _advance_position(self, p: Particle, name: tuple[int, int], position: int) -> None:
         p.used[name] = position + 1
+
+    def skip(self, p: Particle) -> None:
+        """Leave out what a lost device may have used: 128 positions of an epoch, all but the last of a batch (12.6).
+
+        Only 16 where that was done before: beyond a window, the receiving service does not look for a label.
+        """
+        entries = p.peer.services if p.peer else ()
+        batches = {self._book.number(entry.uri) for entry in entries if entry.profile is Profile.TWO_LAYER}
+        for service, serial, _, _, capacity in p.held:
+            name = (service, serial)
+            used, last = p.used.get(name, 0), capacity - 1
+            step = _SKIPPED_AGAIN if name in p.skipped else _SKIPPED
+            p.used[name] = max(used, last if service in batches else min(used + step, last))
+            p.skipped[name] = p.used[name]
 
     def seal(self, turn: Turn, grant: Grant, position: int, ciphertext: bytes) -> bytes:
         """Return the request that carries a ciphertext to one address."""

@@ -34,6 +34,7 @@ from typing import Final, NamedTuple
 
 from communicator_impl.address_set import WireSet
 from communicator_impl.addresses import Profile, Root
+from communicator_impl.body import Received as Receipt
 from communicator_impl.core_event import CoreEvent, Emit
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError
@@ -42,8 +43,9 @@ from communicator_impl.introduction import Introduction
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
-from communicator_impl.particle_fields import Delivered, IssueGrant, Request, RevokeRoot, Setting
+from communicator_impl.particle_fields import NEVER, Delivered, IssueGrant, MayBeLost, Request, RevokeRoot, Setting
 from communicator_impl.peer_addresses import PeerAddresses
+from communicator_impl.resynchronisation import Resynchronisation
 from communicator_impl.root_record import Item
 from communicator_impl.storage import Storage
 from communicator_impl.turn import NOTHING_REACHABLE, Outgoing, Reach, ServiceBook, Turn
@@ -91,6 +93,7 @@ class RelationshipManager:
         self._outbox = self.outbox_type(terms, own, peer, entropy)
         self._inbox = self.inbox_type(terms, book, own, peer, entropy)
         self._introduction = Introduction(person, own, peer, entropy)
+        self._resync = Resynchronisation(terms, peer, entropy)
         self._particles: dict[int, Particle] = {}
         self._handed: set[int] = set()  # whose requests this process has returned already
         for key in storage.keys(_PREFIX):
@@ -141,8 +144,13 @@ class RelationshipManager:
     # ---------------------------------------------------------------- what people do
 
     def submit(self, now_ms: int, relationship: int, content: bytes) -> int:
-        """Take a message from the application; return its number. Too long a content raises `InputError`."""
+        """Take a message from the application; return its number.
+
+        Too long a content raises `InputError`, and so does a relationship that is not synchronised after a backup.
+        """
         turn = self._turn(now_ms, relationship)
+        if turn.particle.restored:  # PORT-23
+            raise InputError(ErrorClass.REFUSED, "not synchronised after a restored backup")
         number = self._outbox.submit(turn, content)
         self._keep(turn)
         return number
@@ -163,6 +171,23 @@ class RelationshipManager:
         self._own.replace(turn, old, setting, announce_ms, leave=leave)
         self._keep(turn)
 
+    def tell_read(self, now_ms: int, relationship: int, *, on: bool) -> None:
+        """Let the peer know what the person sees from now on, or not (CONT-9)."""
+        turn = self._turn(now_ms, relationship)
+        turn.particle.tells_read = on
+        turn.particle.read_due = NEVER
+        self._keep(turn)
+
+    def read(self, now_ms: int, relationship: int, numbers: frozenset[int]) -> None:
+        """The person has seen these messages of the peer; one that never came raises `InputError`."""
+        turn = self._turn(now_ms, relationship)
+        self._inbox.note_read(turn, sorted(numbers))
+        self._keep(turn)
+
+    def seen(self, relationship: int) -> Receipt:
+        """Return which own messages the peer's person has seen, as far as the peer tells."""
+        return self._of(relationship).seen
+
     def change_senders(self, now_ms: int, relationship: int, senders: tuple[int, ...]) -> None:
         """Use other sending services from now on; nobody else needs to know, not even the old ones (ROLE-4, PORT-1)."""
         turn = self._turn(now_ms, relationship)
@@ -179,7 +204,7 @@ class RelationshipManager:
         p = turn.particle
         if p.ended:
             return Step()
-        if tell and p.session is not None and p.session.ratchet.can_send:
+        if tell and not p.restored and p.session is not None and p.session.ratchet.can_send:  # PORT-17
             self._outbox.send_end(turn)
         turn.report(Kind.ENDED)
         self._own.end(turn)
@@ -200,20 +225,29 @@ class RelationshipManager:
             return Step()
         turn = self._turn(now_ms, relationship, reach)
         p = turn.particle
-        if not p.ended and p.session is not None:  # PORT-13
-            if p.outbox:
-                self._outbox.send_messages(turn)
-            if p.notice_due <= now_ms:
-                self._outbox.send_notice(turn)
-            if p.receipt_due <= now_ms:
-                self._outbox.send_receipt(turn)
-            if p.update_due <= now_ms:
-                self._outbox.send_update(turn)
-            if p.request_due <= now_ms:
-                self._outbox.send_request(turn)
-            if p.release_due:
-                self._own.release(turn)
+        if p.restored and p.resync_due <= now_ms:  # PORT-17
+            if self._resync.begin(turn):
+                self._outbox.send_resync(turn)
+        elif not p.ended and not p.restored and p.session is not None:  # PORT-13
+            self._send(turn)
         return self._finish(turn)
+
+    def _send(self, turn: Turn) -> None:
+        p, now_ms = turn.particle, turn.now_ms
+        if p.outbox:
+            self._outbox.send_messages(turn)
+        if p.notice_due <= now_ms:
+            self._outbox.send_notice(turn)
+        if p.read_due <= now_ms:
+            self._outbox.send_read(turn)
+        if p.receipt_due <= now_ms:
+            self._outbox.send_receipt(turn)
+        if p.update_due <= now_ms:
+            self._outbox.send_update(turn)
+        if p.request_due <= now_ms:
+            self._outbox.send_request(turn)
+        if p.release_due:
+            self._own.release(turn)
 
     # ---------------------------------------------------------------- what arrives
 
@@ -250,6 +284,45 @@ class RelationshipManager:
         """
         turn = self._turn(now_ms, relationship)
         self._outbox.suspect(turn, service, reference)
+        self._keep(turn)
+
+    # ---------------------------------------------------------------- after a restored backup
+
+    def restored(self, now_ms: int) -> None:
+        """Say that the storage came from a backup: each relationship is synchronised before it is used (PORT-17).
+
+        The host calls it once, fetches and hands over everything (12.6, step 1), and goes on as usual.
+        """
+        for relationship in self.relationships():
+            turn = self._turn(now_ms, relationship)
+            if turn.particle.session is not None and not turn.particle.ended:
+                self._resync.expect(turn, suspected=False)
+                self._keep(turn)
+
+    def is_synchronised(self, relationship: int) -> bool:
+        """Tell whether messages can be submitted; not after a restored backup, until the peer has answered."""
+        return not self._of(relationship).restored
+
+    def needs_person(self, relationship: int) -> bool:
+        """Tell whether a person has to decide about another attempt, because there were too many (PORT-22)."""
+        p = self._of(relationship)
+        return p.restored and p.resync_due == NEVER
+
+    def try_again(self, now_ms: int, relationship: int) -> None:
+        """The person wants another attempt."""
+        turn = self._turn(now_ms, relationship)
+        turn.particle.begun = ()
+        turn.particle.resync_due = now_ms if turn.particle.restored else NEVER
+        self._keep(turn)
+
+    def losses(self, relationship: int) -> tuple[MayBeLost, ...]:
+        """Return what may be lost after a restored backup, until the application has confirmed it (PORT-25)."""
+        return self._of(relationship).losses
+
+    def losses_told(self, now_ms: int, relationship: int) -> None:
+        """The application knows what may be lost."""
+        turn = self._turn(now_ms, relationship)
+        turn.particle.losses = ()
         self._keep(turn)
 
     # ---------------------------------------------------------------- leaving a service

@@ -29,8 +29,10 @@ from communicator_impl import ratchet
 from communicator_impl.agreement import (
     Opening,
     initiate,
+    initiate_restart,
     open_opening,
     respond,
+    respond_restart,
     seal_opening,
 )
 from communicator_impl.entropy import Entropy
@@ -41,9 +43,9 @@ from communicator_impl.ratchet import RatchetState
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Session", "accept", "open_message", "pair", "room", "seal", "start"]
+__all__ = ["Session", "accept", "accept_restart", "open_message", "pair", "restart", "room", "seal", "start"]
 
-_P = PARAMETERS.session
+_P, _R = PARAMETERS.session, PARAMETERS.resync
 _CLASSES = tuple(sorted(PARAMETERS.envelope.ciphertext_classes_bytes))
 _PREFIX = _P.length_prefix_bytes
 _PAIRING_LIFETIME_S = 3600
@@ -104,6 +106,36 @@ def accept(
         session = Session(state, agreed.associated, opening.initiator, opening, own_prekey=secret.prekey)
         return session, _unpad(plain), secret
     raise PeerError(ErrorClass.FORGED, "no outstanding package opens this")
+
+
+def restart(own: Identity, peer: IdentityKey, now: int, entropy: Entropy) -> Session:
+    """Start a session anew with a known peer, because this end lost its state (PORT-19)."""
+    agreed, opening = initiate_restart(own, peer, now, entropy)
+    state = ratchet.start_initiator(agreed.secrets, peer.agree, entropy)
+    return Session(state, agreed.associated, peer, opening, peer.agree)
+
+
+def accept_restart(
+    own: Identity, peer: IdentityKey, ciphertext: bytes, now: int, newest_s: int, entropy: Entropy
+) -> tuple[Session, bytes]:
+    """Answer a peer that starts anew; `newest_s` is the time of the latest opening adopted before (PORT-20).
+
+    `FORGED`: not an opening of this peer's restart; `REPLAYED`: not later than the one before; `EXPIRED`: more than a
+    day from now.
+    """
+    sealed, message = _split(ciphertext)
+    opening = open_opening(own.agreement.private_key(), sealed, message)
+    made_s = opening.restart_s
+    if made_s is None or opening.initiator != peer:
+        raise PeerError(ErrorClass.FORGED, "no restart of this peer")
+    if made_s <= newest_s:  # PORT-20
+        raise PeerError(ErrorClass.REPLAYED, "an opening that is not later than one adopted before")
+    if abs(made_s - now) > _R.clock_skew_s:
+        raise PeerError(ErrorClass.EXPIRED, "an opening of another day")
+    agreed = respond_restart(own, opening)
+    state = ratchet.start_responder(agreed.secrets, own.agreement)
+    state, plain = ratchet.decrypt(state, message, agreed.associated, entropy)
+    return Session(state, agreed.associated, peer, opening, own_prekey=own.agreement), _unpad(plain)
 
 
 def seal(session: Session, body: bytes, entropy: Entropy) -> tuple[Session, bytes]:

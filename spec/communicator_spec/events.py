@@ -71,6 +71,8 @@ class Command(IntEnum):
     REQUEST_UPDATE = 3
     END = 4
     MOVED = 5
+    READ = 6
+    RESYNC = 7
 
 
 class Event(NamedTuple):

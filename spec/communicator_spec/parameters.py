@@ -247,6 +247,7 @@ class ResyncParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window_s: int
     clock_skew_s: int
     position_skip: int
+    position_skip_again: int
     serial_gap: int
     label: str
 

@@ -124,6 +124,11 @@ class IgnoresReceipts(Inbox):
         """The outbox keeps what the peer has."""
 
 
+class SuspectsNothing(Inbox):
+    def _is_sign(self, p: Particle, body: Body) -> bool:
+        return False
+
+
 class ReceiptsAtOnce(Inbox):
     def _receipt_delay_ms(self, turn: Turn) -> int:
         return 0

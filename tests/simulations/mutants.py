@@ -63,7 +63,7 @@ MUTANTS: Final = {
     ),
     "claims too much": Mutant(
         ("DELIV-12",), "acknowledges a message that it does not hold",
-        Parts(outbox=broken.ClaimsTooMuch), Kind.ACKNOWLEDGED, "nothing-lost",
+        Parts(outbox=broken.ClaimsTooMuch, inbox=broken.SuspectsNothing), Kind.ACKNOWLEDGED, "nothing-lost",
     ),
     "never escalates": Mutant(
         ("DELIV-9",), "sends each message once",
@@ -103,7 +103,7 @@ MUTANTS: Final = {
     ),
     "uses a number twice": Mutant(
         ("DELIV-1",), "gives two messages one number",
-        Parts(outbox=broken.UsesANumberTwice), Kind.ACCEPTED, "exactly-once",
+        Parts(outbox=broken.UsesANumberTwice, inbox=broken.SuspectsNothing), Kind.ACCEPTED, "exactly-once",
     ),
     "ignores receipts": Mutant(
         ("DELIV-9",), "goes on sending what the peer has",

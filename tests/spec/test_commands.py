@@ -15,7 +15,8 @@ EXTRA = {"READ": PARAMETERS.extension.command_read, "RESYNC": PARAMETERS.extensi
 
 
 def test_commands_have_the_numbers_of_the_table() -> None:  # DELIV-32
-    assert {name: number for number, name, _ in ROWS} == {c.name: c.value for c in Command} | EXTRA
+    assert {name: number for number, name, _ in ROWS} == {c.name: c.value for c in Command}
+    assert {name: number for number, name, _ in ROWS}.items() >= EXTRA.items()
 
 
 def test_what_people_cause_is_not_automated() -> None:
@@ -27,7 +28,6 @@ def test_reserved_numbers_do_not_meet() -> None:
     e = PARAMETERS.extension
     ranges = [
         *((c.value, c.value) for c in Command),
-        *((number, number) for number in EXTRA.values()),
         *(e.commands_group, e.commands_introduction, e.commands_merge),
         *(e.commands_attestation, e.commands_recovery, e.commands_device, e.commands_private),
     ]

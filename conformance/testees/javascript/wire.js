@@ -180,6 +180,14 @@ const digests = (value) => {
   return value;
 };
 
+// CONT-15: what READ covers is covered by the receipt beside it.
+function checkRead(found) {
+  const [floor, ranges] = received(decode(found.content ?? Buffer.alloc(0)));
+  const [known, spans] = found.received;
+  const covered = ([from, to]) => to < known || spans.some(([a, b]) => a <= Math.max(from, known) && to <= b);
+  malformed((floor === 0 || covered([0, floor - 1])) && ranges.every(covered), 'READ beyond the receipt');
+}
+
 function checkBody(value) {
   const found = record(
     [0, 'version', exactly(1)],
@@ -192,6 +200,8 @@ function checkBody(value) {
     [7, 'content', bytes(0, Infinity), true],
   )(value);
   malformed((found.kind === 0) === (found.number !== undefined), 'an id, and not a message, or the reverse');
+  if (found.kind === 6) checkRead(found);
+  if (found.kind === 7) record([0, 'next', u48])(decode(found.content ?? Buffer.alloc(0)));
   return found;
 }
 

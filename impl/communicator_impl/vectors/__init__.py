@@ -20,6 +20,7 @@ from communicator_impl.vectors.envelope_cases import envelope_cases
 from communicator_impl.vectors.hpke_cases import hpke_cases
 from communicator_impl.vectors.label_cases import label_cases
 from communicator_impl.vectors.ratchet_cases import ratchet_cases
+from communicator_impl.vectors.resync_cases import resync_cases
 from communicator_impl.vectors.service_cases import service_cases
 from communicator_impl.vectors.session_cases import session_cases
 from communicator_impl.vectors.story import Case, render
@@ -32,7 +33,7 @@ def all_cases() -> list[Case]:
     """Return every case of the suite."""
     areas = (
         *(hpke_cases, address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases),
-        *(service_cases, content_cases, token_cases, directory_cases, document_cases),
+        *(service_cases, content_cases, token_cases, directory_cases, document_cases, resync_cases),
     )
     return [case for area in areas for case in area()]
 

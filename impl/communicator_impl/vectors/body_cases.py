@@ -31,7 +31,7 @@ def _update(*entries: dict[int, object]) -> dict[int, object]:
 
 def body_cases() -> list[Case]:
     """Return all cases of bodies."""
-    return [*_message_cases(), *_encoding_cases(), *_set_cases()]
+    return [*_message_cases(), *_command_cases(), *_encoding_cases(), *_set_cases()]
 
 
 def _message_cases() -> list[Case]:
@@ -44,7 +44,7 @@ def _message_cases() -> list[Case]:
         return refused.changed("decode", body=wire.encode(body))
 
     moved = Case("body/moved", "an update that a person caused", ("ENV-14",), (_decode(receipt | {1: 5}),))
-    unknown = moved.refused("unknown-kind", "kind 6", ("EXT-9",), ErrorClass.MALFORMED)
+    unknown = moved.refused("unknown-kind", "kind 8", ("EXT-9",), ErrorClass.MALFORMED)
     without = {name: value for name, value in MESSAGE.items() if name != 2}
     many = [[2 * n, 2 * n] for n in range(10, 43)]
     return [
@@ -55,13 +55,34 @@ def _message_cases() -> list[Case]:
             "decode", body=wire.encode(receipt | {2: 17})
         ),
         moved,
-        unknown.changed("decode", body=wire.encode(receipt | {1: 6})),
+        unknown.changed("decode", body=wire.encode(receipt | {1: 8})),
         wrong("unknown-version", "version 2", "ENV-5", MESSAGE | {0: 2}),
         wrong("unknown-field", "one more field", "ENV-3", MESSAGE | {8: 0}),
         wrong("mistyped-content", "text where bytes belong", "ENV-3", MESSAGE | {7: "good morning"}),
         wrong("ranges-touch", "no missing id between two ranges", "ENV-15", MESSAGE | {3: [12, [[13, 14], [15, 16]]]}),
         wrong("ranges-unordered", "ranges in another order", "ENV-15", MESSAGE | {3: [12, [[16, 16], [13, 14]]]}),
         wrong("ranges-many", "33 ranges", "ENV-15", MESSAGE | {3: [12, many]}),
+    ]
+
+
+def _command_cases() -> list[Case]:
+    read = {0: 1, 1: 6, 3: [12, [[13, 14], [16, 16]]], 4: 3, 7: wire.encode([12, [[13, 13], [16, 16]]])}
+    resync = {0: 1, 1: 7, 3: [12, []], 4: 3, 7: wire.encode({0: 41})}
+    clauses = ("CONT-15", "DELIV-32")
+    seen = Case("body/read", "what a person has seen", clauses, (_decode(read),))
+    again = Case("body/resync", "a device that was restored begins anew", clauses, (_decode(resync),))
+
+    def wrong(of: Case, case: str, title: str, body: dict[int, object]) -> Case:
+        return of.refused(case, title, ("CONT-15",), ErrorClass.MALFORMED).changed("decode", body=wire.encode(body))
+
+    return [
+        seen,
+        wrong(seen, "read-beyond", "seen, and not received", read | {7: wire.encode([12, [[13, 15]]])}),
+        wrong(seen, "read-floor-beyond", "a floor beyond the receipt's", read | {7: wire.encode([14, []])}),
+        wrong(seen, "read-bare", "READ without content", {key: read[key] for key in (0, 1, 3, 4)}),
+        again,
+        wrong(again, "resync-bare", "RESYNC without content", {key: resync[key] for key in (0, 1, 3, 4)}),
+        wrong(again, "resync-field", "one more field in the content", resync | {7: wire.encode({0: 41, 1: 0})}),
     ]
 
 
@@ -76,7 +97,7 @@ def _encoding_cases() -> list[Case]:
     return [
         Case("body/encode", "the one encoding of a message", ("ENV-1",), (_encode(fields),)),
         bare,
-        bare.refused("encode-unknown-kind", "kind 6", ("EXT-9",), ErrorClass.MALFORMED).changed("encode", kind=6),
+        bare.refused("encode-unknown-kind", "kind 8", ("EXT-9",), ErrorClass.MALFORMED).changed("encode", kind=8),
         encode,
         encode.refused("encode-too-large", "one byte more", ("ENV-20",), ErrorClass.TOO_LARGE).changed(
             "encode", content=over

@@ -11,10 +11,11 @@ from communicator_spec.monitors import ANY, Handler, Invariant, Numbers, Violati
 
 __all__ = ["AUTOMATED", "ExactlyOnce", "HumanRate", "NothingLost", "OnlyPeers"]
 
-AUTOMATED: Final = frozenset(map(int, (Command.RECEIPT, Command.UPDATE, Command.REQUEST_UPDATE)))
+AUTOMATED: Final = frozenset(map(int, (Command.RECEIPT, Command.UPDATE, Command.REQUEST_UPDATE, Command.READ)))
 """The commands that no person causes (chapter 6)."""
 
 _MOVED: Final = int(Command.MOVED)
+_RESYNC: Final = int(Command.RESYNC)
 
 
 class ExactlyOnce(Invariant):
@@ -175,7 +176,8 @@ class OnlyPeers(Invariant):
 class HumanRate(Invariant):
     """At each end, automated transmissions never exceed what people caused there, at any moment.
 
-    People cause: the pairing, messages submitted, messages delivered, moves, and the peer's moves, each once.
+    People cause: the pairing, messages submitted, messages delivered, moves, and the peer's moves, each once; and a
+    RESYNC of the peer, each time that it arrives.
     """
 
     name = "human-rate"
@@ -214,7 +216,8 @@ class HumanRate(Invariant):
         self._fresh.discard(row[2])
 
     def _receive(self, row: Row) -> None:
-        if row[8] == _MOVED and row[2] in self._fresh:  # a decision counts once, however often it is told
+        is_news = row[8] == _MOVED and row[2] in self._fresh  # a decision counts once, however often it is told
+        if is_news or row[8] == _RESYNC:
             self._cause(row)
         self._fresh.discard(row[2])
 
