@@ -12,7 +12,7 @@ const HELLO = {
   suites: [1],
   features: [
     ...['attachment', 'body', 'config', 'content', 'document', 'envelope', 'fingerprint', 'hpke', 'ratchet', 'session'],
-    ...['directory', 'token', 'derandomized', 'projection'],
+    ...['directory', 'resync', 'token', 'derandomized', 'projection'],
   ],
 };
 

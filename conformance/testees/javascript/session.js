@@ -37,12 +37,12 @@ function checkPackage(encoded, now) {
 }
 
 // The three secrets of a session and its AD.
-function derive(results, first, second) {
+function derive(results, first, second, label = AGREEMENT) {
   const secret = join(Buffer.alloc(32, 0xff), ...results);
-  const bytes = hkdf(zeros(32), secret, AGREEMENT, 96);
+  const bytes = hkdf(zeros(32), secret, label, 96);
   return {
     secrets: [bytes.subarray(0, 32), bytes.subarray(32, 64), bytes.subarray(64)],
-    associated: sha256(join(AGREEMENT, first, second)),
+    associated: sha256(join(label, first, second)),
   };
 }
 
@@ -142,4 +142,4 @@ function openOpening(owned, ciphertext) {
   return hpke.open(owned.prekeySecret, info, ciphertext.subarray(0, OPENING_SEALED));
 }
 
-module.exports = { Session, checkPackage };
+module.exports = { BINDING, Session, checkPackage, derive, identity, openOpening };

@@ -16,6 +16,7 @@ const { HELLO } = require('./hello.js');
 const hpke = require('./hpke.js');
 const { serve } = require('./lines.js');
 const ratchet = require('./ratchet.js');
+const { restartOperations } = require('./restart.js');
 const { Service } = require('./service.js');
 const { Session, checkPackage } = require('./session.js');
 const { tokenOperations } = require('./tokens.js');
@@ -40,7 +41,6 @@ const keys = (list) => list.map((key) => ({
 const config = (a) => wire.config(unhex(a.config));
 const resolve = ([found]) => found;
 const spend = ([found, effect]) => (effect(), found);
-
 const address = (a, now) => held(a.service).resolveAddress(unhex(a.address), unhex(a.ciphertext), now);
 const label = (a, now) => held(a.service).resolveLabel(unhex(a.sealed), now);
 const envelope = (a, now) => held(a.service).resolveRequest(unhex(a.envelope), now);
@@ -77,6 +77,7 @@ function step(run, a, input, draws) {
   return output;
 }
 
+const wrap = (state) => ({ handle: keep({ state }) });
 const secrets = (a) => [unhex(a.shared), unhex(a.header_initiator), unhex(a.header_responder)];
 
 const OPERATIONS = {
@@ -84,6 +85,7 @@ const OPERATIONS = {
   ...CONTENT_OPERATIONS,
   'document.decode': (a) => decodeDocument(unhex(a.document), a.origin),
   ...DIRECTORY_OPERATIONS,
+  ...restartOperations(keep),
   ...tokenOperations(keep, held),
   'service.load': (a) => {
     const service = new Service(a.uri, keys(a.outer), keys(a.inner));
@@ -134,10 +136,8 @@ const OPERATIONS = {
   'session.accept': accept,
   'session.seal': (a, _now, draws) => ({ ciphertext: held(a.session).seal(unhex(a.body), draws) }),
   'session.open': (a, _now, draws) => ({ body: held(a.session).open(unhex(a.ciphertext), draws) }),
-  'ratchet.initiate': (a, _now, draws) => ({
-    handle: keep({ state: ratchet.initiate(...secrets(a), unhex(a.peer_key), draws) }),
-  }),
-  'ratchet.respond': (a) => ({ handle: keep({ state: ratchet.respond(...secrets(a), unhex(a.secret)) }) }),
+  'ratchet.initiate': (a, _now, draws) => wrap(ratchet.initiate(...secrets(a), unhex(a.peer_key), draws)),
+  'ratchet.respond': (a) => wrap(ratchet.respond(...secrets(a), unhex(a.secret))),
   'ratchet.encrypt': (a, _now, draws) => ({ message: step(ratchet.encrypt, a, a.plaintext, draws) }),
   'ratchet.decrypt': (a, _now, draws) => ({ plaintext: step(ratchet.decrypt, a, a.message, draws) }),
   'ratchet.state': (a) => ratchet.project(held(a.ratchet).state),
