@@ -116,7 +116,9 @@ class _Session:
             self.turn, self.step, self.heard = self.turn + 1, 0, False
         is_message = submission.body.command == MESSAGE
         first = self.first.setdefault(submission.number, self.ordinal) if is_message else self.ordinal
-        made = Transmission(relationship, sender, self.ordinal, first, self.turn, self.step, self.opens)
+        made = Transmission(
+            relationship, sender, self.ordinal, first, submission.service, self.turn, self.step, self.opens
+        )
         self.ordinal, self.step = self.ordinal + 1, self.step + 1
         return made
 

@@ -86,7 +86,7 @@ def _goals(scheme: Scheme, views: Views, relationship: int, fact: Fact) -> list[
 
 
 def _computed(views: Views, places: Sequence[Place], goals: Sequence[Term]) -> str | None:
-    frame = [(f"[{p.role} {p.number}: {label}]", term) for p in places for label, term in views[p]]
+    frame = [(f"[{p.text}: {label}]", term) for p in places for label, term in views[p]]
     found: list[Recipe] = [recipe for recipe in computes(frame, goals) if recipe is not None]
     if not found:
         return None

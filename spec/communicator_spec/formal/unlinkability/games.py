@@ -26,7 +26,7 @@ from communicator_spec.formal.unlinkability.traces import Trace
 from communicator_spec.formal.unlinkability.views import Place, Views, observe
 from communicator_spec.views import KNOWLEDGE, Knowledge, Relation, Role
 
-__all__ = ["Link", "Verdict", "judge", "links", "party_text"]
+__all__ = ["Link", "Verdict", "judge", "links", "party_text", "tells_roots"]
 
 
 class Link(NamedTuple):
@@ -71,11 +71,7 @@ def _coalitions(party: Sequence[Role], places: Iterable[Place]) -> Iterator[froz
 
 def _frame(views: Views, places: Iterable[Place]) -> list[tuple[str, Term]]:
     """Return what several places saw, with the place in each label."""
-    return [
-        (f"[{place.role} {place.number}: {label}]", term)
-        for place in sorted(places)
-        for label, term in views.get(place, [])
-    ]
+    return [(f"[{place.text}: {label}]", term) for place in sorted(places) for label, term in views.get(place, [])]
 
 
 def _told(left: Views, right: Views, places: frozenset[Place]) -> tuple[frozenset[Place], str] | None:
@@ -127,6 +123,16 @@ def links(
 ) -> list[Link]:
     """Return the links that the given rows make in one run, for one relation."""
     return list(_Game(trace, scheme, counting).play(relation, rows))
+
+
+def tells_roots(trace: Trace, scheme: Scheme, counting: Counting = Counting.OWN) -> Link | None:
+    """Return how receiving services together tell two roots of one relationship; None if they cannot (KNOW-3)."""
+    as_it_is = observe(trace.facts, scheme, World(None, counting), trace.named)
+    apart = observe(trace.facts, scheme, World(None, counting, roots=True), trace.named)
+    told = _told(as_it_is, apart, frozenset(place for place in as_it_is if place.role is Role.RECEIVING))
+    if told is None:
+        return None
+    return Link((Role.RECEIVING,), Relation.SAME_RELATIONSHIP, tuple(sorted(told[0])), trace.name, counting, told[1])
 
 
 def judge(

@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from communicator_spec.formal.unlinkability.forgery import forge, stored_copies
-from communicator_spec.formal.unlinkability.games import Link, Verdict, judge, links, party_text
-from communicator_spec.formal.unlinkability.things import Scheme
+from communicator_spec.formal.unlinkability.games import Link, Verdict, judge, links, party_text, tells_roots
+from communicator_spec.formal.unlinkability.things import Counting, Scheme
 from communicator_spec.formal.unlinkability.traces import Trace, stories, story
 from communicator_spec.formal.unlinkability.weakenings import WEAKENINGS, Weakening
 from communicator_spec.views import Relation, Role, knowledge_of
@@ -70,9 +70,14 @@ def _line(verdict: Verdict, expected: bool) -> Line:
 def designed(scheme: Scheme, traces: Sequence[Trace]) -> list[Line]:
     """Play a scheme in which nothing forbidden may be learnt and nothing forged."""
     verdicts = judge(scheme, traces)
+    roots = next(
+        (link for trace in traces for counting in Counting if (link := tells_roots(trace, scheme, counting))), None
+    )
+    told = ("linked", False, roots.trace, roots.recipe) if roots else ("unlinkable", True)
+    apart = Line(scheme.name, "receiving service", "two roots of one relationship", *told)
     copies = stored_copies(takes_twice=False)
     again = Line(scheme.name, "sending service", "T4: sent twice", f"stored {copies} times", copies == 1)
-    return [*(_line(v, not v.is_breach) for v in verdicts), _forgery(scheme, traces, wanted=False), again]
+    return [*(_line(v, not v.is_breach) for v in verdicts), apart, _forgery(scheme, traces, wanted=False), again]
 
 
 def _threat(name: str, party: str, link: Link | None, wanted: frozenset[Role]) -> Line:

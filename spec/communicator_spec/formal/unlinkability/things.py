@@ -52,10 +52,14 @@ class Scheme(msgspec.Struct, frozen=True):
 
 
 class World(NamedTuple):
-    """By which relation things are apart (None: the world that is), and what numbers are taken for."""
+    """By which relation things are apart (None: the world that is), and what numbers are taken for.
+
+    `roots`: each root has its own relationship; KNOW-3 forbids to tell that two roots are of one.
+    """
 
     apart: Relation | None = None
     counting: Counting = Counting.OWN
+    roots: bool = False
 
 
 AS_IT_IS: Final = World()
@@ -73,14 +77,15 @@ class Transmission(NamedTuple):
     """One hand-over of a run: whose it is, what it is a copy of, and where it stands in its session.
 
     `relationship` numbers relationships, `sender` is an end of it, `ordinal` numbers this end's hand-overs; `first` is
-    the ordinal of the first transmission of the same message. `turn` counts the ratchet's turns of this end, `step` the
-    messages of this turn. Until the peer has answered, `opens` is true.
+    the ordinal of the first transmission of the same message, `service` where it goes. `turn` counts the turns of this
+    end's ratchet, `step` the messages of this turn. Until the peer has answered, `opens` is true.
     """
 
     relationship: int
     sender: int
     ordinal: int
     first: int
+    service: int
     turn: int
     step: int
     opens: bool
@@ -102,13 +107,15 @@ class Things:
         return fault in self.scheme.faults
 
     # ------------------------------------------------------------------ whose
-    def relationship(self, number: int, recipient: int) -> str:
-        """Return the relationship to which the addresses of an end belong, and what is sent to them."""
+    def relationship(self, number: int, recipient: int, service: int = -1) -> str:
+        """Return the relationship to which the addresses of an end at a service belong, and what is sent to them."""
+        if self.world.roots:
+            return f"r{number}.{recipient}@{service}"
         return f"r{number}.{recipient}" if self.world.apart is Relation.BOTH_ENDS else f"r{number}"
 
     def of(self, t: Transmission, sighting: Sighting = Sighting.HANDED_OVER) -> str:
         """Return the relationship to which a transmission belongs, as it is seen somewhere."""
-        whole = self.relationship(t.relationship, t.recipient)
+        whole = self.relationship(t.relationship, t.recipient, t.service)
         own = f"{t.sender}#{t.ordinal}"
         if self.world.apart is Relation.SAME_RELATIONSHIP:
             return f"{whole} as in {own}"

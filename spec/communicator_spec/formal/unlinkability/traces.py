@@ -126,6 +126,8 @@ def _brief(p: Player) -> None:
 
 
 def _conversation(p: Player) -> None:
+    p.write(0)
+    p.write(0)
     for end in (0, 1, 1, 0):
         p.exchange(end)
     p.write(0)

@@ -19,7 +19,7 @@ and a third correspondent asks for it and writes to it once.
 from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 
-from communicator_spec.formal.generated import Submission
+from communicator_spec.formal.generated import Grant, Submission
 from communicator_spec.formal.unlinkability.addressing import (
     LABEL,
     TWO_LAYER,
@@ -56,6 +56,11 @@ class Place(NamedTuple):
 
     role: Role
     number: int
+
+    @property
+    def text(self) -> str:
+        """The place for people."""
+        return f"{self.role} {self.number}" if self.number >= 0 else f"{self.role} who asked"
 
 
 Views = dict[Place, list[tuple[str, Term]]]
@@ -118,14 +123,14 @@ class _Onlooker:
             self.prologue(services[0])
 
     # ------------------------------------------------------------------ whose things
-    def grant(self, relationship: int, end: int, grant: object) -> Granted:
+    def grant(self, relationship: int, end: int, grant: Grant) -> Granted:
         """Return a grant as a thing of its relationship."""
-        owner = self.things.relationship(relationship, end)
-        return granted(owner, self.things.person(relationship, end), end, grant)  # type: ignore[arg-type]
+        owner = self.things.relationship(relationship, end, grant.service)
+        return granted(owner, self.things.person(relationship, end), end, grant)
 
     def whole_root(self, fact: Fetched | Revoked) -> Granted:
         """Return a root without any grant of it."""
-        owner = self.things.relationship(fact.relationship, fact.end)
+        owner = self.things.relationship(fact.relationship, fact.end, fact.service)
         person = self.things.person(fact.relationship, fact.end)
         return Granted(owner, person, fact.end, fact.service, 0, 0, 0, True)
 
@@ -198,7 +203,7 @@ class _Onlooker:
             self.see(place, f"grant {k} of the peer's first set", entry=entry)
 
     def registered(self, whose: str, grant: Granted, is_new: bool) -> None:
-        """A receiving service is told of a root, over a connection of its own (ADDR-6, KNOW-10), and of a grant."""
+        """A receiving service is told of a root, over a connection of its own (KNOW-10), and of a grant."""
         place, root = Place(Role.RECEIVING, grant.service), f"root {whose}"
         told = self.profile.registers(self.things, grant)
         if self.scheme_is_drafted:
@@ -257,7 +262,7 @@ class _Onlooker:
 
     def keys(self, t: Transmission) -> dict[str, Term]:
         """Return what both ends hold for a turn of their ratchet."""
-        owner = self.things.relationship(t.relationship, t.recipient)
+        owner = self.things.relationship(t.relationship, t.recipient, t.service)
         session = Session(owner, t.relationship, t.sender, t.turn)
         return {"chain_key": session.chain(), "header_key": session.header_key()}
 

@@ -161,7 +161,7 @@ WEAKENINGS: Final[tuple[Weakening, ...]] = (
         "no TLS",
         _LABEL,
         ("no TLS",),
-        "SVC-2",
+        "KNOW-6",
         ((_N,), _TRANSMISSION),
         ((_N,), Relation.SAME_ACCOUNT),
         ((_N,), Relation.SAME_NAME),
