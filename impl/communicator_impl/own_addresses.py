@@ -123,7 +123,7 @@ class OwnAddresses:
     def release(self, turn: Turn) -> None:
         """Give up the services whose last address has ended."""
         due = turn.particle.release_due
-        for service, due_ms in list(due.items()):
+        for service, due_ms in sorted(due.items()):
             if self._may_release(turn, due_ms):  # STATE-10
                 del due[service]
                 turn.report(Kind.RELEASED, service=service)

@@ -63,7 +63,7 @@ class End:
 
     __slots__ = (
         "automated", "beyond", "confirmed", "credit", "dismissed", "ended", "floor", "held", "held_version",
-        "introduced", "last_until", "mine", "moved", "next_number", "notice_attempts", "notice_due", "outbox",
+        "introduced", "last_until", "mine", "moved", "next_number", "notice_attempts", "notice_due", "opened", "outbox",
         "receipt_due", "receipt_from", "receipts", "release_due", "renew_at", "request_due", "senders", "serials",
         "services", "spent", "suspects", "turns", "update_due", "used", "version",
     )  # fmt: skip
@@ -96,6 +96,7 @@ class End:
         # messages
         self.next_number = 0
         self.outbox: dict[int, Entry] = {}
+        self.opened: set[tuple[int, int, int]] = set()  # fetched and not confirmed: it does not open again
         self.floor = 0
         self.beyond: set[int] = set()
         self.receipt_due = NEVER

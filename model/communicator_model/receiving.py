@@ -38,12 +38,13 @@ class Item(NamedTuple):
 
 
 class _Entry:
-    """A registered grant: until when it resolves, the highest spent position + 1, and what was spent in the window."""
+    """A registered grant: what it holds, the highest spent position + 1, and what was spent in the window."""
 
-    __slots__ = ("spent", "top", "valid_until_ms")
+    __slots__ = ("capacity", "spent", "top", "valid_until_ms")
 
-    def __init__(self, valid_until_ms: int) -> None:
-        self.valid_until_ms = valid_until_ms
+    def __init__(self, grant: Grant) -> None:
+        self.valid_until_ms = grant.valid_until_ms
+        self.capacity = grant.capacity
         self.top = 0
         self.spent: set[int] = set()
 
@@ -65,7 +66,7 @@ class ReceivingService:
 
     def issue(self, end: int, grant: Grant) -> None:
         """Register a grant of a relationship end; its addresses resolve from now on."""
-        self._grants[end, grant.serial] = _Entry(grant.valid_until_ms)
+        self._grants[end, grant.serial] = _Entry(grant)
 
     def accept(self, now_ms: int, parcel: object) -> int | None:
         """Take bytes from anyone; return the end whose store grew, or None."""
@@ -86,7 +87,7 @@ class ReceivingService:
     def _refusal(self, now_ms: int, entry: _Entry | None, position: int) -> int | None:
         if entry is None:
             return _UNKNOWN
-        in_window = entry.top - self._window <= position < entry.top + self._window
+        in_window = entry.top - self._window <= position < min(entry.top + self._window, entry.capacity)
         if not in_window or (position in entry.spent and not self._remembers_spent):
             return _UNKNOWN
         if now_ms >= entry.valid_until_ms:  # STATE-3

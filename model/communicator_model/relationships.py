@@ -326,7 +326,7 @@ class RelationshipManagers:
         end.update_due = update_due if terms.announces else NEVER
 
     def _release(self, now_ms: int, end_id: int, end: End) -> None:
-        for service, due_ms in list(end.release_due.items()):
+        for service, due_ms in sorted(end.release_due.items()):
             if due_ms <= now_ms:  # STATE-10
                 del end.release_due[service]
                 self._emit((now_ms, Kind.RELEASED, end_id, -1, service, -1, -1, -1, -1))
@@ -351,11 +351,15 @@ class RelationshipManagers:
         core = self._services[service]
         for serial, position, body in core.fetch(end_id):
             if not end.ended:
-                self._note_spent(now_ms, end, service, serial, position)
-                if isinstance(body, Body):  # anything else does not open (DELIV-4)
+                address = (service, serial, position)
+                self._note_spent(now_ms, end, *address)
+                if isinstance(body, Body) and address not in end.opened:  # DELIV-4; opened once, its key is gone
                     self._apply(now_ms, end_id, end, service, body)
+                if not confirms:
+                    end.opened.add(address)
         if confirms:
             core.confirm(now_ms, end_id)
+            end.opened = {address for address in end.opened if address[0] != service}
 
     def restart(self, end_id: int) -> None:
         """Die and come back: an end is what it has stored."""
