@@ -33,6 +33,7 @@ tests: setup
 # The formal model: Quint's own word on the text (needs Node), then every check of spec/formal/checks.toml.
 TIER ?= ci
 formal: setup spec/formal/node_modules/.package-lock.json
+	$(BIN)/python -m tests.spec.formal.with_node
 	$(BIN)/python -m communicator_spec.formal --tier $(TIER) quint
 	$(BIN)/python -m communicator_spec.formal --tier $(TIER)
 

@@ -31,13 +31,13 @@ EMPTY = frozenset()
 NOTHING = Map()
 SOURCES = {
     "addresses.qnt": "385646820895969a79b6e7448794114780f0c788f8c4a4c0b3f7647a8bb69e6a",
-    "communicator.qnt": "0ae1f87e260671f5cedcb2159606fc5f74979ab028380b60132b8d58250acf36",
-    "delivery.qnt": "9b74e3ad9eec58c76acd0a31d3570e65c705961e062103f814a8ec2f9bd8925d",
-    "instances.qnt": "cdda9abd726c1394d844037755e402e12503d24417e663fe440e72a8b3b447a7",
+    "communicator.qnt": "e01fc4ebce8670827cdc560ff231e8bdd48ac9ab770c7dd16d8d369a4f162ac6",
+    "delivery.qnt": "0de68758fac0bce3299556819e46d6163b7a5e3ce5883ff3769bf00eee13d3c4",
+    "instances.qnt": "44c82554d17e711c53b1f35fd4b5f93d944f32f09ec0cad30169f9e9154025a6",
     "policies.qnt": "4c570770bce185b5a7801e6ae06add69b3c68a95ff925a04be9691573609ed4a",
     "scenarios.qnt": "d5c1a096026dedb037db3cf69f627a1a8d4c7eec8a7e96716bbe2065efbeabcd",
     "services.qnt": "fc624d5d5dd2ada09f670d5b8e9215144017ba8b7d138c462dac361f5519dbaf",
-    "types.qnt": "d48ec370c580fbe794b151e77f6271e84f09183075120cdf79c9ac218bf039da",
+    "types.qnt": "0231ec46d7ac55115c4c6ab7cd01d018db50748f2396d6b0d88b081a7dc3d19d",
 }
 
 
@@ -135,10 +135,11 @@ class Grant(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A message in a receiving service's store."""
+    """A message in a receiving service's store. `opened`: the device has fetched it before, and its key is gone (SES-15)."""
 
     address: "Address"
     body: "Body"
+    opened: "bool"
 
 
 class Notice(NamedTuple):
@@ -1089,14 +1090,14 @@ def apply(turn, b, service, c, t):
 
 def receive(d, items, c, t):
     """Take what was fetched, oldest first. Nothing reaches the application from a stranger (DELIV-4), or from a peer with
-    whom the person has ended the relationship (DELIV-23).
+    whom the person has ended the relationship (DELIV-23). What was opened before does not open again (SES-16).
     """
     soFar = begin(d)
     for got in items:
         if d.ended and t.fault != "listens after the end":
             soFar = soFar
         else:
-            if got.body.command == JUNK and t.fault != "believes strangers":
+            if got.opened or got.body.command == JUNK and t.fault != "believes strangers":
                 noted = Turn(
                     device=noteSpent(soFar.device, got.address, c.now, t),
                     out=soFar.out,
@@ -1690,7 +1691,14 @@ def bind(WORLD: World) -> Bound[State]:
         taken_take = take(state, end, Turn(device=turn.device, out=turn.out, issued=turn.issued, rows=turn.rows + log))
         if taken_take is None:
             return None
-        next_stores = state.stores.set((end, service), ()) if confirms else state.stores
+        if confirms:
+            found = ()
+        else:
+            l_2 = ()
+            for i_2 in items:
+                l_2 = (*l_2, Item(address=i_2.address, body=i_2.body, opened=True))
+            found = l_2
+        next_stores = state.stores.set((end, service), found)
         next_budget = state.budget if confirms else but(state.budget, faults=state.budget.faults - 1)
         taken_sameQueues = sameQueues(state)
         if taken_sameQueues is None:
@@ -1980,7 +1988,9 @@ def bind(WORLD: World) -> Bound[State]:
             l = state.stores[(a.end, a.service)]
             next_stores = state.stores.set(
                 (a.end, a.service),
-                l if WORLD.folded and has(l, Item(address=a, body=b)) else (*l, Item(address=a, body=b)),
+                l
+                if WORLD.folded and has(l, Item(address=a, body=b, opened=False))
+                else (*l, Item(address=a, body=b, opened=False)),
             )
         log = ((stored(a),) if class_2 == NONE else (refused(a.service, class_2),)) + also
         next_seen = watch(state.seen, log, state.devices[a.end], state.now, state.registered)
@@ -2737,7 +2747,18 @@ def bind(WORLD: World) -> Bound[State]:
 
     def ways_to_writesJunk(state, want):
         for end in choices(ENDS, want, "end"):
-            for g in choices(elements(state.devices[peer(end)].held), want, "g"):
+            for g in choices(
+                frozenset(
+                    [
+                        g_2
+                        for g_2 in elements(state.devices[peer(end)].held)
+                        if not state.devices[peer(end)].ended
+                        and at(state.devices[peer(end)].used, name(g_2)) < g_2.capacity
+                    ]
+                ),
+                want,
+                "g",
+            ):
                 taken = writesJunk(
                     state,
                     Address(

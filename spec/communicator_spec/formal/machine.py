@@ -68,6 +68,7 @@ class Machine(Generic[S]):
         self.fields: tuple[str, ...] = state._fields  # type: ignore[attr-defined]
         self.kept = len(self.fields) - len(observed)
         self.actions = tuple(self._by_action)
+        self.definitions = tuple(bound.values)
 
     def init(self) -> S:
         """Return the state to begin with; `Ambiguous` if there are several."""

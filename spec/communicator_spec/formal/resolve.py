@@ -85,6 +85,11 @@ class Resolved:
             for number in numbers:
                 self.names[number] = name if len(numbers) == 1 else f"{self._modules[number]}_{name}"
 
+    def shown(self, number: int) -> str:
+        """The name that a definition has outside: the text's, with its module's if two modules have it."""
+        name = self.definitions[number].name.split("::")[-1]
+        return name if self.names[number] == python_name(name) else self.names[number]
+
     @cached_property
     def ordered_variables(self) -> tuple[ir.Variable, ...]:
         """The variables as the text declares them; the observed ones last."""

@@ -160,13 +160,14 @@ class _Translation:
             if definition.qualifier != "action" and not isinstance(definition.expr, ir.Lambda):
                 name = self.resolved.names[definition.id]
                 reads = self.resolved.reads_state(definition.id)
-                values.append(f"{name!r}: {name}," if reads else f"{name!r}: lambda state: {name},")
+                shown = self.resolved.shown(definition.id)
+                values.append(f"{shown!r}: {name}," if reads else f"{shown!r}: lambda state: {name},")
         inner = out.nest("values = {")
         for line in values or ["# the text has no definitions without parameters"]:
             inner.add(line)
         out.add("}")
         observing = tuple(
-            self.resolved.names[d.id] for d in self.resolved.order() if d.qualifier != "action" and self._observes(d.id)
+            self.resolved.shown(d.id) for d in self.resolved.order() if d.qualifier != "action" and self._observes(d.id)
         )
         out.add(f"return Bound(({init},), ({steps},), values, {observing!r})")
 
