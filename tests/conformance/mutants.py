@@ -149,7 +149,7 @@ MUTANTS: Final = {
     "takes_openings_of_other_packages": Mutant(
         "SES-25", "agreement", "if opening.package_id != secret.package.identifier()", "if False", "session/*"
     ),
-    "names_nobody_in_ad": Mutant("SES-8", "agreement", "sha256(_LABEL + names)", "sha256(_LABEL)", "session/*"),
+    "names_nobody_in_ad": Mutant("SES-8", "agreement", "sha256(label + names)", "sha256(label)", "session/*"),
     "leaves_out_a_secret": Mutant(
         "SES-7", "agreement", "shared = _agree(prekey, peer.agree) + ", "shared = bytes(32) + ", "session/*"
     ),

@@ -90,6 +90,35 @@ def test_who_was_restored_finds_the_other_again(profile: Profile, ends: tuple[in
     assert all(not town.people[p].needs_person(p) for p in (0, 1))
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_when_both_begin_the_lower_key_wins(first: int) -> None:  # PORT-21
+    town = restored_town(Profile.LABEL, (0, 1))
+    signs = [_signing_key(town, p) for p in (0, 1)]
+    for p in (first, 1 - first):
+        town.wake(p)
+    begun = [town.particle(p).session for p in (0, 1)]
+    for p in (first, 1 - first):
+        town.post()
+        town.fetch(p)
+    winner = 0 if signs[0] < signs[1] else 1
+    assert begun[0] is not None
+    assert begun[1] is not None
+    adopted = town.particle(1 - winner).session
+    assert adopted is not None
+    assert adopted.associated == begun[winner].associated != begun[1 - winner].associated
+    kept = town.particle(winner).session
+    assert kept is not None
+    assert kept.associated == begun[winner].associated
+    find_each_other(town)
+    expect_both_ways(town)
+
+
+def _signing_key(town: Town, p: int) -> bytes:
+    identity = town.particle(p).identity
+    assert identity is not None
+    return identity.public.sign
+
+
 @PROFILES
 def test_nothing_but_resync_leaves_before_the_answer(profile: Profile) -> None:  # PORT-17
     town = restored_town(profile)
@@ -148,6 +177,26 @@ def test_both_applications_hear_what_may_be_lost(profile: Profile) -> None:  # P
     assert town.people[1].losses(1) == ()
 
 
+@PROFILES
+def test_the_answer_brings_fresh_grants_only(profile: Profile) -> None:  # 12.6, step 6
+    town = restored_town(profile)
+    before = dict(town.particle(1).serials)
+    town.wake(0)
+    town.post()
+    town.fetch(1)
+    town.receiving[2] = False  # one of the two services of person 1
+    town.run(2 * HOUR)
+    held = town.particle(0).held
+    assert town.people[0].is_synchronised(0)
+    assert {grant.service for grant in held} == {1}
+    assert all(grant.serial > before[grant.service] for grant in held)
+    town.receiving[2] = True
+    expect_both_ways(town)
+    town.submit(1, b"with the other service")
+    town.run(2 * DAY)
+    assert {grant.service for grant in town.particle(0).held} == {1, 2}
+
+
 def test_what_was_confirmed_before_the_backup_is_not_delivered_again() -> None:  # PORT-26
     town = restored_town(Profile.LABEL, before=6, after=0)
     known = dict(town.application[0])
@@ -167,9 +216,11 @@ def test_a_message_of_the_lost_device_that_comes_late_takes_no_number_of_a_new_o
         town.run(HOUR)
         if town.people[0].is_synchronised(0):
             break
+    town.queue = [(town.now, ticket, out) for _, ticket, out in late] + town.queue
+    town.post()
+    town.fetch(1)
     number = town.people[0].next_number(0)
     town.submit(0, b"of the restored one")
-    town.queue = [(town.now, ticket, out) for _, ticket, out in late] + town.queue
     town.run(3 * DAY)
     assert town.application[1][number] == b"of the restored one"
     assert b"of the lost device" not in town.application[1].values()
