@@ -177,6 +177,19 @@ def test_both_applications_hear_what_may_be_lost(profile: Profile) -> None:  # P
     assert town.people[1].losses(1) == ()
 
 
+def test_no_address_is_used_by_the_lost_device_and_the_restored_one() -> None:  # 12.6, step 2; ADDR-25
+    town = Town(Profile.LABEL)
+    backup = Backup(town, 0)
+    town.now += 8 * DAY  # only long-term grants are valid, until the peer answers
+    town.submit(0, b"of the lost device")
+    town.wake(0)
+    backup.restore(town)
+    find_each_other(town)
+    expect_both_ways(town)
+    used = [(e.service, e.serial, e.position) for e in town.reported(Kind.SENT) if e.relationship == 0]
+    assert len(used) == len(set(used))
+
+
 @PROFILES
 def test_the_answer_brings_fresh_grants_only(profile: Profile) -> None:  # 12.6, step 6
     town = restored_town(profile)
