@@ -96,21 +96,21 @@ def test_when_both_begin_the_lower_key_wins(first: int) -> None:  # PORT-21
     signs = [_signing_key(town, p) for p in (0, 1)]
     for p in (first, 1 - first):
         town.wake(p)
-    begun = [town.particle(p).session for p in (0, 1)]
+    begun = [_associated(town, p) for p in (0, 1)]
     for p in (first, 1 - first):
         town.post()
         town.fetch(p)
     winner = 0 if signs[0] < signs[1] else 1
-    assert begun[0] is not None
-    assert begun[1] is not None
-    adopted = town.particle(1 - winner).session
-    assert adopted is not None
-    assert adopted.associated == begun[winner].associated != begun[1 - winner].associated
-    kept = town.particle(winner).session
-    assert kept is not None
-    assert kept.associated == begun[winner].associated
+    assert [_associated(town, p) for p in (0, 1)] == [begun[winner]] * 2
+    assert begun[0] != begun[1]
     find_each_other(town)
     expect_both_ways(town)
+
+
+def _associated(town: Town, p: int) -> bytes:
+    session = town.particle(p).session
+    assert session is not None
+    return session.associated
 
 
 def _signing_key(town: Town, p: int) -> bytes:
