@@ -33,7 +33,7 @@ SOURCES = {
     "addresses.qnt": "385646820895969a79b6e7448794114780f0c788f8c4a4c0b3f7647a8bb69e6a",
     "communicator.qnt": "e01fc4ebce8670827cdc560ff231e8bdd48ac9ab770c7dd16d8d369a4f162ac6",
     "delivery.qnt": "0de68758fac0bce3299556819e46d6163b7a5e3ce5883ff3769bf00eee13d3c4",
-    "instances.qnt": "44c82554d17e711c53b1f35fd4b5f93d944f32f09ec0cad30169f9e9154025a6",
+    "instances.qnt": "0b709f6b9fa06f145e23ff1415103071b49b035bb0ebc4009ce33b08416aece0",
     "policies.qnt": "4c570770bce185b5a7801e6ae06add69b3c68a95ff925a04be9691573609ed4a",
     "scenarios.qnt": "d5c1a096026dedb037db3cf69f627a1a8d4c7eec8a7e96716bbe2065efbeabcd",
     "services.qnt": "fc624d5d5dd2ada09f670d5b8e9215144017ba8b7d138c462dac361f5519dbaf",
@@ -1316,6 +1316,18 @@ def world_overtake() -> World:
     )
 
 
+def world_idle() -> World:
+    return but(
+        PAIR,
+        terms=but(SHORT, longTermLifetime=8, longTermRefresh=4, messageLifetime=20, escalateAfter=2),
+        prompt=True,
+        patience=20,
+        lossy=frozenset((1,)),
+        horizon=7,
+        messages=Map(((0, 1), (1, 0))),
+    )
+
+
 def world_rate() -> World:
     return but(
         PAIR,
@@ -1422,6 +1434,7 @@ WORLDS: dict[str, World] = {
     "move": world_move(),
     "moveBusy": world_moveBusy(),
     "overtake": world_overtake(),
+    "idle": world_idle(),
     "rate": world_rate(),
     "refuse": world_refuse(),
     "standby": world_standby(),
@@ -2673,46 +2686,46 @@ def bind(WORLD: World) -> Bound[State]:
                 for whim in choices(
                     frozenset((0, 1)) if T.fault == "chooses freely" else frozenset((0,)), want, "whim"
                 ):
-                    taken_2 = wakes(state, end, dies, whim)
-                    if taken_2 is not None:
-                        yield Step("wakes", (("end", end), ("dies", dies), ("whim", whim)), taken_2)
+                    taken = wakes(state, end, dies, whim)
+                    if taken is not None:
+                        yield Step("wakes", (("end", end), ("dies", dies), ("whim", whim)), taken)
             for service in choices(RECEIVING, want, "service"):
                 for confirms in choices(frozenset((False, True)), want, "confirms"):
                     for delay in choices(frozenset((T.receiptDelayMin, T.receiptDelayMax)), want, "delay"):
-                        taken_3 = fetches(state, end, service, confirms, delay)
-                        if taken_3 is not None:
+                        taken = fetches(state, end, service, confirms, delay)
+                        if taken is not None:
                             yield Step(
                                 "fetches",
                                 (("end", end), ("service", service), ("confirms", confirms), ("delay", delay)),
-                                taken_3,
+                                taken,
                             )
             for n in choices(frozenset([n_2 for n_2 in state.notices if n_2.end == end]), want, "n"):
-                taken_4 = hears(state, n)
-                if taken_4 is not None:
-                    yield Step("hears", (("end", end), ("n", n)), taken_4)
+                taken = hears(state, n)
+                if taken is not None:
+                    yield Step("hears", (("end", end), ("n", n)), taken)
             for old in choices(elements(state.devices[end].services), want, "old"):
                 for new in choices(RECEIVING, want, "new"):
-                    taken_5 = moves(state, end, old, new, state.now)
-                    if taken_5 is not None:
-                        yield Step("moves", (("end", end), ("old", old), ("new", new)), taken_5)
-            for old_2 in choices(elements(state.devices[end].senders), want, "old"):
-                for new_2 in choices(SENDING, want, "new"):
-                    taken_6 = switches(state, end, old_2, new_2)
-                    if taken_6 is not None:
-                        yield Step("switches", (("end", end), ("old", old_2), ("new", new_2)), taken_6)
-            for service_2 in choices(RECEIVING, want, "service"):
-                taken_7 = leaves(state, end, service_2)
-                if taken_7 is not None:
-                    yield Step("leaves", (("end", end), ("service", service_2)), taken_7)
-            taken_8 = refuses(state, end)
-            if taken_8 is not None:
-                yield Step("refuses", (("end", end),), taken_8)
-            for service_3 in choices(
+                    taken = moves(state, end, old, new, state.now)
+                    if taken is not None:
+                        yield Step("moves", (("end", end), ("old", old), ("new", new)), taken)
+            for old in choices(elements(state.devices[end].senders), want, "old"):
+                for new in choices(SENDING, want, "new"):
+                    taken = switches(state, end, old, new)
+                    if taken is not None:
+                        yield Step("switches", (("end", end), ("old", old), ("new", new)), taken)
+            for service in choices(RECEIVING, want, "service"):
+                taken = leaves(state, end, service)
+                if taken is not None:
+                    yield Step("leaves", (("end", end), ("service", service)), taken)
+            taken = refuses(state, end)
+            if taken is not None:
+                yield Step("refuses", (("end", end),), taken)
+            for service in choices(
                 frozenset([r[1] for r in frozenset([r for r in state.revoking if r[0] == end])]), want, "service"
             ):
-                taken_9 = revokes(state, end, service_3)
-                if taken_9 is not None:
-                    yield Step("revokes", (("end", end), ("service", service_3)), taken_9)
+                taken = revokes(state, end, service)
+                if taken is not None:
+                    yield Step("revokes", (("end", end), ("service", service)), taken)
 
     def ways_to_relay(state, want):
         for via in choices(SENDING, want, "via"):
@@ -2721,15 +2734,15 @@ def bind(WORLD: World) -> Bound[State]:
                     taken = forwards(state, via, q, answered)
                     if taken is not None:
                         yield Step("forwards", (("via", via), ("q", q), ("answered", answered)), taken)
-                taken_2 = waits(state, via, q)
-                if taken_2 is not None:
-                    yield Step("waits", (("via", via), ("q", q)), taken_2)
-                taken_3 = givesUp(state, via, q)
-                if taken_3 is not None:
-                    yield Step("givesUp", (("via", via), ("q", q)), taken_3)
-                taken_4 = drops(state, via, q)
-                if taken_4 is not None:
-                    yield Step("drops", (("via", via), ("q", q)), taken_4)
+                taken = waits(state, via, q)
+                if taken is not None:
+                    yield Step("waits", (("via", via), ("q", q)), taken)
+                taken = givesUp(state, via, q)
+                if taken is not None:
+                    yield Step("givesUp", (("via", via), ("q", q)), taken)
+                taken = drops(state, via, q)
+                if taken is not None:
+                    yield Step("drops", (("via", via), ("q", q)), taken)
 
     def ways_to_crashes_or_recovers_or_dies(state, want):
         for isSending in choices(frozenset((False, True)), want, "isSending"):
@@ -2737,13 +2750,13 @@ def bind(WORLD: World) -> Bound[State]:
                 taken = crashes(state, service, isSending)
                 if taken is not None:
                     yield Step("crashes", (("isSending", isSending), ("service", service)), taken)
-                taken_2 = recovers(state, service, isSending)
-                if taken_2 is not None:
-                    yield Step("recovers", (("isSending", isSending), ("service", service)), taken_2)
+                taken = recovers(state, service, isSending)
+                if taken is not None:
+                    yield Step("recovers", (("isSending", isSending), ("service", service)), taken)
                 if not isSpared(state, service, isSending):
-                    taken_3 = dies(state, service, isSending)
-                    if taken_3 is not None:
-                        yield Step("dies", (("isSending", isSending), ("service", service)), taken_3)
+                    taken = dies(state, service, isSending)
+                    if taken is not None:
+                        yield Step("dies", (("isSending", isSending), ("service", service)), taken)
 
     def ways_to_writesJunk(state, want):
         for end in choices(ENDS, want, "end"):
