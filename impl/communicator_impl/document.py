@@ -28,7 +28,17 @@ from communicator_impl.errors import PeerError
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Authorization", "Directory", "Document", "Issuers", "Receiving", "Sending", "is_fresh"]
+__all__ = [
+    "Authorization",
+    "Directory",
+    "Document",
+    "Issuers",
+    "Receiving",
+    "Sending",
+    "base64url",
+    "is_fresh",
+    "unbase64url",
+]
 
 _V: Final = PARAMETERS.service
 _INTEGER_MAX: Final = (1 << 53) - 1
@@ -169,7 +179,7 @@ class _Members:
         return tuple(wire.uint(item, _INTEGER_MAX) for item in self.rows(name))
 
     def octets(self, name: str) -> bytes:
-        return _unbase64url(self.text(name))
+        return unbase64url(self.text(name))
 
     def items(self, name: str) -> Iterable[tuple[str, object]]:
         return _Members(self[name])._value.items()
@@ -252,12 +262,13 @@ def _decimal(text: str) -> int:
     return wire.uint(int(text), _INTEGER_MAX)
 
 
-def _unbase64url(text: str) -> bytes:
+def unbase64url(text: str) -> bytes:
+    """Read base64url without padding in its one form (8.1); anything else is `MALFORMED`."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError as error:
         raise wire.wrong("not base64url") from error
-    if _base64url(raw) != text:
+    if base64url(raw) != text:
         raise wire.wrong("not the one encoding in base64url")
     return raw
 
@@ -265,7 +276,8 @@ def _unbase64url(text: str) -> bytes:
 # -------------------------------------------------------------------- writing
 
 
-def _base64url(raw: bytes) -> str:
+def base64url(raw: bytes) -> str:
+    """Write base64url without padding (8.1)."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
@@ -289,7 +301,7 @@ def _write_receiving(of: Receiving) -> dict[str, object]:
 
 def _write_key(g: Generation) -> dict[str, object]:
     dates = {"not_before": g.not_before_s, "not_after": g.not_after_s}
-    return {"generation": g.number, "key": _base64url(g.public), **dates}
+    return {"generation": g.number, "key": base64url(g.public), **dates}
 
 
 def _write_sending(of: Sending) -> dict[str, object]:
@@ -300,7 +312,7 @@ def _write_sending(of: Sending) -> dict[str, object]:
 
 def _write_directory(of: Directory) -> dict[str, object]:
     plain: dict[str, object] = msgspec.structs.asdict(of)
-    return {**plain, "key": _base64url(of.key), "tokens": _write_issuers(of.tokens)}
+    return {**plain, "key": base64url(of.key), "tokens": _write_issuers(of.tokens)}
 
 
 def _write_authorization(of: Authorization) -> dict[str, object]:

@@ -50,7 +50,10 @@ __all__ = [
     "Status",
     "Ticket",
     "TurnedDown",
+    "check_submission",
+    "concluded",
     "reading",
+    "status_of",
 ]
 
 _V: Final = PARAMETERS.service
@@ -178,9 +181,7 @@ class SendingService:
     def status(self, now_ms: int, ticket: bytes) -> Status:
         """Say what became of a submission; of one that is not known, that it expired (SEND-13)."""
         entry = self._queue.get(Ticket(ticket))
-        if entry is None or (entry.state is State.QUEUED and self._is_late(now_ms, entry)):
-            return Status(State.EXPIRED, unreachable=False)
-        return Status(entry.state, unreachable=entry.state is State.QUEUED and self._is_silent(now_ms, entry))
+        return status_of(now_ms, entry, self._terms)
 
     def level(self) -> tuple[Level, int]:
         """Say how much the service can take, and after how many seconds to ask again."""
@@ -223,7 +224,7 @@ class SendingService:
         entry = self._queue.get(ticket)
         if entry is None or entry.state is not State.QUEUED:
             return None
-        if self._is_late(now_ms, entry):  # DELIV-11
+        if _is_late(now_ms, entry):  # DELIV-11
             self._finish(now_ms, ticket, entry, State.EXPIRED)
             return None
         return Attempt(entry.uri, entry.request)
@@ -246,16 +247,13 @@ class SendingService:
         entry = self._queue.get(ticket)
         if entry is None or entry.state is not State.QUEUED:
             raise InputError(ErrorClass.UNKNOWN, "no such ticket in the queue")
-        if answered and refusal is not ErrorClass.LIMIT:
-            self._finish(now_ms, ticket, entry, State.REFUSED if refusal else State.FORWARDED)
-            return TurnedDown() if refusal else Forwarded()
-        at_ms = now_ms + max(retry_after_ms, backoff_ms(entry.attempts, draw, self._terms))
-        if self._is_late(at_ms, entry):  # DELIV-11
-            self._finish(now_ms, ticket, entry, State.EXPIRED)
-            return GaveUp()
-        notice = not answered and self._is_notice_due(now_ms, entry)
-        self._keep(ticket, entry.retried(now_ms, at_ms, answered=answered, notice=notice))
-        return RetryAt(at_ms, notice)
+        reply = Reply(answered, refusal)
+        after, outcome = concluded(now_ms, entry, reply, draw=draw, retry_after_ms=retry_after_ms, terms=self._terms)
+        if after.state is State.QUEUED:
+            self._keep(ticket, after)
+        else:
+            self._finish(now_ms, ticket, entry, after.state)
+        return outcome
 
     def erase(self, now_ms: int) -> None:
         """Forget finished submissions whose date has passed; the host calls this now and then."""
@@ -268,27 +266,12 @@ class SendingService:
     # ---------------------------------------------------------------- rules
 
     def _check(self, now_ms: int, submission: Submission) -> None:
-        if submission.delay_mean_s not in self._offer.delay_mean_s:  # SEND-6
-            raise PeerError(ErrorClass.REFUSED, "delay is not offered")
-        if now_ms >= submission.not_after_ms:  # SEND-5
-            raise PeerError(ErrorClass.EXPIRED, "not-after time has passed")
-        if submission.not_after_ms - now_ms > self._terms.queue_lifetime_ms:  # SEND-4
-            raise PeerError(ErrorClass.LIMIT, "not-after time is too late")
+        check_submission(now_ms, submission, self._offer, self._terms)
         if self._is_full():  # SEND-15
             raise PeerError(ErrorClass.LIMIT, "no room")
 
     def _is_full(self) -> bool:
         return self._is_closed or len(self._queue) >= self._offer.submissions_max
-
-    def _is_late(self, t_ms: int, entry: Entry) -> bool:
-        return t_ms >= entry.not_after_ms
-
-    def _is_silent(self, now_ms: int, entry: Entry) -> bool:
-        return entry.attempts > 0 and now_ms - entry.silent_ms >= self._terms.unreachable_notice_ms
-
-    def _is_notice_due(self, now_ms: int, entry: Entry) -> bool:
-        silent_ms = now_ms - entry.silent_ms
-        return not entry.noticed and silent_ms >= self._terms.unreachable_notice_ms  # DELIV-24
 
     def _is_current(self, due_ms: int, ticket: Ticket) -> bool:
         entry = self._queue.get(ticket)
@@ -310,6 +293,43 @@ class SendingService:
         self._tickets[entry.name] = ticket
         if entry.state is State.QUEUED:
             heapq.heappush(self._due, (entry.due_ms, ticket))
+
+
+def check_submission(now_ms: int, submission: Submission, offer: Offer, terms: Terms) -> None:
+    """Check what depends on the time and on what a service offers: `REFUSED`, `EXPIRED`, `LIMIT`."""
+    if submission.delay_mean_s not in offer.delay_mean_s:  # SEND-6
+        raise PeerError(ErrorClass.REFUSED, "delay is not offered")
+    if now_ms >= submission.not_after_ms:  # SEND-5
+        raise PeerError(ErrorClass.EXPIRED, "not-after time has passed")
+    if submission.not_after_ms - now_ms > terms.queue_lifetime_ms:  # SEND-4
+        raise PeerError(ErrorClass.LIMIT, "not-after time is too late")
+
+
+def status_of(now_ms: int, entry: Entry | None, terms: Terms) -> Status:
+    """Say what became of a submission; None is one that is not known, which has expired (SEND-13)."""
+    if entry is None or (entry.state is State.QUEUED and _is_late(now_ms, entry)):
+        return Status(State.EXPIRED, unreachable=False)
+    silent = entry.attempts > 0 and now_ms - entry.silent_ms >= terms.unreachable_notice_ms
+    return Status(entry.state, unreachable=entry.state is State.QUEUED and silent)
+
+
+def concluded(
+    now_ms: int, entry: Entry, reply: Reply, *, draw: float, retry_after_ms: int, terms: Terms
+) -> tuple[Entry, Outcome]:
+    """Return a queued entry after an attempt, and what became of it; one that is over has no request any more."""
+    if reply.answered and reply.refusal is not ErrorClass.LIMIT:  # SEND-10
+        state = State.REFUSED if reply.refusal else State.FORWARDED
+        return entry.finished(state), TurnedDown() if reply.refusal else Forwarded()
+    at_ms = now_ms + max(retry_after_ms, backoff_ms(entry.attempts, draw, terms))
+    if _is_late(at_ms, entry):  # DELIV-11
+        return entry.finished(State.EXPIRED), GaveUp()
+    silent = now_ms - entry.silent_ms >= terms.unreachable_notice_ms
+    notice = not reply.answered and not entry.noticed and silent  # DELIV-24
+    return entry.retried(now_ms, at_ms, answered=reply.answered, notice=notice), RetryAt(at_ms, notice)
+
+
+def _is_late(t_ms: int, entry: Entry) -> bool:
+    return t_ms >= entry.not_after_ms
 
 
 def reading(status: int | None, problem: str | None = None) -> Reply:

@@ -99,7 +99,7 @@ MUTANTS: Final = {
     "takes_documents_for_other_origins": Mutant(
         "SVC-21", "document", "uri != service_uri(origin) for uri", "False for uri", "document/*"
     ),
-    "takes_loose_base64": Mutant("SVC-21", "document", "if _base64url(raw) != text:", "if False:", "document/*"),
+    "takes_loose_base64": Mutant("SVC-21", "document", "if base64url(raw) != text:", "if False:", "document/*"),
     "delivers_without_an_epoch": Mutant(
         "ENV-21", "envelope", "if 4 in f else None", "if False else None", "envelope/*"
     ),

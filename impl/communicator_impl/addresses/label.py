@@ -24,6 +24,7 @@ at the start.
 
 import struct
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -49,12 +50,16 @@ from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = [
+    "LabelChange",
     "LabelGrant",
     "LabelResolution",
     "LabelRoot",
     "LabelTable",
+    "LoadedLabels",
+    "OpenedLabel",
     "Position",
     "derive_label",
+    "open_labelled",
     "seal_labelled",
 ]
 
@@ -185,7 +190,11 @@ class LabelTable:
         2. find the label: `UNKNOWN`
         3. check the epoch's date: `EXPIRED`
         """
-        label, ciphertext = _open(sealed, schedule, now)  # 1
+        return self.find(open_labelled(sealed, schedule, now), now)  # 1
+
+    def find(self, opened: "OpenedLabel", now: int) -> LabelResolution:
+        """Take steps 2 and 3 for an envelope that was opened before."""
+        label, ciphertext = opened
         entry = self._labels.get(label)  # 2
         if entry is None:
             raise PeerError(ErrorClass.UNKNOWN, "no such label")
@@ -250,13 +259,70 @@ class LabelTable:
             self._drop(held, lane, range(*self._bounds(held, position.top)))
 
 
-def _open(sealed: bytes, schedule: KeySchedule, now: int) -> tuple[Label, bytes]:
+class LabelChange(NamedTuple):
+    """A label that came into a window, or left it; for one that left, only the label counts."""
+
+    label: Label
+    root: Root
+    epoch: int
+    lane: int
+    index: int
+    added: bool
+
+
+class LoadedLabels(LabelTable):
+    """Windows that are kept in a database: what is in question is loaded, and `changes` is to be written back."""
+
+    def __init__(self, window: int = _P.label_window) -> None:
+        super().__init__(window)
+        self.changes: list[LabelChange] = []
+
+    def load(self, grant: LabelGrant, position: Position, label: Label, index: int) -> None:
+        """Load one label of one lane, as it was stored."""
+        held = self._grants.setdefault((grant.root, grant.epoch), _Held(grant, {}))
+        held.lanes[position.lane] = position
+        self._labels[label] = (held, position.lane, index)
+
+    def spend(self, found: LabelResolution) -> Position:
+        """Remove a label, move the window, and record both."""
+        key = self._grants[found.root, found.epoch].grant.key if (found.root, found.epoch) in self._grants else None
+        position = super().spend(found)
+        if key is not None:
+            label = derive_label(key, found.lane, found.index)
+            self.changes.append(LabelChange(label, found.root, found.epoch, found.lane, found.index, added=False))
+        return position
+
+    def _add(self, held: _Held, lane: int, indices: Iterable[int]) -> None:
+        for index in indices:
+            super()._add(held, lane, (index,))
+            self._record(held, lane, index, added=True)
+
+    def _drop(self, held: _Held, lane: int, indices: Iterable[int]) -> None:
+        for index in indices:
+            super()._drop(held, lane, (index,))
+            self._record(held, lane, index, added=False)
+
+    def _record(self, held: _Held, lane: int, index: int, *, added: bool) -> None:
+        grant = held.grant
+        label = derive_label(grant.key, lane, index)
+        self.changes.append(LabelChange(label, grant.root, grant.epoch, lane, index, added))
+
+
+class OpenedLabel(NamedTuple):
+    """What is inside an envelope; nothing is checked yet."""
+
+    label: Label
+    ciphertext: bytes
+
+
+def open_labelled(sealed: bytes, schedule: KeySchedule, now: int) -> OpenedLabel:
+    """Open an envelope: step 1 of `LabelTable.resolve`."""
     if len(sealed) <= 1 + hpke.OVERHEAD + _P.label_bytes:
         raise PeerError(ErrorClass.MALFORMED, "shorter than a labelled envelope")
     generation = sealed[0]
     info = seal_info(_P.seal_label, Profile.LABEL, generation, schedule.uri)
     plain = schedule.open_outer(generation, info, sealed[1:], now)
-    return Label(plain[: _P.label_bytes]), plain[_P.label_bytes :]
+    return OpenedLabel(Label(plain[: _P.label_bytes]), plain[_P.label_bytes :])
 
 
 def _is_spent(position: Position, index: int) -> bool:

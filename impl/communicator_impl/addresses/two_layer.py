@@ -24,6 +24,7 @@ Rules:
 
 import struct
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -54,12 +55,14 @@ from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = [
+    "OpenedAddress",
     "SpentBlock",
     "TwoLayerRegistration",
     "TwoLayerResolution",
     "TwoLayerRoot",
     "TwoLayerTable",
     "diversify",
+    "open_address",
 ]
 
 _P = PARAMETERS.address
@@ -144,6 +147,13 @@ class TwoLayerResolution(msgspec.Struct, frozen=True):
     valid_until_s: int
 
 
+class OpenedAddress(NamedTuple):
+    """What is inside an address: what it says, and the bytes that the root's owner signed; nothing is checked yet."""
+
+    resolution: TwoLayerResolution
+    signed: Rdas
+
+
 class _Held(msgspec.Struct):
     """One registered root; the only mutable record here."""
 
@@ -183,8 +193,11 @@ class TwoLayerTable:
         5. check the date: `EXPIRED`
         6. check that the index is unspent: `REPLAYED`
         """
-        signed = _open_outer(address, ciphertext, schedule, now)  # 1
-        found = _open_inner(Rda(signed[: _P.rda_bytes]), schedule, now)  # 2
+        return self.admit(open_address(address, ciphertext, schedule, now), now)  # 1, 2
+
+    def admit(self, opened: "OpenedAddress", now: int) -> TwoLayerResolution:
+        """Take steps 3 to 6 for an address that was opened before: a host with a database loads its root in between."""
+        found, signed = opened.resolution, opened.signed
         held = self._roots.get(found.root)  # 3
         if held is None:
             raise PeerError(ErrorClass.UNKNOWN, "no such root")
@@ -219,6 +232,12 @@ class TwoLayerTable:
         block = held.spent.get(found.index >> _BLOCK_BITS)
         if block and block.bits >> (found.index & ((1 << _BLOCK_BITS) - 1)) & 1:
             raise PeerError(ErrorClass.REPLAYED, "address was spent")
+
+
+def open_address(address: Sda, ciphertext: bytes, schedule: KeySchedule, now: int) -> OpenedAddress:
+    """Open both layers of an address: steps 1 and 2 of `TwoLayerTable.resolve`."""
+    signed = _open_outer(address, ciphertext, schedule, now)
+    return OpenedAddress(_open_inner(Rda(signed[: _P.rda_bytes]), schedule, now), signed)
 
 
 def _open_outer(address: Sda, ciphertext: bytes, schedule: KeySchedule, now: int) -> Rdas:
