@@ -92,6 +92,7 @@ def test_every_destructor_gives_what_its_equation_says() -> None:
         ((aead(M, kdf(K, INFO), N, ZERO), kdf(K, ZERO), N), M, False),
         ((hpke(aead(M, K, N, ZERO), pk(L), INFO, R), L, K, N), M, True),
         ((hpke(M, pk(L), INFO, R), pk(L), R), M, False),
+        ((aead(M, kdf(K, INFO), N, ZERO), aead(K, L, N, ZERO), N, L), M, True),
         ((rsign(M, K), M), pk(K), True),
         ((sign(M, K), M), pk(K), False),
         ((bsign(blind(M, R), K), R), bsign(M, K), True),

@@ -62,6 +62,7 @@ class Writer:
 
     def __init__(self, things: Things, profile: Profile) -> None:
         self.things, self.profile = things, profile
+        self._entries: dict[Granted, Term] = {}  # a set travels many times
 
     def ciphertext(self, t: Transmission, owner: str, body: Body) -> Term:
         """Return salt ‖ sealed header ‖ sealed body, after an opening if there is one (SES-9, SES-12, SES-13)."""
@@ -132,6 +133,11 @@ class Writer:
 
     def entry(self, grant: Granted) -> Term:
         """Return what a set says of a grant: service, number, kind, date, capacity, and what makes its addresses."""
+        if grant not in self._entries:
+            self._entries[grant] = self._entry(grant)
+        return self._entries[grant]
+
+    def _entry(self, grant: Granted) -> Term:
         number = self.things.count(f"epochs of {grant.root}", grant.serial)
         kind = constant(f"{'long-term' if grant.long_term else 'ephemeral'}, {grant.capacity}")
         date = self.things.date(grant.person, grant.until)

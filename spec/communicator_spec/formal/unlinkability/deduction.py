@@ -176,7 +176,7 @@ class _Closure:
         return found
 
     def saturate(self) -> None:
-        """Apply destructors until nothing new comes out."""
+        """Apply destructors until nothing new comes out; what could not be built in the last round never can."""
         fired = True
         while fired:
             fired, again = False, self.waiting
@@ -214,7 +214,6 @@ class _Closure:
 
     def compare(self) -> None:
         """Whatever is known and can be built as well must be built in the same way in both worlds."""
-        self.forget_failures()
         for entry in self.entries:
             for world in (0, 1):
                 term = entry.terms[world]
@@ -250,6 +249,5 @@ def computes(frame: Frame, goals: Sequence[Term]) -> list[Recipe | None]:
     """Return for each term a recipe that computes it from a frame, None where there is none."""
     closure = _Closure(frame, frame)
     closure.saturate()
-    closure.forget_failures()
     made = [closure.build(0, goal) for goal in goals]
     return [None if found is None else found.recipe for found in made]

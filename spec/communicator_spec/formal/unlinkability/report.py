@@ -67,9 +67,11 @@ def _line(verdict: Verdict, expected: bool) -> Line:
     return Line(verdict.scheme, party_text(verdict.party), verdict.relation, outcome, expected, run, recipe)
 
 
-def designed(scheme: Scheme, traces: Sequence[Trace]) -> list[Line]:
-    """Play a scheme in which nothing forbidden may be learnt and nothing forged."""
-    verdicts = judge(scheme, traces)
+def designed(scheme: Scheme, played: Sequence[Trace], more: Sequence[Trace]) -> list[Line]:
+    """Play a scheme in which nothing forbidden may be learnt and nothing forged; what is permitted only on `played`."""
+    further = {(v.party, v.relation): v for v in judge(scheme, more, permitted=False) if v.link}
+    verdicts = [further.get((v.party, v.relation), v) for v in judge(scheme, played)]
+    traces = [*played, *more]
     roots = next(
         (link for trace in traces for counting in Counting if (link := tells_roots(trace, scheme, counting))), None
     )
@@ -131,7 +133,7 @@ def report(more: Sequence[Trace] = ()) -> Report:
     played = stories()
     lines: list[Line] = []
     for scheme in DESIGNED:
-        lines += designed(scheme, [*played, *more])
+        lines += designed(scheme, played, more)
     lines += [_line(v, True) for v in minimal(judge(DRAFTED_SCHEME, played, permitted=False))]
     lines += drafted_threats(played)
     brief = story("brief")

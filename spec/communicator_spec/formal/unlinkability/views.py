@@ -87,6 +87,7 @@ class _Onlooker:
         self.writer = Writer(self.things, self.profile)
         self.views: Views = {}
         self.handed: dict[Transmission, HandedOver] = {}
+        self.requests: dict[tuple[Transmission, str], Term] = {}
         self.firsts: dict[tuple[int, int, int], HandedOver] = {}
 
     # ------------------------------------------------------------------ who sees what
@@ -144,7 +145,13 @@ class _Onlooker:
 
     def request(self, t: Transmission, sighting: Sighting) -> Term:
         """Return the request of a transmission, as it is seen somewhere."""
-        fact, owner = self.handed[t], self.things.of(t, sighting)
+        owner = self.things.of(t, sighting)
+        if (t, owner) not in self.requests:
+            self.requests[(t, owner)] = self._request(t, sighting, owner)
+        return self.requests[(t, owner)]
+
+    def _request(self, t: Transmission, sighting: Sighting, owner: str) -> Term:
+        fact = self.handed[t]
         person = self.things.person(t.relationship, t.recipient)
         grant = granted(owner, person, t.recipient, fact.grant)
         address = self.profile.address(self.things, grant, fact.submission.address.position)
