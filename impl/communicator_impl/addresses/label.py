@@ -259,7 +259,7 @@ class LabelTable:
             self._drop(held, lane, range(*self._bounds(held, position.top)))
 
 
-class LabelChange(NamedTuple):
+class LabelChange(msgspec.Struct, frozen=True):
     """A label that came into a window, or left it; for one that left, only the label counts."""
 
     label: Label
