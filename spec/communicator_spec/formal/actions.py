@@ -19,6 +19,7 @@ from communicator_spec.formal.operators import Operators
 from communicator_spec.formal.resolve import Resolved, Untranslatable
 from communicator_spec.formal.source import Block, Names, Target
 from communicator_spec.formal.types import Types
+from communicator_spec.formal.values import ordered
 
 
 class Way(NamedTuple):
@@ -39,6 +40,7 @@ class Actions(Operators):
     def __init__(self, resolved: Resolved, types: Types, names: Names) -> None:
         super().__init__(resolved, types, names)
         self.labels: dict[str, None] = {}
+        self.constant_sets: dict[str, str] = {}  # those to choose from, and what they are called when ordered
         self._all = tuple(variable.name for variable in resolved.ordered_variables)
 
     # ------------------------------------------------------------------ without choice
@@ -167,9 +169,26 @@ class Actions(Operators):
         if label in dict(way.picks):
             raise Untranslatable(f"two choices named {label} in one step")
         name = self.locals[definition.id] = self.names.fresh(label)
-        values = self.iterable(one_of.args[0], out, repeats=False).text
+        values = self._among(one_of.args[0], out)
         inner = out.nest(f"for {name} in choices({values}, want, {label!r}):")
         self.choose(expr.expr, inner, way._replace(picks=(*way.picks, (label, name))), rest)
+        self.names.release([name])
+
+    def _among(self, expr: ir.Expr, out: Block) -> str:
+        """Return what to choose from; literals are ordered here and now."""
+        if isinstance(expr, ir.Name) and expr.name == "Bool" and self.resolved.reference(expr) is None:
+            return "(False, True)"
+        if isinstance(expr, ir.App) and expr.opcode == "Set" and expr.args:
+            literals = {part.value for part in expr.args if isinstance(part, (ir.Bool, ir.Int, ir.Str))}
+            if len(literals) == len(expr.args):
+                return repr(tuple(ordered(frozenset(literals))))
+        found = self.resolved.reference(expr) if isinstance(expr, ir.Name) else None
+        if found is not None and found.id in self.resolved.definitions and not self.resolved.reads_state(found.id):
+            name = self.resolved.names[found.id]
+            if name not in self.constant_sets:
+                self.constant_sets[name] = self.names.fresh(f"all_{name}")
+            return self.constant_sets[name]
+        return self.iterable(expr, out, repeats=False).text
 
     def _choose_assign(self, expr: ir.App, out: Block, way: Way, rest: Rest) -> None:
         values: dict[str, str] = {}
@@ -194,6 +213,7 @@ class Actions(Operators):
         assigned = self.resolved.assigned(action.expr)
         values = tuple((name, f"{taken}[{i}]") for i, name in enumerate(assigned))
         rest(inner, way._replace(values=way.values + values, whole=taken if assigned == self._all else None))
+        self.names.release([taken])
 
     def finish(self, out: Block, way: Way) -> None:
         """Emit the step at the end of a way."""

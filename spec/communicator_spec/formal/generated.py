@@ -2677,20 +2677,24 @@ def bind(WORLD: World) -> Bound[State]:
     def wEphemeralGone(state):
         return state.now > T.ephemeralLifetime and delivered(state) and accepted(state)
 
+    all_ENDS = tuple(ordered(ENDS))
+    all_RECEIVING = tuple(ordered(RECEIVING))
+    all_SENDING = tuple(ordered(SENDING))
+
     def ways_to_device(state, want):
-        for end in choices(ENDS, want, "end"):
+        for end in choices(all_ENDS, want, "end"):
             taken = submits(state, end)
             if taken is not None:
                 yield Step("submits", (("end", end),), taken)
-            for dies in choices(frozenset((False, True)), want, "dies"):
+            for dies in choices((False, True), want, "dies"):
                 for whim in choices(
                     frozenset((0, 1)) if T.fault == "chooses freely" else frozenset((0,)), want, "whim"
                 ):
                     taken = wakes(state, end, dies, whim)
                     if taken is not None:
                         yield Step("wakes", (("end", end), ("dies", dies), ("whim", whim)), taken)
-            for service in choices(RECEIVING, want, "service"):
-                for confirms in choices(frozenset((False, True)), want, "confirms"):
+            for service in choices(all_RECEIVING, want, "service"):
+                for confirms in choices((False, True), want, "confirms"):
                     for delay in choices(frozenset((T.receiptDelayMin, T.receiptDelayMax)), want, "delay"):
                         taken = fetches(state, end, service, confirms, delay)
                         if taken is not None:
@@ -2704,16 +2708,16 @@ def bind(WORLD: World) -> Bound[State]:
                 if taken is not None:
                     yield Step("hears", (("end", end), ("n", n)), taken)
             for old in choices(elements(state.devices[end].services), want, "old"):
-                for new in choices(RECEIVING, want, "new"):
+                for new in choices(all_RECEIVING, want, "new"):
                     taken = moves(state, end, old, new, state.now)
                     if taken is not None:
                         yield Step("moves", (("end", end), ("old", old), ("new", new)), taken)
             for old in choices(elements(state.devices[end].senders), want, "old"):
-                for new in choices(SENDING, want, "new"):
+                for new in choices(all_SENDING, want, "new"):
                     taken = switches(state, end, old, new)
                     if taken is not None:
                         yield Step("switches", (("end", end), ("old", old), ("new", new)), taken)
-            for service in choices(RECEIVING, want, "service"):
+            for service in choices(all_RECEIVING, want, "service"):
                 taken = leaves(state, end, service)
                 if taken is not None:
                     yield Step("leaves", (("end", end), ("service", service)), taken)
@@ -2728,9 +2732,9 @@ def bind(WORLD: World) -> Bound[State]:
                     yield Step("revokes", (("end", end), ("service", service)), taken)
 
     def ways_to_relay(state, want):
-        for via in choices(SENDING, want, "via"):
+        for via in choices(all_SENDING, want, "via"):
             for q in choices(state.queues[via], want, "q"):
-                for answered in choices(frozenset((False, True)), want, "answered"):
+                for answered in choices((False, True), want, "answered"):
                     taken = forwards(state, via, q, answered)
                     if taken is not None:
                         yield Step("forwards", (("via", via), ("q", q), ("answered", answered)), taken)
@@ -2745,7 +2749,7 @@ def bind(WORLD: World) -> Bound[State]:
                     yield Step("drops", (("via", via), ("q", q)), taken)
 
     def ways_to_crashes_or_recovers_or_dies(state, want):
-        for isSending in choices(frozenset((False, True)), want, "isSending"):
+        for isSending in choices((False, True), want, "isSending"):
             for service in choices(SENDING if isSending else RECEIVING, want, "service"):
                 taken = crashes(state, service, isSending)
                 if taken is not None:
@@ -2759,7 +2763,7 @@ def bind(WORLD: World) -> Bound[State]:
                         yield Step("dies", (("isSending", isSending), ("service", service)), taken)
 
     def ways_to_writesJunk(state, want):
-        for end in choices(ENDS, want, "end"):
+        for end in choices(all_ENDS, want, "end"):
             for g in choices(
                 frozenset(
                     [

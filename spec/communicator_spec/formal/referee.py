@@ -23,6 +23,8 @@ def stories(checks: Checks) -> Iterator[str]:
 
     `ToolchainError` if Quint refuses the text, if a story does not end well, or if a file of stories tells none.
     """
+    if not checks.text.stories:
+        raise ToolchainError("no file of stories is named")
     for name in checks.text.stories:
         text = (FOLDER / name).read_text()
         told = 0

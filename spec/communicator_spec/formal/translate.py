@@ -61,6 +61,7 @@ class _Translation:
     def __init__(self, resolved: Resolved) -> None:
         self.resolved = resolved
         self.types = Types(resolved)
+        self.in_order: dict[str, str] = {}
         self.names = Names(frozenset({*resolved.names.values(), resolved.world.name, "EMPTY", "NOTHING"}))
 
     def module(self, digests: Mapping[str, str]) -> str:
@@ -179,6 +180,7 @@ class _Translation:
         """Emit a generator for every branch at the top of `init` or `step`; return how they are listed."""
         definition = self.resolved.definition_named(root)
         listed: list[str] = []
+        said: set[str] = set()
         found = [(root, definition.expr)] if root == "init" else branches(self.resolved, definition.expr, root)
         for label, expr in found:
             compiler, body = self._actions(expr), Block()
@@ -186,6 +188,14 @@ class _Translation:
             if not compiler.labels:
                 raise Untranslatable(f"a branch of {root} without an action")
             name = self.names.fresh("ways_to_" + (label or "_or_".join(compiler.labels)))
+            for constant, in_order in compiler.constant_sets.items():
+                if in_order in self.resolved.names.values():
+                    raise Untranslatable(f"the name {in_order}, which the translation needs")
+                if self.in_order.setdefault(in_order, constant) != constant:
+                    raise Untranslatable(f"{in_order} for two sets")
+                if in_order not in said:
+                    said.add(in_order)
+                    out.add(f"{in_order} = tuple(ordered({constant}))")
             out.nest(f"def {name}(state, want):").extend(body)
             out.add("")
             listed.append(f"Branch({tuple(compiler.labels)!r}, {name})")

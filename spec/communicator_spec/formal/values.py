@@ -81,7 +81,7 @@ def rank(value: object) -> Any:  # noqa: ANN401  # an int, a str, or a list or t
 
 def ordered(values: Iterable[T]) -> Sequence[T]:
     """Enumerate a set, smallest first (`rank`)."""
-    if isinstance(values, range):
+    if isinstance(values, (range, tuple)):  # generated code has ordered these
         return cast("Sequence[T]", values)
     listed = list(values)
     if len(listed) < 2:

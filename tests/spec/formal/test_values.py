@@ -95,3 +95,9 @@ def test_choices_are_all_or_what_is_wanted() -> None:
 def test_but_refuses_fields_that_are_not_there() -> None:
     with pytest.raises(KeyError):
         but(Variant("A", 1), size=2)
+
+
+def test_equal_sets_of_other_types_keep_their_elements() -> None:
+    """To Python 0 is False, and records of two types may be equal; an order that was remembered would mix them up."""
+    assert [type(value) for value in ordered(frozenset((0, 1)))] == [int, int]
+    assert [type(value) for value in ordered(frozenset((False, True)))] == [bool, bool]
