@@ -66,7 +66,7 @@ def fault_of(kind: FaultKind = FaultKind.NONE, provider: int = 2, at_ms: int = 0
     return Fault(kind, provider, at_ms, lasts_ms, lasts_ms, HOUR_MS // 4, HOUR_MS)
 
 
-def nodes(providers: int, terms: Terms, reach: World, receipt_draw: Callable[[int, int], float],
+def nodes(providers: int, terms: Terms, reach: Reach, receipt_draw: Callable[[int, int], float],
           emit: Callable[[Row], None]) -> Nodes:  # fmt: skip
     """Build the population model's nodes."""
     return ModelNodes(providers, 256, False, terms, reach, receipt_draw, emit)
