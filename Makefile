@@ -37,6 +37,7 @@ formal: setup spec/formal/node_modules/.package-lock.json
 	$(BIN)/python -m communicator_spec.formal --tier $(TIER) quint
 	$(BIN)/python -m communicator_spec.formal --tier $(TIER)
 	$(BIN)/python -m communicator_spec.formal.unlinkability
+	$(BIN)/python -m communicator_simulations.walking
 
 spec/formal/node_modules/.package-lock.json: spec/formal/package-lock.json
 	@command -v npm >/dev/null || { echo "make formal needs Node 18 or later and npm (Debian: apt-get install nodejs npm);" \

@@ -312,8 +312,8 @@ def test_only_202_takes_and_only_a_refusal_with_its_body_refuses() -> None:  # S
     for error_class, status in STATUS.items():
         assert reading(status, error_class.value) == Reply(answered=True, refusal=error_class)
         assert reading(status) == reading(status, "another") == Reply(answered=False)
-    for status in (None, 200, 204, 301, 302, 307, 418, 500, 502, 503, 504):
-        assert reading(status) == reading(status, "malformed") == Reply(answered=False)
+    for other in (None, 200, 204, 301, 302, 307, 418, 500, 502, 503, 504):
+        assert reading(other) == reading(other, "malformed") == Reply(answered=False)
 
 
 def test_retries_follow_the_backoff_policy() -> None:  # DELIV-11
