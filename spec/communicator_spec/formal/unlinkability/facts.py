@@ -188,8 +188,9 @@ class _Reader:
         return [Brought(self.sent[address][0], address.service, self.brought[address])]
 
     def _intruded(self, moment: Moment, picks: dict[str, object]) -> list[Fact]:
+        end = picks["end"]
         assert moment.before is not None
-        end = int(str(picks["end"]))
+        assert isinstance(end, int)
         device = moment.before.devices[1 - end]
         grant: Grant = picks["g"]  # type: ignore[assignment]
         position = device.used.get((grant.service, grant.serial), 0)
