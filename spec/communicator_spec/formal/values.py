@@ -11,7 +11,7 @@ equal exactly when Quint says so. Rules:
   depends on the seed of Python's hashes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations, product
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -91,10 +91,10 @@ def ordered(values: Iterable[T]) -> Sequence[T]:
     return sorted(listed, key=rank)
 
 
-def choices(values: Iterable[T], want: Mapping[str, object] | None, name: str) -> Sequence[T]:
+def choices(values: Collection[T], want: Mapping[str, object] | None, name: str) -> Collection[T]:
     """Enumerate what `nondet name = oneOf(values)` may pick: all, or only what is wanted, if that is in the set."""
     if want is None or name not in want:
-        return ordered(values)
+        return values if len(values) < 2 or type(values) is tuple else ordered(values)
     wanted = want[name]
     return [value for value in values if value == wanted]
 
