@@ -2921,6 +2921,26 @@ def bind(WORLD: World) -> Bound[State]:
         "wAsked": wAsked,
         "wEphemeralGone": wEphemeralGone,
     }
+    actions = {
+        "submits": submits,
+        "wakes": wakes,
+        "fetches": fetches,
+        "hears": hears,
+        "moves": moves,
+        "switches": switches,
+        "leaves": leaves,
+        "refuses": refuses,
+        "revokes": revokes,
+        "forwards": forwards,
+        "waits": waits,
+        "givesUp": givesUp,
+        "drops": drops,
+        "crashes": crashes,
+        "recovers": recovers,
+        "dies": dies,
+        "writesJunk": writesJunk,
+        "tick": tick,
+    }
     return Bound(
         (Branch(("init",), ways_to_init),),
         (
@@ -2934,5 +2954,6 @@ def bind(WORLD: World) -> Bound[State]:
             Branch(("tick",), ways_to_tick),
         ),
         values,
+        actions,
         (),
     )

@@ -35,11 +35,12 @@ class Branch(NamedTuple, Generic[S]):
 
 
 class Bound(NamedTuple, Generic[S]):
-    """A text whose constant is fixed: its beginnings, its alternatives, its definitions, and which of these observe."""
+    """A text whose constant is fixed: its beginnings, alternatives, definitions, actions, and what observes."""
 
     init: tuple[Branch[S], ...]
     step: tuple[Branch[S], ...]
     values: Mapping[str, Callable[[S], object]]
+    actions: Mapping[str, Callable[..., S | None]]
     observing: tuple[str, ...]
 
 
@@ -96,6 +97,14 @@ class Machine(Generic[S]):
         if len(found) > 1:
             raise Ambiguous(f"{action} {dict(picks)!r} leads to {len(found)} states")
         return next(iter(found), None)
+
+    def perform(self, state: S, action: str, *arguments: object) -> S | None:
+        """Return the state after an action with any arguments, also such as `step` never picks; None if it cannot be.
+
+        What `step` demands outside the action (that a pick is in a set) is the caller's to check. `KeyError`: no such
+        action, or it is one of those that choose.
+        """
+        return self._bound.actions[action](state, *arguments)
 
     def value(self, definition: str, state: S) -> object:
         """Return the value of a definition without parameters. `KeyError`: no such definition."""

@@ -62,6 +62,7 @@ class _Translation:
         self.resolved = resolved
         self.types = Types(resolved)
         self.in_order: dict[str, str] = {}
+        self.labels: set[str] = set()
         self.names = Names(frozenset({*resolved.names.values(), resolved.world.name, "EMPTY", "NOTHING"}))
 
     def module(self, digests: Mapping[str, str]) -> str:
@@ -167,10 +168,23 @@ class _Translation:
         for line in values or ["# the text has no definitions without parameters"]:
             inner.add(line)
         out.add("}")
+        inner = out.nest("actions = {")
+        for line in self._performed() or ["# the text has no actions that name a step and choose nothing"]:
+            inner.add(line)
+        out.add("}")
         observing = tuple(
             self.resolved.shown(d.id) for d in self.resolved.order() if d.qualifier != "action" and self._observes(d.id)
         )
-        out.add(f"return Bound(({init},), ({steps},), values, {observing!r})")
+        out.add(f"return Bound(({init},), ({steps},), values, actions, {observing!r})")
+
+    def _performed(self) -> list[str]:
+        """Return the actions that may be taken with any arguments: those that name a step and choose nothing."""
+        found: list[str] = []
+        for definition in self.resolved.order():
+            choosing = definition.qualifier != "action" or self.resolved.chooses(definition.expr)
+            if not choosing and definition.name in self.labels:
+                found.append(f"{definition.name!r}: {self.resolved.names[definition.id]},")
+        return found
 
     def _observes(self, number: int) -> bool:
         hidden = {n for n, v in self.resolved.variables.items() if v.name in self.resolved.observed}
@@ -199,6 +213,7 @@ class _Translation:
             out.nest(f"def {name}(state, want):").extend(body)
             out.add("")
             listed.append(f"Branch({tuple(compiler.labels)!r}, {name})")
+            self.labels.update(compiler.labels if root == "step" else ())
         return ", ".join(listed)
 
     # ------------------------------------------------------------------ worlds

@@ -2,6 +2,7 @@ import pytest
 from tests.spec.formal.texts import channel
 
 from communicator_spec.formal.draws import draw
+from communicator_spec.formal.model import Model
 from communicator_spec.formal.walks import walk, walks
 
 
@@ -47,3 +48,13 @@ def test_draws_are_even_and_independent() -> None:
     assert draw(10, 1, 2, 3) != draw(10, 1, 23) or draw(1000, 1, 2, 3) != draw(1000, 1, 23)
     with pytest.raises(ValueError, match="nothing to draw"):
         draw(0, 1)
+
+
+def test_an_action_may_have_arguments_that_no_step_picks() -> None:
+    model = Model("walk")
+    later = model.perform(model.init(), "tick", 5)
+    assert later is not None
+    assert later.now == model.init().now + 5
+    assert model.perform(model.init(), "tick", 1 << 40) is None
+    with pytest.raises(KeyError):
+        model.perform(model.init(), "step")
