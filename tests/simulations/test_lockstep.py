@@ -7,8 +7,10 @@ from typing import Final
 import pytest
 from tests.simulations.mutants import MUTANTS
 
+from communicator_impl.own_addresses import OwnAddresses
+from communicator_impl.turn import Turn
 from communicator_simulations.lockstep import WEIGHTS, walk_in_step
-from communicator_simulations.real import impl_fidelity
+from communicator_simulations.real import Parts, impl_fidelity
 from communicator_simulations.runs import model_fidelity
 from communicator_simulations.walking import main
 
@@ -82,6 +84,24 @@ def test_a_broken_core_parts_from_the_model_at_a_named_step(name: str) -> None:
             assert (divergence.action, divergence.what) == PARTS[name]
             return
     raise AssertionError(f"six walks do not show that a core {MUTANTS[name].breaks}")
+
+
+class MeasuresByTheOtherBatch(OwnAddresses):
+    """Renews a grant when half of an ephemeral one would be used: a fault that reference and model once had."""
+
+    def note_spent(self, turn: Turn, service: int, serial: int, position: int) -> None:
+        renew_at = turn.particle.renew_at
+        super().note_spent(turn, service, serial, position)
+        if 2 * (position + 1) < self._terms.ephemeral_capacity:
+            turn.particle.renew_at = renew_at
+
+
+def test_a_batch_that_is_measured_by_another_parts_from_the_model() -> None:
+    parts = Parts(own=MeasuresByTheOtherBatch)
+    walked = [walk_in_step("two-layer/1", lambda n: impl_fidelity("two-layer/1", n, parts), DEPTH, n) for n in range(4)]
+    first = next(walk.divergence for walk in walked if walk.divergence is not None)
+    assert first.action == "fetches"
+    assert first.what.startswith("renew_at")
 
 
 def test_walks_depend_on_the_seed_and_on_nothing_else() -> None:
