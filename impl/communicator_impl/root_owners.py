@@ -38,7 +38,7 @@ from communicator_impl.storage import Storage
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["EpochRegistration", "RootOwners", "RootRegistration", "Told"]
+__all__ = ["EpochRegistration", "RootOwners", "RootRegistration", "Told", "checked_registration"]
 
 _V: Final = PARAMETERS.service
 _PREFIX: Final = "owner/"
@@ -131,7 +131,7 @@ class RootOwners:
 
     def register(self, now_ms: int, wanted: RootRegistration) -> None:
         """Add a root; again with the same values is a success, with others `REFUSED` (RECV-6)."""
-        profile, root = self._checked(wanted)
+        profile, root = checked_registration(wanted, self._core.config().profiles)
         key = _digest(wanted.access_key)
         known, holder = self._owners.get(key), self._by_root.get(root)
         if (known is not None and (known.root, known.profile) != (root, profile)) or holder not in (None, key):
@@ -217,18 +217,6 @@ class RootOwners:
 
     # ---------------------------------------------------------------- state
 
-    def _checked(self, wanted: RootRegistration) -> tuple[Profile, Root]:
-        if len(wanted.access_key) != _V.access_key_bytes:
-            raise PeerError(ErrorClass.MALFORMED, "access key length")
-        if wanted.profile not in Profile._value2member_map_:
-            raise PeerError(ErrorClass.MALFORMED, "unknown profile")
-        profile = Profile(wanted.profile)
-        if (profile is Profile.TWO_LAYER) != (wanted.verify_key is not None):
-            raise PeerError(ErrorClass.MALFORMED, "a verification key belongs to two-layer/1, and to it alone")
-        if profile not in self._core.config().profiles:
-            raise PeerError(ErrorClass.REFUSED, "profile is not offered")
-        return profile, checked_root(wanted.root)
-
     def _find(self, access_key: bytes) -> _Owner | None:
         """Look a key up by its digest, and compare that in constant time."""
         key = _digest(access_key)
@@ -267,6 +255,20 @@ class RootOwners:
         self._storage.delete(_name(owner.key))
         del self._owners[owner.key]
         del self._by_root[owner.root]
+
+
+def checked_registration(wanted: RootRegistration, offered: Sequence[Profile]) -> tuple[Profile, Root]:
+    """Check what is to be registered, as far as it does not depend on what is: `MALFORMED`, `REFUSED`."""
+    if len(wanted.access_key) != _V.access_key_bytes:
+        raise PeerError(ErrorClass.MALFORMED, "access key length")
+    if wanted.profile not in Profile._value2member_map_:
+        raise PeerError(ErrorClass.MALFORMED, "unknown profile")
+    profile = Profile(wanted.profile)
+    if (profile is Profile.TWO_LAYER) != (wanted.verify_key is not None):
+        raise PeerError(ErrorClass.MALFORMED, "a verification key belongs to two-layer/1, and to it alone")
+    if profile not in offered:
+        raise PeerError(ErrorClass.REFUSED, "profile is not offered")
+    return profile, checked_root(wanted.root)
 
 
 def _deliveries(owner: _Owner, items: Sequence[Item]) -> tuple[Delivery, ...]:

@@ -22,9 +22,10 @@ import typer
 from rich.console import Console
 
 from communicator_conformance.errors import ConformanceError
+from communicator_impl.services.settings import SettingsError
 from communicator_model.traces import DataError
 from communicator_reports import VERSION
-from communicator_reports.commands import conform, report, simulate, spec, study
+from communicator_reports.commands import conform, report, serve, simulate, spec, study
 from communicator_simulations.scenario import ScenarioError
 from communicator_spec.clauses import ClauseError
 from communicator_spec.terms import TermsError
@@ -46,6 +47,7 @@ app.command("study")(study.study)
 app.command("simulate")(simulate.simulate)
 app.command("conform", context_settings={"allow_interspersed_args": False})(conform.conform)
 app.command("report")(report.report)
+app.command("serve")(serve.serve)
 app.add_typer(spec.app, name="spec")
 
 
@@ -68,7 +70,7 @@ def main() -> None:
     """Run the command line."""
     try:
         app()
-    except (DataError, ScenarioError, TermsError, ClauseError, ConformanceError) as error:
+    except (DataError, ScenarioError, TermsError, ClauseError, ConformanceError, SettingsError) as error:
         _stop(str(error))
     except OSError as error:
         _stop(_of(error))

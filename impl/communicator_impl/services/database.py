@@ -1,0 +1,211 @@
+"""One database for all instances of a service: SQLite for one process, PostgreSQL for several.
+
+Theory. What a success confirms is durable when it is answered (SVC-8), and a disk that is asked for each request alone
+is the slowest part of a service. So what need not be decided together is committed together: acceptances wait for the
+commit that is under way, and then share the next one. Everything else is one transaction for one request.
+
+::
+
+    stranger ─▶ accepted ─┐
+    stranger ─▶ accepted ─┼─▶ one transaction, one flush to the disk ─▶ all are answered
+    stranger ─▶ accepted ─┘
+
+Rules:
+
+1. SQLite runs in WAL with `synchronous=FULL`: a commit is on the disk when it returns. What is deleted is overwritten,
+   so that an erased key is gone (ADDR-23). A transaction that writes takes the lock when it begins.
+2. PostgreSQL runs in READ COMMITTED; who changes what belongs to a root holds the lock of the root's row.
+3. Two writers that meet at a unique key are told apart by running the second one again: it then sees the first.
+4. Nothing of a statement's parameters reaches a log.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Final, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from communicator_impl.services.schema import accepted
+from communicator_impl.services.settings import SettingsError
+
+__all__ = ["Database", "GroupCommit", "insert_new", "migrate", "put"]
+
+Result = TypeVar("Result")
+
+_TRIES: Final = 6
+_WRITES: Final = "communicator_writes"
+_BATCH: Final = 256
+_SERIALIZATION: Final = ("40001", "40P01")
+_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=20000")
+_POSTGRES: Final = "postgresql"
+_CHANNEL: Final = "communicator"
+
+
+class Database:
+    """Connections to one database, and the transactions on it."""
+
+    def __init__(self, url: str, connections: int = 16) -> None:
+        try:
+            parsed = make_url(url)
+            dialect = parsed.get_dialect()
+        except (ArgumentError, ImportError) as error:
+            raise SettingsError("database.url: use sqlite:///path or postgresql+psycopg://user@host/name") from error
+        if dialect.name not in ("sqlite", _POSTGRES):
+            raise SettingsError("database.url: SQLite and PostgreSQL are supported")
+        self.is_postgres: Final = dialect.name == _POSTGRES
+        self.url: Final = url
+        self.engine: Final[Engine] = create_engine(parsed, hide_parameters=True, pool_size=connections, max_overflow=0)
+        self._turn: AbstractContextManager[object] = (
+            nullcontext() if self.is_postgres else threading.Lock()
+        )  # SQLite has one writer: it waits in line
+        if not self.is_postgres:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Run a transaction that changes nothing."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Run one transaction; all of it is durable when it ends, or nothing."""
+        with self._turn, self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+            yield connection
+
+    def transact(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in one transaction, again if another one was in its way: `work` does nothing besides (rule 3)."""
+        for attempt in range(_TRIES):
+            try:
+                with self.writing() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if attempt == _TRIES - 1 or not _was_in_the_way(error):
+                    raise
+                time.sleep(0.01 * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def tell(self, connection: Connection, topic: str) -> None:
+        """Tell all instances, when this transaction is durable (RECV-12); SQLite has one, which tells itself."""
+        if self.is_postgres:
+            connection.execute(text("SELECT pg_notify(:channel, :topic)"), {"channel": _CHANNEL, "topic": topic})
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def migrate(database: Database) -> None:
+    """Bring a database to the newest schema; one that is there already does nothing."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with database.writing() as connection:
+        if database.is_postgres:  # two instances that start at once
+            connection.execute(text("SELECT pg_advisory_xact_lock(20260101)"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
+    """Insert a row, and tell whether it is new; one with a key that is there already changes nothing."""
+    made = _insert(connection)(table).values(row).on_conflict_do_nothing()
+    return connection.execute(made).rowcount == 1
+
+
+def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows, each in the place of the one with its key, if there is one."""
+    if not rows:
+        return
+    made = _insert(connection)(table)
+    others = {column.name: made.excluded[column.name] for column in table.columns if not column.primary_key}
+    connection.execute(made.on_conflict_do_update(index_elements=list(table.primary_key), set_=others), rows)
+
+
+def _insert(connection: Connection) -> Callable[[Table], sqlite.Insert | postgresql.Insert]:
+    return postgresql.insert if connection.dialect.name == _POSTGRES else sqlite.insert
+
+
+class GroupCommit:
+    """Makes accepted requests durable, many in one transaction; a thread of its own writes them."""
+
+    def __init__(self, database: Database, stored: Callable[[int], None]) -> None:
+        self._database = database
+        self._stored = stored
+        self._waiting: Queue[tuple[int, bytes, Future[None]] | None] = Queue()
+        self._thread = threading.Thread(target=self._run, name="group commit", daemon=True)
+        self._thread.start()
+
+    def put(self, at_ms: int, request: bytes) -> "Future[None]":
+        """Hand a request over; the future ends when it is durable, or with what prevented that."""
+        future: Future[None] = Future()
+        self._waiting.put((at_ms, request, future))
+        return future
+
+    def stop(self) -> None:
+        """Write what is waiting, and end."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        goes_on = True
+        while goes_on:
+            batch = [self._waiting.get()]
+            while len(batch) < _BATCH:
+                try:
+                    batch.append(self._waiting.get_nowait())
+                except Empty:
+                    break
+            rows = [item for item in batch if item is not None]
+            goes_on = len(rows) == len(batch)
+            if rows:
+                self._write(rows)
+
+    def _write(self, rows: "list[tuple[int, bytes, Future[None]]]") -> None:
+        values = [{"at_ms": at_ms, "request": request} for at_ms, request, _ in rows]
+
+        def store(connection: Connection) -> None:
+            connection.execute(insert(accepted), values)
+
+        try:
+            self._database.transact(store)
+        except DBAPIError as error:
+            for _, _, future in rows:
+                future.set_exception(error)
+            return
+        for _, _, future in rows:  # RECV-1, SVC-8
+            future.set_result(None)
+        self._stored(len(rows))
+
+
+def _was_in_the_way(error: DBAPIError) -> bool:
+    """Tell whether a transaction failed for another one; what is wrong for another reason fails again."""
+    if isinstance(error, IntegrityError):
+        return True
+    code = getattr(error.orig, "sqlstate", None)
+    return isinstance(error, OperationalError) and (code in _SERIALIZATION or "database is locked" in str(error.orig))
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions begin where this module begins them
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,231 @@
+"""The endpoints of a receiving service (chapter 8.2).
+
+Theory. Acceptance looks at the outer form and at nothing else, makes the bytes durable and answers; a resolver takes
+them later (`resolver`). So the time until the answer says nothing of the address (RECV-3), and neither does the answer
+(ENV-8). Everything else is an owner's, who shows an access key.
+
+Rules:
+
+1. An endpoint reads, calls the store in one transaction, and answers; the rules are in `receiving_store`.
+2. Whoever waits is told by a bell, and looks at the tables each time.
+3. What is not there is not routed.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from communicator_impl.envelope import Delivery, decode_request
+from communicator_impl.errors import PeerError
+from communicator_impl.latency import Latency
+from communicator_impl.root_owners import EpochRegistration, RootRegistration
+from communicator_impl.services.database import Database, GroupCommit
+from communicator_impl.services.http import (
+    CBOR,
+    CBOR_SEQUENCE,
+    Frame,
+    Octets,
+    Work,
+    access_key,
+    body_of,
+    json_of,
+    wait_of,
+)
+from communicator_impl.services.paying import Till
+from communicator_impl.services.receiving_store import ReceivingStore, access_key_topic
+from communicator_impl.services.waiting import Bells, heard
+from communicator_impl.tokens import Purpose
+from communicator_spec import ErrorClass
+from communicator_spec.parameters import PARAMETERS
+
+__all__ = ["Backlog", "Kit", "ReceivingEndpoints"]
+
+_E: Final = PARAMETERS.envelope
+_EMPTY: Final = 204
+
+
+class _Roots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    root: Octets
+    profile: int
+    access_key: Octets
+    verify_key: Octets | None = None
+
+
+class _Epochs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    epoch: int
+    key: Octets
+    valid_until: int
+    capacity: int
+    lanes: int = 1
+
+
+class _Revoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    epoch: int | None = None
+
+
+class _LatencyOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    latency: Latency
+    epoch: int | None = None
+
+
+class _Confirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    numbers: tuple[int, ...]
+
+
+class Kit(NamedTuple):
+    """What the endpoints of a process work with."""
+
+    database: Database
+    work: Work
+    till: Till
+    bells: Bells
+
+    @property
+    def now_ms(self) -> int:
+        """The time at which a request is carried out."""
+        return time.time_ns() // 1_000_000
+
+
+class ReceivingEndpoints:
+    """The endpoints of one receiving service."""
+
+    def __init__(self, kit: Kit, store: ReceivingStore, commit: GroupCommit, backlog: "Backlog") -> None:
+        self._kit = kit
+        self._store = store
+        self._commit = commit
+        self._backlog = backlog
+
+    def routes(self, frame: Frame) -> list[BaseRoute]:
+        """Return what is served."""
+        return [
+            Route("/v1/accept", frame.endpoint("accept", self.accept, to_device=False), methods=["POST"]),
+            Route("/v1/roots", frame.endpoint("roots", self.register), methods=["POST"]),
+            Route("/v1/epochs", frame.endpoint("epochs", self.issue), methods=["POST"]),
+            Route("/v1/revoke", frame.endpoint("revoke", self.revoke), methods=["POST"]),
+            Route("/v1/latency", frame.endpoint("latency", self.set_latency), methods=["POST"]),
+            Route("/v1/messages", frame.endpoint("messages", self.messages), methods=["GET"]),
+            Route("/v1/confirm", frame.endpoint("confirm", self.confirm), methods=["POST"]),
+        ]
+
+    # ---------------------------------------------------------------- what strangers do
+
+    async def accept(self, request: Request) -> Response:
+        """Take bytes from anyone; what they resolve to is nobody's business here (ENV-8, RECV-2)."""
+        body = await body_of(request, CBOR, _E.request_bytes_max)
+        decode_request(body)
+        self._backlog.check()
+        await asyncio.wrap_future(self._commit.put(self._kit.now_ms, body))  # RECV-1
+        return Response(status_code=202)
+
+    # ---------------------------------------------------------------- what owners do
+
+    async def register(self, request: Request) -> Response:
+        """Register a root, with a token where one is asked for (RECV-5)."""
+        shown = self._kit.till.shown(request, Purpose.REGISTER, self._kit.now_ms)
+        found, body = await json_of(request, _Roots)
+        digest = self._kit.till.digest(request, body)
+        wanted = RootRegistration(found.root, found.profile, found.access_key, found.verify_key)
+        now_ms = self._kit.now_ms
+
+        def work(connection: Connection) -> None:
+            self._kit.till.pay(connection, now_ms, Purpose.REGISTER, shown, digest)  # TOK-14
+            self._store.register(connection, now_ms, wanted)
+
+        await self._kit.work.run(self._kit.database.transact, work)
+        return Response(status_code=_EMPTY)
+
+    async def issue(self, request: Request) -> Response:
+        """Register an epoch of label/1."""
+        key = access_key(request)
+        found, _ = await json_of(request, _Epochs)
+        wanted = EpochRegistration(found.epoch, found.key, found.valid_until, found.capacity, found.lanes)
+        now_ms = self._kit.now_ms
+        return await self._change(lambda connection: self._store.issue(connection, now_ms, key, wanted))
+
+    async def revoke(self, request: Request) -> Response:
+        """Forget a root or an epoch; an unknown key has nothing to forget (SVC-12)."""
+        found, _ = await json_of(request, _Revoke)
+        try:
+            key = access_key(request)
+        except PeerError as error:
+            raise PeerError(ErrorClass.MALFORMED, "access key") from error
+        return await self._change(lambda connection: self._store.revoke(connection, key, found.epoch))
+
+    async def set_latency(self, request: Request) -> Response:
+        """Choose a latency class."""
+        key = access_key(request)
+        found, _ = await json_of(request, _LatencyOf)
+        now_ms, chosen, epoch = self._kit.now_ms, found.latency, found.epoch
+        answer = await self._change(lambda connection: self._store.set_latency(connection, now_ms, key, chosen, epoch))
+        self._kit.bells.ring((access_key_topic(key),))
+        return answer
+
+    async def confirm(self, request: Request) -> Response:
+        """Delete what the device has durably."""
+        key = access_key(request)
+        found, _ = await json_of(request, _Confirm)
+        now_ms = self._kit.now_ms
+        return await self._change(lambda connection: self._store.confirm(connection, now_ms, key, found.numbers))
+
+    async def messages(self, request: Request) -> Response:
+        """Return what is stored; with `wait`, as soon as a class allows to tell of something (RECV-12, RECV-13)."""
+        key, wait_s = access_key(request), wait_of(request)
+        if wait_s is None:
+            return _sequence(await self._kit.work.run(self._fetch, key))
+        until = time.monotonic() + wait_s
+        with self._kit.bells.hung(access_key_topic(key)) as bell:
+            while True:
+                found, next_ms = await self._kit.work.run(self._tell, key, -1)
+                left_s = until - time.monotonic()
+                if found or left_s <= 0 or self._kit.bells.closing:
+                    return _sequence(found)
+                await heard(bell, left_s if next_ms is None else min(left_s, (next_ms - self._kit.now_ms) / 1000))
+
+    # ---------------------------------------------------------------- work in threads
+
+    async def _change(self, work: Callable[[Connection], None]) -> Response:
+        await self._kit.work.run(self._kit.database.transact, work)
+        return Response(status_code=_EMPTY)
+
+    def _fetch(self, key: bytes) -> tuple[Delivery, ...]:
+        now_ms = self._kit.now_ms
+        with self._kit.database.reading() as connection:
+            owner = self._store.owner(connection, key)
+            found = self._store.messages(connection, key)
+        if self._store.is_new_day(owner, now_ms):
+            self._kit.database.transact(lambda c: self._store.note(c, now_ms, key, owner.notice))
+        return found
+
+    def _tell(self, key: bytes, after: int) -> tuple[tuple[Delivery, ...], int | None]:
+        """Look what may be told now; what that changes is stored before it is told."""
+        now_ms = self._kit.now_ms
+        with self._kit.database.reading() as connection:
+            owner = self._store.owner(connection, key)
+            told, notice = self._store.tell(connection, now_ms, key, after)
+        if notice != owner.notice or self._store.is_new_day(owner, now_ms):
+            self._kit.database.transact(lambda c: self._store.note(c, now_ms, key, notice))
+        return told.deliveries, told.next_ms
+
+
+class Backlog:
+    """How much is accepted and not yet resolved; beyond what there is room for, nothing more is taken (SEC-8)."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.waiting = 0
+
+    def check(self) -> None:
+        """Refuse with `LIMIT` when there is no room: for a cause that is the same for every address (ENV-12)."""
+        if self.waiting >= self._most:
+            raise PeerError(ErrorClass.LIMIT, "no room")
+
+
+def _sequence(deliveries: tuple[Delivery, ...]) -> Response:
+    return Response(b"".join(delivery.encode() for delivery in deliveries), media_type=CBOR_SEQUENCE)

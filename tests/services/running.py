@@ -1,0 +1,101 @@
+"""What tests of the services share: real processes on free ports of the loopback address, and how they are killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+COMMAND = (sys.executable, "-c", "from communicator_reports.cli import main; main()", "serve")
+START_S = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Service:
+    """One process with a service; `stop` asks it, `kill` does not."""
+
+    def __init__(
+        self,
+        folder: Path,
+        role: str,
+        *,
+        database: str | None = None,
+        port: int | None = None,
+        uri: str | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder, self.role = folder, role
+        self.port, self.operations_port = port or free_port(), free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.uri = uri or self.base
+        self.database = database or f"sqlite:///{folder}/{role}-{self.port}.sqlite3"
+        self.settings = dict(settings or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = folder / f"log-{self.port}.txt"
+
+    def start(self) -> Self:
+        ports = ("--port", str(self.port), "--operations-port", str(self.operations_port))
+        command = (*COMMAND, self.role, "--uri", self.uri, "--database", self.database, *ports)
+        fast = {"COMMUNICATOR_SERVICE_ADDRESS_PER_S": "100000", "COMMUNICATOR_SERVICE_ADDRESS_BURST": "100000"}
+        environment = {**os.environ, **fast, **self.settings}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=self.folder)
+        self._wait_until_ready()
+        return self
+
+    def _wait_until_ready(self) -> None:
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            assert self._process is not None
+            assert self._process.poll() is None, self.log.read_text()
+            try:
+                ready = httpx.get(f"http://127.0.0.1:{self.operations_port}/health/ready").status_code == 200
+                if ready and httpx.get(f"{self.base}/.well-known/communicator.json").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise AssertionError(f"not ready: {self.log.read_text()}")
+
+    def kill(self) -> None:
+        """End the process at whatever instruction it is."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    def stop(self) -> int:
+        """Ask the process to end, and return its exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(timeout=20)
+        self._process = None
+        return code
+
+    def metrics(self) -> dict[str, float]:
+        text = httpx.get(f"http://127.0.0.1:{self.operations_port}/metrics").text
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in text.splitlines())}
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.base, timeout=70)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self.kill()
