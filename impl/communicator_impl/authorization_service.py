@@ -43,7 +43,7 @@ from communicator_impl.tokens import Asked, Purpose, TokenKey, read_requests
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["AuthorizationService", "MakeKey"]
+__all__ = ["AuthorizationService", "MakeKey", "OwnKey"]
 
 MakeKey = Callable[[Entropy], SigningKey]
 """Makes a signing key; a host may keep it in a machine of its own."""
@@ -57,7 +57,7 @@ _RECORD_MAX: Final = 1 << 24
 _ROWS_MAX: Final = 1 << 18
 
 
-class _OwnKey(msgspec.Struct, frozen=True):
+class OwnKey(msgspec.Struct, frozen=True):
     """A key of one's own: when it was first shown, and its secret until its epoch ends."""
 
     public: IssuerKey
@@ -144,7 +144,7 @@ class AuthorizationService:
         self._storage = storage
         self._entropy = entropy
         self._make_key = make_key
-        self._keys: dict[tuple[Purpose, int], _OwnKey] = {}
+        self._keys: dict[tuple[Purpose, int], OwnKey] = {}
         self.wake(now_ms)
 
     # ---------------------------------------------------------------- keys
@@ -214,7 +214,7 @@ class AuthorizationService:
             self._storage.save(_place(access_key), account.with_request(digest, counts).to_bytes())
         return signed  # AUTH-1: all of them
 
-    def _named(self, now_s: int, row: Asked) -> _OwnKey:
+    def _named(self, now_s: int, row: Asked) -> OwnKey:
         for own in self._keys.values():
             if own.byte == row.key_byte and own.issues(now_s, self._founded_s()) and own.secret is not None:
                 return own
@@ -225,7 +225,7 @@ class AuthorizationService:
         if any(n > left[purpose] for purpose, n in counts.items()):
             raise PeerError(ErrorClass.LIMIT, "tokens of this epoch are used up")  # AUTH-3
 
-    def _sign(self, own: _OwnKey, row: Asked) -> bytes:
+    def _sign(self, own: OwnKey, row: Asked) -> bytes:
         if own.secret is None:
             raise OwnError(ErrorClass.EXPIRED, "a key that issues has no secret")
         return own.secret.sign_blinded(row.blinded, self._entropy)
@@ -238,15 +238,15 @@ class AuthorizationService:
 
     # ---------------------------------------------------------------- state
 
-    def _made(self, purpose: Purpose, epoch: int, now_s: int) -> _OwnKey:
+    def _made(self, purpose: Purpose, epoch: int, now_s: int) -> OwnKey:
         """Make a key whose id ends unlike those of the same epoch (TOK-22)."""
         taken = {own.byte for own in self._keys.values() if own.public.epoch == epoch}
         while True:
-            made = _OwnKey.made(purpose, epoch, now_s, self._make_key(self._entropy))
+            made = OwnKey.made(purpose, epoch, now_s, self._make_key(self._entropy))
             if made.byte not in taken and all(made.public.key != own.public.key for own in self._keys.values()):
                 return made  # TOK-1: a key of its own
 
-    def _age(self, now_s: int, name: tuple[Purpose, int], own: _OwnKey) -> None:
+    def _age(self, now_s: int, name: tuple[Purpose, int], own: OwnKey) -> None:
         if now_s >= own.public.ends_s:
             self._storage.delete(_key_place(own))
             del self._keys[name]
@@ -257,7 +257,7 @@ class AuthorizationService:
         """Return when the oldest key was first shown."""
         return min(own.shown_s for own in self._keys.values())
 
-    def _keep(self, own: _OwnKey) -> None:
+    def _keep(self, own: OwnKey) -> None:
         self._storage.save(_key_place(own), own.to_bytes())
         self._keys[own.public.purpose, own.public.epoch] = own
 
@@ -265,7 +265,7 @@ class AuthorizationService:
         for place in list(self._storage.keys(_KEY)):
             stored = self._storage.load(place)
             if stored is not None:
-                own = _OwnKey.from_bytes(stored)
+                own = OwnKey.from_bytes(stored)
                 self._keys[own.public.purpose, own.public.epoch] = own
 
 
@@ -277,5 +277,5 @@ def _place(access_key: bytes) -> str:
     return _ACCOUNT + hashlib.sha256(access_key).hexdigest()
 
 
-def _key_place(own: _OwnKey) -> str:
+def _key_place(own: OwnKey) -> str:
     return f"{_KEY}{own.public.epoch:08d}/{own.public.purpose}"

@@ -8,32 +8,24 @@ subtrees from left to right, one for each bit of the size.
 Both agree with the functions of the standard for every size; a property test says so.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from communicator_spec.transparency import node_hash, tree_hash
 
-__all__ = ["LogTree", "Peaks"]
+__all__ = ["LogTree", "Peaks", "Tree"]
 
 
-class LogTree:
-    """The tree of a log, by the hashes of its leaves; memory: two hashes a leaf."""
+class Tree(ABC):
+    """The tree of a log, wherever the hashes of its complete subtrees are kept."""
 
-    def __init__(self) -> None:
-        self._levels: list[list[bytes]] = [[]]
+    @abstractmethod
+    def __len__(self) -> int: ...
 
-    def __len__(self) -> int:
-        return len(self._levels[0])
-
-    def append(self, leaf: bytes) -> None:
-        """Add the hash of a leaf: O(1) hashes on average."""
-        self._levels[0].append(leaf)
-        level = 0
-        while len(self._levels[level]) % 2 == 0:
-            if level + 1 == len(self._levels):
-                self._levels.append([])
-            self._levels[level + 1].append(node_hash(*self._levels[level][-2:]))
-            level += 1
+    @abstractmethod
+    def node(self, level: int, place: int) -> bytes:
+        """Return the hash of the leaves from `place` · 2^`level` on, 2^`level` of them; all of them are there."""
 
     def root(self) -> bytes:
         """Return the tree hash."""
@@ -71,9 +63,34 @@ class LogTree:
         """Return the hash of the leaves from `low` up to, not including, `high`."""
         size = high - low
         if size & (size - 1) == 0 and low % size == 0:
-            return self._levels[size.bit_length() - 1][low // size]
+            level = size.bit_length() - 1
+            return self.node(level, low >> level)
         middle = low + _split(size)
         return node_hash(self._subtree(low, middle), self._subtree(middle, high))
+
+
+class LogTree(Tree):
+    """The tree of a log in memory, by the hashes of its leaves: two hashes a leaf."""
+
+    def __init__(self) -> None:
+        self._levels: list[list[bytes]] = [[]]
+
+    def __len__(self) -> int:
+        return len(self._levels[0])
+
+    def node(self, level: int, place: int) -> bytes:
+        """Return the hash of a complete subtree."""
+        return self._levels[level][place]
+
+    def append(self, leaf: bytes) -> None:
+        """Add the hash of a leaf: O(1) hashes on average."""
+        self._levels[0].append(leaf)
+        level = 0
+        while len(self._levels[level]) % 2 == 0:
+            if level + 1 == len(self._levels):
+                self._levels.append([])
+            self._levels[level + 1].append(node_hash(*self._levels[level][-2:]))
+            level += 1
 
 
 class Peaks(NamedTuple):
