@@ -207,13 +207,14 @@ class KeepsWhatIsConfirmed(ReceivingService):
 
 
 class NeverGivesUp(SendingService):
-    def _is_late(self, t_ms: int, entry: Entry) -> bool:
-        return False
+    def _keep(self, ticket: Ticket, entry: Entry) -> None:
+        super()._keep(ticket, msgspec.structs.replace(entry, not_after_ms=1 << 62))
 
 
 class GivesUpEarly(SendingService):
-    def _is_late(self, t_ms: int, entry: Entry) -> bool:
-        return t_ms > entry.silent_ms + 3_600_000
+    def _keep(self, ticket: Ticket, entry: Entry) -> None:
+        early_ms = min(entry.not_after_ms, entry.silent_ms + 3_600_000)
+        super()._keep(ticket, msgspec.structs.replace(entry, not_after_ms=early_ms))
 
 
 class RetriesWithoutJitter(SendingService):
@@ -231,5 +232,5 @@ class RetriesWithoutJitter(SendingService):
 
 
 class ReportsNoSilence(SendingService):
-    def _is_notice_due(self, now_ms: int, entry: Entry) -> bool:
-        return False
+    def _keep(self, ticket: Ticket, entry: Entry) -> None:
+        super()._keep(ticket, msgspec.structs.replace(entry, noticed=True))
