@@ -87,11 +87,11 @@ def model_fidelity(profile: str) -> Fidelity:
 
 
 def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity,
-             contexts: int = 1) -> Simulated:  # fmt: skip
+             contexts: int = 1, log: list[Row] | None = None) -> Simulated:  # fmt: skip
     """Run one world to its horizon and return its log.
 
     `seed` is the study's; policies and faults of one replication share every draw. `contexts` is how many
-    relationships each pair of people keeps.
+    relationships each pair of people keeps. Rows go to `log`, if somebody wants to see them as they come.
     """
     own_seed = subseed(seed, scenario.name, "replication", key.replication)
     trace, people_table = supplies.trace, scenario.people
@@ -106,7 +106,7 @@ def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fid
         zipf_s=people_table.zipf,
         phones=len(supplies.phones),
     ).people()
-    log: list[Row] = []
+    log = [] if log is None else log
     schedules, providers = supplies.phones.schedules, people_table.providers
     world = World(trace, people, schedules, providers, terms, conditions, fidelity, log, contexts)
     world.run()

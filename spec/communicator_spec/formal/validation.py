@@ -1,270 +1,249 @@
 """Is a log a behaviour of the model? The other direction of the lock-step walks: from what happened to what may happen.
 
-Theory. The log of one relationship says who did what and when, not what was decided silently: that a device looked and
-found no way, that a sending service complained, that a person uses another sending service. So the validator keeps a
-set of states that the model may be in, and lets each of them perform every action whose rows are the next rows of the
-log. If none can, the log is refused at that row. A silent step is tried only where the log cannot be explained without.
+Theory. Trace validation (Cirstea, Kuppe, Loillier, Merz 2024): the model takes, line after line, the one step that can
+have written what comes next, and every row of that step must be the next row of the log, with all its columns, at its
+time. If there is no such step, the log is none of the model's behaviours, and the line where it parts from all of them
+is named. What is left open by the rows is in the diary (`histories`), so there is one state at a time, never a search.
 
-What is validated, and what is not:
+Rules:
 
-1. Every row of the two ends and of faults is explained, with all its columns, at its time. Rows of services that name
-   no end (FORWARDED, GAVE_UP, REFUSED) are left out: they cannot be attributed to a relationship, by design.
-2. What is drawn or decided outside the protocol is taken from the log: when a receipt was due, when a move was
-   announced, which service was taken up. It must still be within the terms.
-3. A log that is accepted is a behaviour of the model up to its last row. A log that is refused is none, unless more
-   than `SILENT_MOST` silent steps stood between two rows.
+1. Time is the log's; it never runs backwards. A device may always be later than it is due, never earlier.
+2. A wake explains ISSUED, SENT, FAILED and RELEASED; a fetch explains what is opened, up to CONFIRMED.
+3. A message is stored once, from the queue of the sending service that took it. Its answer is taken as lost: then
+   nothing that happens later is excluded, and no device can tell the difference.
+4. A sending service complains only of what it holds, when it has tried for long enough. If the receiving service was
+   not down, one request was lost: in the model, a service that is out of reach for this one instant.
+5. What is held back is held back within the terms.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from communicator_spec.events import NONE, Command, Kind, Row
-from communicator_spec.formal.model import Model
+from communicator_spec.events import NONE, Kind, Row
+from communicator_spec.formal.generated import Queued, World
+from communicator_spec.formal.histories import FAULTS, NAMELESS, History, Note, Said
+from communicator_spec.formal.model import Model, State, world
+from communicator_spec.formal.values import Map, but
 from communicator_spec.policies import HOUR_MS, Terms
 
-__all__ = ["Verdict", "relationship_rows", "validate"]
+__all__ = ["Deployment", "Verdict", "validate"]
 
-SILENT_MOST: Final = 3
-MANY: Final = 1 << 20
-NEVER: Final = 1 << 62
-FAULTS: Final = (Kind.CRASHED, Kind.RECOVERED, Kind.DIED)
-NAMELESS: Final = (Kind.FORWARDED, Kind.GAVE_UP, Kind.REFUSED, Kind.INJECTED)
-ARRIVALS: Final = (Kind.UPDATED, Kind.ACKNOWLEDGED, Kind.DELIVERED, Kind.DUPLICATE, Kind.RECEIVED, Kind.CONFIRMED)
-DEPARTURES: Final = (Kind.ISSUED, Kind.SENT, Kind.FAILED, Kind.RELEASED)
+_WAKES: Final = frozenset((Kind.ISSUED, Kind.SENT, Kind.FAILED, Kind.RELEASED))
+_FETCHES: Final = frozenset(
+    (Kind.UPDATED, Kind.ACKNOWLEDGED, Kind.DELIVERED, Kind.DUPLICATE, Kind.RECEIVED, Kind.CONFIRMED)
+)
+_FAULTS: Final = {Kind.CRASHED: "crashes", Kind.RECOVERED: "recovers", Kind.DIED: "dies"}
+_MANY: Final = 1 << 40
+_NEVER: Final = 1 << 62
+
+
+class Deployment(NamedTuple):
+    """On which terms everybody runs, how many providers there are, and what a service says to a spent address."""
+
+    terms: Terms
+    providers: int
+    remembers_spent: bool
 
 
 class Verdict(NamedTuple):
-    """Whether a log is a behaviour; if not, how many rows are, and the first that is not. `states` were kept at most."""
+    """Whether a history is a behaviour; if not, how many lines are, and the first that is not (None: its end)."""
 
     accepted: bool
     explained: int
-    row: Row | None
-    states: int
+    line: Row | Note | None = None
 
 
-def relationship_rows(log: Iterable[Row], relationship: int) -> list[Row]:
-    """Return the rows of one relationship, its ends renamed to 0 and 1, from the meeting on; faults of services too.
-
-    A fault before the meeting is told again at the meeting, so that the first row of the result is PAIRED.
-    """
-    first = 2 * relationship
-    people: dict[int, int] = {}
-    found: list[Row] = []
-    down: dict[tuple[int, int], Row] = {}
-    for row in log:
-        t_ms, kind, end, *_ = row
-        if kind in FAULTS:
-            down[row[4], row[7]] = row
-            if people:
-                found.append(row)
-        elif end in (first, first + 1):
-            if kind == Kind.PAIRED:
-                people[row[8]] = end - first
-            found.append((t_ms, kind, end - first, *row[3:]))
-        elif kind == Kind.LEFT and row[8] in people:
-            found.append((*row[:8], people[row[8]]))
-        if kind == Kind.PAIRED and len(people) == 2:
-            earlier = [(t_ms, *fault[1:]) for fault in down.values() if fault[1] != Kind.RECOVERED]
-            down.clear()
-            found.extend(earlier)  # type: ignore[arg-type]  # the columns are those of a row
-    return found
+def validate(history: History, deployment: Deployment) -> Verdict:
+    """Tell whether a history is a behaviour of the model. About 30,000 lines a second."""
+    run = _Run(history, deployment)
+    while run.place < len(history.lines):
+        if not run.explain(history.lines[run.place]):
+            reached = run.reached
+            return Verdict(False, reached, history.lines[reached] if reached < len(history.lines) else None)
+    return Verdict(True, run.place)
 
 
-def validate(rows: Sequence[Row], senders: tuple[Sequence[int], Sequence[int]], terms: Terms, providers: int, *,
-             remembers_spent: bool) -> Verdict:  # fmt: skip
-    """Tell whether the rows of one relationship are a behaviour of the model.
+class _Run:
+    """A run along a history. `place` lines are explained; up to `reached` they agree with a step that is not."""
 
-    `senders`: the sending services of each end when they met, in order of preference. Milliseconds are the model's unit.
-    """
-    start = [row for row in rows if row[0] == rows[0][0] and row[1] == Kind.ISSUED]
-    used = [_unique(row[4] for row in start if row[2] == end) for end in (0, 1)]
-    world = _world(rows[0][0], terms, used, senders, providers, remembers_spent=remembers_spent)
-    model = Model(world)
-    told = [row for row in rows if row[1] not in (Kind.PAIRED, *NAMELESS)]
-    quick = _Search(model, told, silent=0).run()
-    return quick if quick.accepted else _Search(model, told, silent=SILENT_MOST).run()
+    def __init__(self, history: History, deployment: Deployment) -> None:
+        self._lines = history.lines
+        self._terms = deployment.terms
+        self._model = Model(_world(history, deployment))
+        self._delay = [self._terms.receipt_delay_min_ms] * 2
+        self._announces = [0, 0]
+        self._state = self._model.init()
+        self.place = self.reached = 0
+        self._begins = True
 
+    def explain(self, line: Row | Note) -> bool:
+        """Take the step that explains the next lines; tell whether there is one."""
+        if self._begins:
+            self._begins = False
+            return self._adopt(self._state)
+        self.reached = max(self.reached, self.place)
+        t_ms = line.t_ms if isinstance(line, Note) else line[0]
+        if t_ms > self._state.now:  # 1
+            self._state = self._certain("tick", t_ms - self._state.now)
+        return t_ms == self._state.now and (self._note(line) if isinstance(line, Note) else self._row(line))
 
-class _Search:
-    """One pass over a log with a set of states for each position in it."""
+    # ---------------------------------------------------------------- rows
 
-    def __init__(self, model: Model, rows: Sequence[Row], silent: int) -> None:
-        self._model = model
-        self._rows = rows
-        self._silent = silent
-        self._receipts = [_times(rows, end, Command.RECEIPT) for end in (0, 1)]
-        self._notices = [_times(rows, end, Command.MOVED) for end in (0, 1)]
-
-    def run(self) -> Verdict:
-        """Explain row after row."""
-        first = self._model.init()
-        waiting: dict[int, dict[Any, None]] = {}
-        begun = self._explains(0, first, self._rows[0][0])
-        if begun < 0:
-            return Verdict(False, 0, self._rows[0], 1)  # noqa: FBT003  # named in the tuple
-        waiting[begun] = {first: None}
-        most = 1
-        for position in range(begun, len(self._rows)):
-            states = waiting.pop(position, {})
-            most = max(most, len(states))
-            for state in states:
-                for reached, after in self._continue(position, state):
-                    waiting.setdefault(reached, {})[after] = None
-            if not waiting:
-                return Verdict(False, position, self._rows[position], most)  # noqa: FBT003  # likewise
-        return Verdict(True, len(self._rows), None, most)  # noqa: FBT003  # likewise
-
-    def _continue(self, position: int, state: Any) -> Iterator[tuple[int, Any]]:
-        """Yield the positions and states that one explained step leads to, silent steps before it included."""
-        t_ms = self._rows[position][0]
-        now = self._take(state, "tick", by=t_ms - state.now) if t_ms > state.now else state
-        if now is None:
-            return
-        layer, seen = {now: None}, {now: None}
-        for depth in range(self._silent + 1):
-            for current in layer:
-                yield from self._step(position, current, t_ms)
-            if depth < self._silent:
-                later = {quiet: None for current in layer for quiet in self._quiet(self._rows[position], current)}
-                layer = {quiet: None for quiet in later if quiet not in seen}
-                seen.update(layer)
-
-    def _step(self, position: int, state: Any, t_ms: int) -> Iterator[tuple[int, Any]]:
-        for after in self._candidates(self._rows[position], state):
-            if after is not None:
-                reached = self._explains(position, after, t_ms)
-                if reached > position:
-                    yield reached, after
-
-    def _candidates(self, row: Row, state: Any) -> Iterator[Any]:
-        """Yield what the actions that may begin with this row lead to."""
-        _, kind, end, _, service, serial, index, via, value = row
+    def _row(self, row: Row) -> bool:
+        _, kind, end, _, service, _, index, via, value = row
+        if kind in _WAKES:  # 2
+            self._give_up()
+            return self._adopt(self._perform("wakes", end, False, 0))
+        if kind in _FETCHES:
+            return self._fetches(end)
+        if kind == Kind.STORED:
+            return self._stored(row)
         if kind == Kind.ACCEPTED:
-            yield self._take(state, "submits", end=end)
-        elif kind in DEPARTURES:
-            yield self._take(state, "wakes", end=end, dies=False, whim=0)
-        elif kind in ARRIVALS:
-            for place in sorted(place for owner, place in state.stores if owner == end and state.stores[owner, place]):
-                for delay in self._delays(end, row[0]):
-                    yield self._take(state, "fetches", end=end, service=place, confirms=True, delay=delay)
-        elif kind == Kind.STORED:
-            for sender, queue in state.queues.items():
-                for q in queue:
-                    address = q.submission.address
-                    if (address.end, address.service, address.serial, address.position) == (end, service, serial, index):
-                        yield self._take(state, "forwards", via=sender, q=q, answered=True)
-        elif kind == Kind.MOVED:
-            for announced in (_next(self._notices[end], row[0]), NEVER):
-                yield self._take(state, "moves", end=end, old=service, new=index, announceAt=announced)
-        elif kind == Kind.LEFT:
-            yield self._take(state, "leaves", end=value, service=service)
-        elif kind == Kind.ENDED:
-            yield self._take(state, "refuses", end=end)
-        elif kind in FAULTS:
-            action = {Kind.CRASHED: "crashes", Kind.RECOVERED: "recovers", Kind.DIED: "dies"}[Kind(kind)]
-            yield self._take(state, action, service=max(service, via), isSending=via != NONE)
+            return self._adopt(self._perform("submits", end))
+        if kind == Kind.MOVED:
+            at_ms = self._state.now + self._announces[end]
+            return self._adopt(self._perform("moves", end, service, index, at_ms))
+        if kind == Kind.LEFT:
+            return self._adopt(self._perform("leaves", value, service))
+        if kind == Kind.ENDED:
+            return self._adopt(self._perform("refuses", end))
+        return kind in FAULTS and self._adopt(self._perform(_FAULTS[Kind(kind)], max(service, via), via != NONE))
 
-    def _quiet(self, row: Row, state: Any) -> Iterator[Any]:
-        """Yield what silent steps lead to, of the end that is about to act."""
-        _, kind, end, _, _, _, _, via, _ = row
-        if end == NONE or kind == Kind.STORED:
-            return
-        looked = self._take(state, "wakes", end=end, dies=False, whim=0)
-        if looked is not None and not looked.rows:
-            yield looked
-        device = state.devices[end]
-        complaints = {
-            (q.submission.service, q.submission.number)
-            for queue in state.queues.values()
-            for q in queue
-            if q.submission.address.end == 1 - end and row[0] - q.since >= state_terms(self._model).unreachableNotice
-        }
-        for service, number in sorted(complaints):
-            notice = self._model.record("Notice", end=end, service=service, number=number)
-            yield self._take(state, "hears", n=notice)
-        if kind == Kind.SENT and via not in device.senders:
-            for old in device.senders:
-                yield self._take(state, "switches", end=end, old=old, new=via)
+    def _fetches(self, end: int) -> bool:
+        """Fetch from where the next confirmation of this end comes."""
+        for line in self._lines[self.place :]:
+            if not isinstance(line, Note) and line[1:3] == (Kind.CONFIRMED, end):
+                delay, self._delay[end] = self._delay[end], self._terms.receipt_delay_min_ms
+                if (end, line[4]) not in self._state.stores:
+                    return False
+                return self._adopt(self._perform("fetches", end, line[4], True, delay))
+        return False
 
-    def _delays(self, end: int, t_ms: int) -> tuple[int, ...]:
-        """Return how long a receipt that is planned now may be held back: until the next one that left, or longer."""
-        terms = state_terms(self._model)
-        least, most = terms.receiptDelayMin, terms.receiptDelayMax
-        held = _next(self._receipts[end], t_ms + least) - t_ms
-        return (held, most) if held < most else (most,)
+    def _stored(self, row: Row) -> bool:
+        """Let the sending service that holds it hand it over (3)."""
+        address = (row[2], row[4], row[5], row[6])
+        for via, queue in self._state.queues.items():
+            for queued in queue:
+                if queued.submission.address == address:
+                    return self._adopt(self._perform("forwards", via, queued, False))
+        return False
 
-    def _take(self, state: Any, action: str, **picks: Any) -> Any:
-        return self._model.take(state, action, picks)
+    # ---------------------------------------------------------------- notes
 
-    def _explains(self, position: int, state: Any, t_ms: int) -> int:
-        """Return where the log goes on if the rows of this step are its next ones, else -1."""
-        for row in state.rows:
+    def _note(self, note: Note) -> bool:
+        end, values = note.end, note.values
+        if note.said == Said.HOLDS:  # 5
+            self._delay[end] = values[0]
+            return self._pass(self._terms.receipt_delay_min_ms <= values[0] <= self._terms.receipt_delay_max_ms)
+        if note.said == Said.ANNOUNCES:  # 5
+            self._announces[end] = values[0]
+            return self._pass(0 <= values[0] <= self._terms.announce_spread_ms)
+        if note.said == Said.USES:
+            return self._uses(end, values)
+        if note.said == Said.LOOKED:
+            self._give_up()
+            looked = self._perform("wakes", end, False, 0)
+            return looked is not None and not looked.rows and self._adopt(looked, 1)
+        if note.said == Said.COMPLAINED:
+            return self._complained(end, *values)
+        notice = self._model.record("Notice", end=end, service=values[0], number=values[1])
+        return notice in self._state.notices and self._adopt(self._perform("hears", notice), 1)
+
+    def _uses(self, end: int, senders: tuple[int, ...]) -> bool:
+        """Replace sending services one by one (PORT-1)."""
+        state: State | None = self._state
+        for old, new in zip(self._state.devices[end].senders, senders, strict=False):
+            if old != new and state is not None:
+                state = self._model.perform(state, "switches", end, old, new)
+        return state is not None and state.devices[end].senders == senders and self._adopt(state, 1)
+
+    def _complained(self, end: int, via: int, service: int, number: int) -> bool:
+        """Let a sending service complain of one submission (4)."""
+        notice = self._model.record("Notice", end=end, service=service, number=number)
+        if notice in self._state.notices:
+            return self._pass(True)  # the answer that was lost was its
+        for queued in sorted(self._state.queues[via], key=_since):
+            submission = queued.submission
+            if (submission.service, submission.number, submission.address.end) == (service, number, 1 - end):
+                told = self._unanswered(via, queued)
+                if told is not None and notice in told.notices:
+                    return self._adopt(told, 1)
+        return False
+
+    def _unanswered(self, via: int, queued: Queued) -> State | None:
+        service = queued.submission.service
+        if service not in self._state.receivingUp:
+            return self._perform("waits", via, queued)
+        lost = self._certain("crashes", service, False)
+        waited = self._model.perform(lost, "waits", via, queued)
+        return None if waited is None else self._model.perform(waited, "recovers", service, False)
+
+    # ---------------------------------------------------------------- the model
+
+    def _perform(self, action: str, *arguments: object) -> State | None:
+        return self._model.perform(self._state, action, *arguments)
+
+    def _certain(self, action: str, *arguments: object) -> State:
+        found = self._perform(action, *arguments)
+        assert found is not None, f"{action} is always possible here"
+        return found
+
+    def _give_up(self) -> None:
+        """Let sending services give up what is late: no device learns of it, and the queues stay short."""
+        for via, queue in self._state.queues.items():
+            for queued in queue:
+                if queued.submission.notAfter <= self._state.now:
+                    self._state = self._perform("givesUp", via, queued) or self._state
+
+    def _adopt(self, state: State | None, notes: int = 0) -> bool:
+        """Go on from a state if the rows of its step are the next ones; a step for a note has none that count."""
+        if state is None:
+            return False
+        place = self.place + notes
+        for row in () if notes else state.rows:
             if row.kind in NAMELESS:
                 continue
-            if position == len(self._rows) or self._rows[position] != _row(row, t_ms):
-                return -1
-            position += 1
-        return position
+            self.reached = place
+            if place == len(self._lines) or self._lines[place] != (state.now, *row):
+                return False
+            place += 1
+        self.place, self._state = place, state
+        return True
+
+    def _pass(self, allowed: bool) -> bool:
+        self.place += allowed
+        return allowed
 
 
-def state_terms(model: Model) -> Any:
-    """Return the terms of a model's world."""
-    return model.world.terms
+def _since(queued: Queued) -> tuple[int, int, int]:
+    return (queued.since, queued.submission.address.serial, queued.submission.address.position)
 
 
-def _times(rows: Sequence[Row], end: int, command: Command) -> list[int]:
-    return [row[0] for row in rows if row[1] == Kind.SENT and row[2] == end and row[8] == command]
+def _world(history: History, deployment: Deployment) -> World:
+    """Return the world in which a history is to be explained: nothing is bounded, and milliseconds are the unit."""
+    everybody = frozenset(range(deployment.providers))
+    start = [
+        line for line in history.lines if not isinstance(line, Note) and line[:2] == (history.start_ms, Kind.ISSUED)
+    ]
+    homes = {end: tuple(dict.fromkeys(row[4] for row in start if row[2:4] == (end, 1))) for end in (0, 1)}
+    return but(
+        world("walk"),
+        terms=_terms(deployment.terms),
+        receiving=Map(homes), sending=Map(enumerate(history.senders)),
+        spare=everybody, spareSending=everybody, mortal=everybody,
+        start=history.start_ms, horizon=_NEVER, remembersSpent=deployment.remembers_spent,
+        messages=Map({0: _MANY, 1: _MANY}), capacity=_MANY,
+        faults=_MANY, deaths=_MANY, moves=_MANY, refusals=_MANY, strangers=_MANY,
+    )  # fmt: skip
 
 
-def _next(times: Sequence[int], t_ms: int) -> int:
-    return next((time for time in times if time >= t_ms), NEVER)
-
-
-def _unique(numbers: Iterable[int]) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(numbers))
-
-
-def _row(row: Any, t_ms: int) -> Row:
-    return (t_ms, row.kind, row.end, row.message, row.service, row.serial, row.position, row.via, row.value)
-
-
-def _world(start: int, terms: Terms, receiving: Sequence[tuple[int, ...]], senders: Sequence[Sequence[int]],
-           providers: int, *, remembers_spent: bool) -> dict[str, object]:  # fmt: skip
-    """Return the world in which a log is to be explained: nothing is bounded, milliseconds are the unit."""
-    everybody = frozenset(range(providers))
-    return {
-        "terms": {
-            "hour": HOUR_MS,
-            "longTermLifetime": terms.long_term_lifetime_ms,
-            "longTermRefresh": terms.long_term_refresh_ms,
-            "ephemeralLifetime": terms.ephemeral_lifetime_ms,
-            "ephemeralRefresh": terms.ephemeral_refresh_ms,
-            "longTermCapacity": terms.long_term_capacity,
-            "ephemeralCapacity": terms.ephemeral_capacity,
-            "rangesMax": terms.ranges_max,
-            "announces": terms.announces,
-            "receiptDelayMin": terms.receipt_delay_min_ms,
-            "receiptDelayMax": terms.receipt_delay_max_ms,
-            "escalateAfter": terms.escalate_after_ms,
-            "messageLifetime": terms.message_lifetime_ms,
-            "queueLifetime": terms.queue_lifetime_ms,
-            "retryMin": terms.retry_min_ms,
-            "retryMax": terms.retry_max_ms,
-            "unreachableNotice": terms.unreachable_notice_ms,
-            "suspect": terms.suspect_ms,
-            "fault": "none",
-        },
-        "receiving": {0: receiving[0], 1: receiving[1]},
-        "sending": {0: tuple(senders[0]), 1: tuple(senders[1])},
-        "spare": everybody,
-        "spareSending": everybody,
-        "lossy": frozenset[int](),
-        "start": start,
-        "horizon": NEVER,
-        "prompt": False,
-        "folded": False,
-        "remembersSpent": remembers_spent,
-        "messages": {0: MANY, 1: MANY},
-        "capacity": MANY,
-        **dict.fromkeys(("faults", "deaths", "moves", "refusals", "strangers"), MANY),
-    }
+def _terms(terms: Terms) -> tuple[object, ...]:
+    return Model.record(
+        "Terms", fault="none", hour=HOUR_MS, rangesMax=terms.ranges_max, announces=terms.announces,
+        longTermLifetime=terms.long_term_lifetime_ms, longTermRefresh=terms.long_term_refresh_ms,
+        ephemeralLifetime=terms.ephemeral_lifetime_ms, ephemeralRefresh=terms.ephemeral_refresh_ms,
+        longTermCapacity=terms.long_term_capacity, ephemeralCapacity=terms.ephemeral_capacity,
+        receiptDelayMin=terms.receipt_delay_min_ms, receiptDelayMax=terms.receipt_delay_max_ms,
+        escalateAfter=terms.escalate_after_ms, messageLifetime=terms.message_lifetime_ms,
+        queueLifetime=terms.queue_lifetime_ms, retryMin=terms.retry_min_ms, retryMax=terms.retry_max_ms,
+        unreachableNotice=terms.unreachable_notice_ms, suspect=terms.suspect_ms,
+    )  # fmt: skip
