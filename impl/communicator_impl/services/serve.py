@@ -24,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,18 +36,24 @@ from starlette.routing import BaseRoute, Route
 from communicator_impl.addresses import Profile
 from communicator_impl.entropy import SystemEntropy
 from communicator_impl.errors import CommunicatorError
+from communicator_impl.sending_service import Offer
 from communicator_impl.services.database import Database, GroupCommit, migrate
+from communicator_impl.services.forwarder import Forwarder
 from communicator_impl.services.http import JSON, Frame, Rates, Work
 from communicator_impl.services.observation import Log, Metrics
+from communicator_impl.services.outward import Outward
 from communicator_impl.services.paying import Till
 from communicator_impl.services.published import Published, publish
 from communicator_impl.services.receiving import Backlog, Kit, ReceivingEndpoints
 from communicator_impl.services.receiving_store import ReceivingStore
 from communicator_impl.services.resolver import Resolver
+from communicator_impl.services.sending import SendingEndpoints
+from communicator_impl.services.sending_store import SendingStore
 from communicator_impl.services.settings import Settings
 from communicator_impl.services.waiting import Bells, Listener
 from communicator_impl.tokens import Purpose
 from communicator_spec.parameters import PARAMETERS
+from communicator_spec.terms import standard_terms
 
 __all__ = ["Host", "serve"]
 
@@ -110,6 +117,9 @@ class Host:
         self.published = self._publish()
         self.bells = Bells()
         self.is_ready = False
+        self.outward = Outward(settings.sending.named_addresses, settings.sending.attempt_s)
+        self._forwarder: Forwarder | None = None
+        self._forwarding: asyncio.Task[None] | None = None
         self._workers: list[Worker] = []
         self._ends: list[Callable[[], None]] = []
         self._kit = Kit(self.database, Work(_CONNECTIONS - 4), _till(settings), self.bells)
@@ -124,6 +134,8 @@ class Host:
         routes: list[BaseRoute] = [Route(_V.document_path, self._frame.endpoint("document", self._document))]
         if self.settings.receives:
             routes += self._receiving()
+        if self.settings.sends:
+            routes += self._sending()
         self._add("keeper", self._keep, _REFRESH_S)
         if self.database.is_postgres:
             self._ends.append(Listener(self.database, self.bells).stop)
@@ -168,6 +180,17 @@ class Host:
         self._store = ReceivingStore(profiles, settings.lanes_max)
         return ReceivingEndpoints(self._kit, self._store, commit, backlog).routes(self._frame)
 
+    def _sending(self) -> list[BaseRoute]:
+        settings, entropy = self.settings.sending, SystemEntropy()
+        terms = msgspec.structs.replace(standard_terms(), retry_min_ms=int(settings.retry_s_min * 1000))
+        self._queue = SendingStore(terms, Offer(settings.delay_mean_s, settings.submissions_max))
+        if not self.database.is_postgres:
+            self.database.transact(self._queue.release)
+        parts = (self.database, self._queue, self.outward, self._kit.work, self.bells, entropy)
+        self._forwarder = Forwarder(*parts, self.metrics, self.log, settings.attempt_s)
+        self.metrics.gauge("submissions_held", lambda: self._queue.held)
+        return SendingEndpoints(self._kit, self._queue, entropy, self._forwarder.wake).routes(self._frame)
+
     def _add(self, name: str, step: Callable[[], bool], idle_s: float) -> Worker:
         worker = Worker(name, step, self.log, idle_s)
         self._workers.append(worker)
@@ -180,11 +203,20 @@ class Host:
         self._erased_s = 0.0
         for worker in self._workers:
             worker.start()
+        if self._forwarder is not None:
+            self._forwarding = asyncio.create_task(self._forwarder.run())
         self.is_ready = True
         self.log.write("started", run=self.settings.service.run, revision=self.published.revision)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Write what is under way and end (steps 3 and 4)."""
+        if self._forwarder is not None and self._forwarding is not None:
+            await self._forwarder.stop()
+            await self._forwarding
+        await self.outward.close()
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
         for end in self._ends:
             end()
         for worker in self._workers:
@@ -205,6 +237,11 @@ class Host:
             self.database.transact(lambda connection: self._kit.till.erase(connection, now_ms))
             if self.settings.receives:
                 self.database.transact(lambda connection: self._store.erase(connection, now_ms))
+            if self.settings.sends:
+                self.database.transact(lambda connection: self._queue.erase(connection, now_ms))
+        if self.settings.sends:
+            with self.database.reading() as connection:
+                self._queue.count(connection)
         return False
 
     # ---------------------------------------------------------------- small endpoints
@@ -241,7 +278,7 @@ async def serve(settings: Settings, log: Log) -> None:
     for server in servers:
         server.stop()  # type: ignore[no-untyped-call]  # 2
     results = await asyncio.gather(*running, return_exceptions=True)
-    await asyncio.to_thread(host.stop)  # 3, 4
+    await host.stop()  # 3, 4
     told.cancel()
     for result in results:
         if isinstance(result, BaseException):

@@ -88,6 +88,7 @@ class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     submissions_max: int = 1 << 20
     named_addresses: tuple[str, ...] = ()
     attempt_s: float = 30.0
+    retry_s_min: float = float(PARAMETERS.delivery.retry_s_min)
     tokens: Tokens = {}
 
 
