@@ -59,7 +59,7 @@ def _issuer() -> Json:
         "issuer",
         "Return the issuer's keys (RFC 9578 §4).",
         (200, answer),
-        (),
+        (_E_.LIMIT,),
         clauses=("TOK-1", "TOK-2", "TOK-21", "TOK-22"),
     )
 

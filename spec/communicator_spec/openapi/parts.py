@@ -144,7 +144,7 @@ def document_path(member: Json) -> Json:
         "document",
         "Read what the origin publishes.",
         (200, reply("The document.", JSON, schema)),
-        (),
+        (ErrorClass.LIMIT,),
         clauses=("SVC-14",),
     )
     return {_V.document_path: {"get": got}}
