@@ -10,7 +10,8 @@ Rules:
 1. Everything is derived from names: no clock, no randomness of the machine, the same bytes on every
    machine.
 2. A case whose outcome is not the one that its author states stops the generator.
-3. What an operation draws at random stands under `drawn`, the rest of what it gives under `result`.
+3. What another seed changes stands under `drawn`, whether the step drew it or got it from a step that did; the rest of
+   what a step gives stands under `result`.
 """
 
 import hashlib
@@ -30,17 +31,6 @@ __all__ = ["NOW", "Case", "Step", "named_bytes", "render"]
 
 NOW = 1_767_225_600  # 2026-01-01T00:00Z
 _FORMAT = 1
-_DRAWN = {
-    "address.issue": "addresses",
-    "address.diversify": "address",
-    "label.seal": "sealed",
-    "envelope.seal": "envelope",
-    "session.seal": "ciphertext",
-    "token.request": "request",
-    "ratchet.encrypt": "message",
-    "hpke.seal": "sealed",
-}
-
 _REFERRED = ("handle", "chunks")  # for later steps: a handle is the testee's own, the digest beside chunks says it all
 
 
@@ -104,7 +94,7 @@ class Case(msgspec.Struct, frozen=True):
 def render(case: Case) -> bytes:
     """Play a case and return its file."""
     seed = named_bytes(f"entropy {case.id}")
-    player = _Player(case, seed)
+    player = _Player(case, seed, named_bytes(f"other entropy {case.id}"))
     before = [player.taken(step, False) for step in case.steps[:-1]]
     phase, expect = player.judged(case.steps[-1])
     whole: dict[str, object] = {
@@ -128,53 +118,64 @@ def render(case: Case) -> bytes:
 
 
 class _Player:
-    """Plays the steps of one case on the adapter's operations."""
+    """Plays the steps of one case on the adapter's operations, twice over: with the case's seed and with another."""
 
-    def __init__(self, case: Case, seed: bytes) -> None:
+    def __init__(self, case: Case, seed: bytes, other: bytes) -> None:
         self._case = case
-        self._seed = seed
-        self._held: list[Any] = []
-        self._given: dict[str, dict[str, object]] = {}
+        self._runs = _Run(case.now, seed), _Run(case.now, other)
 
     def taken(self, step: Step, shown: bool) -> dict[str, object]:
         """Play a step that must be taken; `shown` writes down what it gave."""
         try:
-            given = self._play(step)
+            given, other = (run.play(step) for run in self._runs)
         except CommunicatorError as error:
             raise OwnError(ErrorClass.REFUSED, f"{self._case.id}: {step.name}: {error}") from error
-        self._given[step.name] = given
-        drawn = _DRAWN.get(step.op)
-        out = _request(step)
-        if shown:
-            result = {k: v for k, v in given.items() if k not in (drawn, *_REFERRED)}
-            out |= {"result": result} if result else {}
-            out |= {"drawn": {drawn: given[drawn]}} if drawn else {}
-        return out
+        told = {k: v for k, v in given.items() if k not in _REFERRED} if shown else {}
+        drawn = {k: v for k, v in told.items() if other[k] != v}
+        result = {k: v for k, v in told.items() if k not in drawn}
+        return _request(step) | ({"result": result} if result else {}) | ({"drawn": drawn} if drawn else {})
 
     def judged(self, step: Step) -> tuple[dict[str, object], dict[str, object]]:
         """Play the last step and return it with what is expected of it."""
         if self._case.refusal is None:
             return self.taken(step, True), {"verdict": "accept", "phase": step.name}
+        for run in self._runs:
+            self._must_refuse(run, step)
+        return _request(step), {"verdict": "reject", "phase": step.name, "class": self._case.refusal}
+
+    def _must_refuse(self, run: "_Run", step: Step) -> None:
         try:
-            self._play(step)
+            run.play(step)
         except CommunicatorError as error:
             if error.error_class is self._case.refusal:
-                return _request(step), {"verdict": "reject", "phase": step.name, "class": error.error_class}
+                return
             raise OwnError(ErrorClass.REFUSED, f"{self._case.id}: {error}") from error
         raise OwnError(ErrorClass.REFUSED, f"{self._case.id}: was taken")
 
     def state(self, step: Step) -> dict[str, object]:
         """Return the state at the end with its commitment."""
-        state = self._play(step)
+        state = self._runs[0].play(step)
         digest = hashlib.sha256(msgspec.json.encode(state, order="sorted")).digest()
         return {"op": step.op, "args": step.args, "state": state, "commitment": digest}
 
-    def _play(self, step: Step) -> dict[str, object]:
+
+class _Run:
+    """The objects and results of one play with one seed."""
+
+    def __init__(self, now: int, seed: bytes) -> None:
+        self._now = now
+        self._seed = seed
+        self._held: list[Any] = []
+        self._given: dict[str, dict[str, object]] = {}
+
+    def play(self, step: Step) -> dict[str, object]:
+        """Play one step and return what it gave; raises what the operation raises."""
         args = {name: self._resolved(value) for name, value in step.args.items()}
         entropy = SeededEntropy(hashlib.sha256(self._seed + step.name.encode()).digest())
-        call = Call(args, step.now or self._case.now, entropy, self._held)
+        call = Call(args, step.now or self._now, entropy, self._held)
         given = plain(OPERATIONS[step.op](call) or {})
         assert isinstance(given, dict)
+        self._given[step.name] = given
         return given
 
     def _resolved(self, value: object) -> object:
