@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,17 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _status(port: int, path: str) -> int | None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, HTTPException):
+        return None
+    finally:
+        connection.close()
 
 
 class Service:
@@ -61,12 +73,10 @@ class Service:
         while time.monotonic() < until:
             assert self._process is not None
             assert self._process.poll() is None, self.log.read_text()
-            try:
-                ready = httpx.get(f"http://127.0.0.1:{self.operations_port}/health/ready").status_code == 200
-                if ready and httpx.get(f"{self.base}/.well-known/communicator.json").status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
+            ready = _status(self.operations_port, "/health/ready") == 200
+            if ready and _status(self.port, "/.well-known/communicator.json") == 200:
+                return
+            time.sleep(0.05)
         raise AssertionError(f"not ready: {self.log.read_text()}")
 
     def kill(self) -> None:
@@ -92,7 +102,7 @@ class Service:
         return httpx.Client(base_url=self.base, timeout=70)
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self._process is not None else self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

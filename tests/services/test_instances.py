@@ -1,0 +1,132 @@
+"""Two instances on one PostgreSQL: what is spent, stored, queued and told is shared, and one may die."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from tests.services.owning import LabelOwner, TwoLayerOwner, accept, body, config_of, settled
+from tests.services.postgres import postgres
+from tests.services.running import Service, free_port
+from tests.services.test_sending import FAST, submission, submit, ticket_of
+
+Pair = tuple[Service, Service]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    folder, uri = tmp_path_factory.mktemp("instances"), f"http://127.0.0.1:{free_port()}"
+    with postgres() as database:
+        first, second = (Service(folder, "both", database=database, uri=uri, settings=FAST) for _ in range(2))
+        with ThreadPoolExecutor(2) as pool:  # both bring the database up to date at once
+            list(pool.map(Service.start, (first, second)))
+        with first, second:
+            yield first, second
+
+
+@pytest.fixture
+def clients(pair: Pair) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+    with pair[0].client() as first, pair[1].client() as second:
+        yield first, second
+
+
+def test_both_publish_the_same_document(clients: tuple[httpx.Client, httpx.Client]) -> None:  # SVC-17, SVC-18
+    found = [client.get("/.well-known/communicator.json") for client in clients]
+    assert found[0].content == found[1].content
+    assert found[0].headers["communicator-revision"] == found[1].headers["communicator-revision"]
+
+
+@pytest.mark.parametrize("profile", [LabelOwner, TwoLayerOwner])
+def test_an_address_is_spent_once_wherever_it_is_posted(
+    pair: Pair, clients: tuple[httpx.Client, httpx.Client], profile: type[LabelOwner] | type[TwoLayerOwner]
+) -> None:  # ADDR-17, ADDR-28
+    first, second = clients
+    owner = profile(config_of(first, pair[0].uri)).register(first)
+    for index in range(40):
+        requests = [owner.request(index, body(2 * index + n)) for n in range(2)]
+        with ThreadPoolExecutor(2) as pool:
+            answers = pool.map(accept, clients, requests)
+        assert list(answers) == [202, 202]
+    settled(second, owner, 40)
+    time.sleep(0.5)
+    found = owner.fetch(second)
+    assert sorted(one.index for one in found) == list(range(40))
+    assert [one.number for one in found] == sorted({one.number for one in found})
+
+
+def test_whoever_waits_hears_what_another_instance_stores(
+    pair: Pair, clients: tuple[httpx.Client, httpx.Client]
+) -> None:  # RECV-12
+    first = clients[0]
+    owner = LabelOwner(config_of(first, pair[0].uri)).register(first)
+    told: list[tuple[float, int]] = []
+
+    def wait() -> None:
+        with pair[1].client() as other:
+            found = owner.fetch(other, wait_s=20)
+            told.append((time.monotonic(), len(found)))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.5)
+    accepted_at = time.monotonic()
+    assert accept(first, owner.request(0, body(0))) == 202
+    thread.join()
+    assert told[0][1] == 1
+    assert told[0][0] - accepted_at < 1
+
+
+def test_a_submission_has_one_ticket_at_both(clients: tuple[httpx.Client, httpx.Client]) -> None:  # SEND-2, DELIV-25
+    for number in range(10):
+        wanted = submission(f"http://127.0.0.1:{free_port()}", bytes([number]))
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(submit, clients, (wanted, wanted)))
+        assert len({ticket_of(answer) for answer in answers}) == 1
+
+
+@pytest.mark.slow
+def test_one_instance_may_die_under_load(pair: Pair, clients: tuple[httpx.Client, httpx.Client]) -> None:  # RECV-1
+    first, second = pair
+    config = config_of(clients[1], first.uri)
+    owner = TwoLayerOwner(config).register(clients[1])
+    acknowledged: set[bytes] = set()
+    lock, stopped = threading.Lock(), threading.Event()
+
+    def bring(place: int) -> None:
+        with first.client() as one, second.client() as other:
+            for index in range(place, 800, 4):
+                request = owner.request(index, body(index))
+                while not _taken((one, other)[index // 4 % 2], request) and not stopped.is_set():
+                    time.sleep(0.02)
+                if stopped.is_set():
+                    return
+                with lock:
+                    acknowledged.add(body(index))
+
+    threads = [threading.Thread(target=bring, args=(place,)) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(2):
+        time.sleep(0.5)
+        first.kill()
+        first.start()
+    stopped.set()
+    for thread in threads:
+        thread.join()
+    until, arrived = time.monotonic() + 30, list[bytes]()
+    while len(arrived) < len(acknowledged) and time.monotonic() < until:
+        arrived += [one.ciphertext for one in owner.drain(clients[1])]
+    time.sleep(0.5)
+    arrived += [one.ciphertext for one in owner.drain(clients[1])]
+    assert len(arrived) == len(set(arrived))
+    assert acknowledged <= set(arrived)
+    assert len(acknowledged) > 50
+
+
+def _taken(client: httpx.Client, request: bytes) -> bool:
+    try:
+        return accept(client, request) == 202
+    except httpx.TransportError:
+        return False
