@@ -175,7 +175,7 @@ def choose_path(
     1. Sending services take turns by attempt (DELIV-5).
     2. A receiving service offers its ephemeral grant, else its long-term one (STATE-7).
     3. Services that were just reported unreachable come last (DELIV-6).
-    4. One operator never runs both ends of a path if another path exists (DELIV-7, threat T11).
+    4. A sending service takes a receiving service of another operator while rule 3 leaves it one (DELIV-7, threat T11).
     5. What remains alternates for each sending service on each transmission: one global round, or free choice,
        can starve a path that works (DELIV-8; found by exhaustive search).
     6. The last long-term address at each service is kept for a transmission that carries an own set which the peer has

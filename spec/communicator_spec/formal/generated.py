@@ -30,14 +30,14 @@ from communicator_spec.formal.values import (
 EMPTY = frozenset()
 NOTHING = Map()
 SOURCES = {
-    "addresses.qnt": "385646820895969a79b6e7448794114780f0c788f8c4a4c0b3f7647a8bb69e6a",
-    "communicator.qnt": "e01fc4ebce8670827cdc560ff231e8bdd48ac9ab770c7dd16d8d369a4f162ac6",
-    "delivery.qnt": "0de68758fac0bce3299556819e46d6163b7a5e3ce5883ff3769bf00eee13d3c4",
-    "instances.qnt": "0b709f6b9fa06f145e23ff1415103071b49b035bb0ebc4009ce33b08416aece0",
-    "policies.qnt": "4c570770bce185b5a7801e6ae06add69b3c68a95ff925a04be9691573609ed4a",
-    "scenarios.qnt": "d5c1a096026dedb037db3cf69f627a1a8d4c7eec8a7e96716bbe2065efbeabcd",
-    "services.qnt": "fc624d5d5dd2ada09f670d5b8e9215144017ba8b7d138c462dac361f5519dbaf",
-    "types.qnt": "0231ec46d7ac55115c4c6ab7cd01d018db50748f2396d6b0d88b081a7dc3d19d",
+    "addresses.qnt": "b1aa4c80b3871d26fedc91fb0b244bcd7e4d17b85c52c69861f8c17ece10865a",
+    "communicator.qnt": "46b5e8fbcc89d3c94f1ce739260bfdb54d798c4a472dcd6aec9d95fef8d91e5e",
+    "delivery.qnt": "eb33248aefc0ab03d0445877940bfdb7cfe4ff33846d955ad30b44e331c36519",
+    "instances.qnt": "e52aa2e57b57cd892804b739ed992f07ab68512fce2e104ea50554ed802314ca",
+    "policies.qnt": "e599b6fe96adc76c393516e858e95d878ea9b029938910e181166524b6979b43",
+    "scenarios.qnt": "404c8a12c0d37e7443e2c605f198958c5d7e0a6a0624b7189907d4a69bb7f2ae",
+    "services.qnt": "b991a98fb9f96a00bf0eae3c66b5264f8815b4a962196f0b69046c276c79d7a3",
+    "types.qnt": "39010863023ae5046ea3e53c32d7b1621f6469808858d22fe2df3a2076491b58",
 }
 
 
@@ -135,7 +135,7 @@ class Grant(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A message in a receiving service's store. `opened`: the device has fetched it before, and its key is gone (SES-15)."""
+    """A message in a receiving service's store. `opened`: the device has fetched it before, and its key is gone (SES-20)."""
 
     address: "Address"
     body: "Body"
@@ -190,6 +190,11 @@ class Record_fresh_grants_serial(NamedTuple):
     serial: "int"
 
 
+class Record_news_seen(NamedTuple):
+    news: "bool"
+    seen: "Seen"
+
+
 class Record_sent_turn(NamedTuple):
     sent: "int"
     turn: "Turn"
@@ -209,16 +214,21 @@ class Row(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What an onlooker remembers: messages that applications got and that they were told have failed, addresses written
-    to and stored at, how many receipts an end may still send, services that are being left, and the properties that a
-    step has broken.
+    """What an onlooker remembers of the log: messages that applications got or were told to have failed, addresses written to
+    and stored at, the last serial at each service, the last version of each held set, how many automated commands and how
+    many receipts people have caused and devices not sent, roots that are revoked, services that people have turned away
+    from, and the properties that a step has broken.
     """
 
     app: "Map[int, frozenset[int]]"
     told: "Map[int, frozenset[int]]"
     sent: "frozenset[Address]"
     stored: "frozenset[Address]"
+    serials: "Map[tuple[int, int], int]"
+    versions: "Map[int, int]"
+    caused: "Map[int, int]"
     owed: "Map[int, int]"
+    revoked: "frozenset[tuple[int, int]]"
     leaving: "frozenset[tuple[int, int]]"
     broken: "frozenset[str]"
 
@@ -235,7 +245,9 @@ class Submission(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The terms of the policies; `communicator_spec.policies.Terms` has the same. `fault` names a seeded fault, if any."""
+    """The terms of the policies, as far as a device decides by them (`communicator_spec.policies.Terms`); how many units make an
+    hour; and the name of a seeded fault, if any.
+    """
 
     hour: "int"
     longTermLifetime: "int"
@@ -313,7 +325,7 @@ class State(NamedTuple):
     rows: "tuple[Row, ...]"
 
 
-# Hours are units. Nothing is ephemeral, nothing expires within a few units, everything may be repeated at once.
+# Hours are units. Nothing is ephemeral; a message lives for four units and an address for eight.
 SHORT = Terms(
     hour=1,
     longTermLifetime=8,
@@ -516,7 +528,9 @@ def submit(d, c):
 
 
 def deadline(d, t):
-    """When the device has something to do next."""
+    """When the device has something to do next. That addresses are to be renewed wakes nobody in conversation: they are renewed
+    when something is sent.
+    """
     if d.ended and t.fault != "writes after the end":
         return NEVER
     return least(
@@ -545,7 +559,7 @@ def usable(g, used, now, t):
 
 def offers(now, held, used, carriesSet, t):
     """What each of the peer's receiving services offers: its ephemeral grant, else its long-term one (STATE-7). The last
-    long-term address is kept for a transmission that carries an own set (STATE-28).
+    long-term address is kept for a transmission that carries an own set which the peer has not confirmed (STATE-28).
     """
     found = ()
     for g in held:
@@ -567,7 +581,7 @@ def choosePath(now, held, used, senders, turns, attempt, suspects, carriesSet, t
     """How the next transmission travels; none if no address is usable or no sending service answers.
     1. Sending services take turns by attempt (DELIV-5).
     2. Services that were just reported unreachable come last (DELIV-6).
-    3. One operator never runs both ends of a path if another path exists (DELIV-7).
+    3. A sending service takes a receiving service of another operator while step 2 leaves it one (DELIV-7).
     4. What remains takes turns, counted for each sending service (DELIV-8).
     """
     offered = offers(now, held, used, carriesSet, t)
@@ -592,7 +606,7 @@ def choosePath(now, held, used, senders, turns, attempt, suspects, carriesSet, t
 
 
 def escalation(attempts, t):
-    """How long an unacknowledged message waits before its next transmission (DELIV-9): doubling."""
+    """How long an unacknowledged message waits before its next transmission (DELIV-9): doubling, six times."""
     if t.fault == "never sends again":
         return t.messageLifetime
     return t.escalateAfter * power(2, min_(attempts - 1, 6))
@@ -640,7 +654,7 @@ def renewKind(soFar, service, longTerm, current, canIssue, spent, now, inConvers
 
 def renew(now, services, reachable, current, serials, spent, inConversation, t):
     """The next complete set of one's own grants, and which of them are new.
-    1. Every service that is not being left gets a long-term grant and, in conversation, an ephemeral one (STATE-2).
+    1. Every service that is not being left gets a long-term grant and, in conversation, an ephemeral one (STATE-2, STATE-20).
     2. At a service that cannot be reached nothing is issued, and what is valid there stays in the set (STATE-4).
     3. Nothing is issued at a service outside `services`: it is being left (STATE-9).
     """
@@ -649,7 +663,11 @@ def renew(now, services, reachable, current, serials, spent, inConversation, t):
         canIssue = service in reachable
         start = Record_fresh_grants_serial(fresh=soFar.fresh, grants=soFar.grants, serial=at(serials, service))
         longTerm = renewKind(start, service, True, current, canIssue, spent, now, inConversation, t)
-        both = renewKind(longTerm, service, False, current, canIssue, spent, now, inConversation, t)
+        if t.fault == "counts kinds apart":
+            second = Record_fresh_grants_serial(fresh=longTerm.fresh, grants=longTerm.grants, serial=start.serial)
+        else:
+            second = longTerm
+        both = renewKind(second, service, False, current, canIssue, spent, now, inConversation, t)
         soFar = Record_fresh_grants(fresh=both.fresh, grants=both.grants)
     return soFar
 
@@ -674,7 +692,9 @@ def planRenewal(d, inConversation, now, t):
 
 
 def issue(turn, g, end):
-    """A new grant: its service learns of it, the log too. A service that is used again is no longer being left (STATE-27)."""
+    """A new grant: its service learns of it, the log too (STATE-18). A service that is used again is no longer being left
+    (STATE-27).
+    """
     d = turn.device
     last = max_(at(d.lastUntil, g.service), g.until)
     named = but(
@@ -699,16 +719,16 @@ def issue(turn, g, end):
 
 
 def refresh(turn, inConversation, c, t):
-    """Renew the own set where that is due; a changed set gets a higher version (STATE-14)."""
+    """Renew the own set where that is due; a changed set gets a higher version (STATE-6, STATE-14)."""
     d = turn.device
     if c.now < d.renewAt:
         return turn
     renewal = renew(c.now, d.services, c.receiving, d.mine, d.serials, d.spent, inConversation, t)
     changed = renewal.grants != () and renewal.grants != d.mine
     version = d.version if t.fault == "reuses a version" else d.version + 1
-    left = frozenset([name(g) for g in elements(renewal.grants)])
+    remaining = frozenset([name(g) for g in elements(renewal.grants)])
     adopted = but(
-        d, mine=renewal.grants, version=version, introduced=without(d.introduced, frozenset(d.introduced) - left)
+        d, mine=renewal.grants, version=version, introduced=without(d.introduced, frozenset(d.introduced) - remaining)
     )
     if changed:
         soFar = Turn(device=adopted, out=turn.out, issued=turn.issued, rows=turn.rows)
@@ -740,7 +760,7 @@ def ranges(beyond, most):
 
 
 def body(d, command, number, t):
-    """What every body says about its sender (DELIV-17, STATE-15, STATE-16)."""
+    """What every body says about its sender (DELIV-12, DELIV-17, STATE-15, STATE-16)."""
     return Body(
         command=command,
         number=number,
@@ -754,7 +774,9 @@ def body(d, command, number, t):
 
 
 def transmit(turn, path, command, number, c, t):
-    """One transmission: take the next address of the grant, count the turn, hand over (ADDR-25, DELIV-22)."""
+    """One transmission: take the next address of the grant, count the turn, hand over (ADDR-25, DELIV-8, DELIV-22). It carries the
+    receipt, so none is due any more (DELIV-14).
+    """
     d = turn.device
     key = name(path.grant)
     position = at(d.used, key)
@@ -788,7 +810,7 @@ def transmit(turn, path, command, number, c, t):
 
 
 def sendMessage(turn, number, c, t):
-    """A message that is due: told as failed when its time is over (DELIV-10), else sent on the next path (DELIV-9)."""
+    """A message that is due: reported as failed when its time is over (DELIV-10), else sent on the next path (DELIV-5, DELIV-9)."""
     entry = turn.device.outbox[number]
     last = entry.accepted + t.messageLifetime
     if c.now >= last:
@@ -846,7 +868,9 @@ def apartFrom(senders, service):
 
 
 def sendControl(turn, command, most, avoided, c, t):
-    """A command to at most `most` of the peer's receiving services (DELIV-15); `sent` says to how many it went."""
+    """A command to at most `most` of the peer's receiving services (DELIV-15), one path for each; with `most` 1 to one path over
+    all of them. Sending services of the operator `avoided` come last (DELIV-18). `sent` says to how many it went.
+    """
     services = frozenset([g.service for g in elements(turn.device.held)])
     soFar = Record_sent_turn(sent=0, turn=turn)
     for service in ascending(services):
@@ -871,7 +895,7 @@ def sendControl(turn, command, most, avoided, c, t):
 
 
 def sendNotice(turn, c, t):
-    """The announcement of a move: first to all of the peer's services, later to one, until it is confirmed (STATE-24)."""
+    """The announcement of a move: first to all of the peer's services, later to one, until it is confirmed (DELIV-15, STATE-24)."""
     ready = refresh(turn, False, c, t)
     d = ready.device
     if d.version < greatest(frozenset([d.moved[s] for s in d.moved])):
@@ -887,15 +911,24 @@ def sendNotice(turn, c, t):
 
 
 def sendReceipt(turn, c, t):
-    """A receipt by itself, if nothing carried it so far and people caused as much (STATE-12, DELIV-13, DELIV-18)."""
+    """A receipt by itself, if nothing carried it so far, as far as the human rate allows (STATE-12, DELIV-14, DELIV-18)."""
     if turn.device.credit <= 0 and t.fault != "ignores the human rate":
         return Turn(device=but(turn.device, receiptDue=NEVER), out=turn.out, issued=turn.issued, rows=turn.rows)
     sent = sendControl(refresh(turn, True, c, t), RECEIPT, 1, turn.device.receiptFrom, c, t)
-    return but(sent.turn, device=but(sent.turn.device, credit=sent.turn.device.credit - sent.sent, receiptDue=NEVER))
+    return but(
+        sent.turn,
+        device=but(
+            sent.turn.device,
+            receiptDue=NEVER,
+            credit=sent.turn.device.credit if t.fault == "pays nothing" else sent.turn.device.credit - sent.sent,
+        ),
+    )
 
 
 def sendUpdate(turn, c, t):
-    """An idle relationship renews its long-term address and tells the peer, as far as people caused it (STATE-21)."""
+    """An idle relationship renews its long-term address and tells the peer, as far as the human rate allows (STATE-12, STATE-21).
+    A date that has moved on says that the renewal succeeded.
+    """
     ready = refresh(turn, False, c, t)
     d = ready.device
     if d.updateDue > c.now and isNews(d) and d.credit > 0:
@@ -907,7 +940,7 @@ def sendUpdate(turn, c, t):
 
 
 def sendRequest(turn, c, t):
-    """All long-term addresses of the peer are about to expire: ask for news (STATE-29)."""
+    """All long-term addresses of the peer are about to expire: ask for news (STATE-12, STATE-29)."""
     if turn.device.credit <= 0:
         return Turn(device=but(turn.device, requestDue=NEVER), out=turn.out, issued=turn.issued, rows=turn.rows)
     sent = sendControl(refresh(turn, False, c, t), REQUEST_UPDATE, 1, NONE, c, t)
@@ -927,6 +960,7 @@ def wake(d, c, t):
 
 
 def queued(s, now):
+    """What was taken is kept (DELIV-21)."""
     return Queued(submission=s, since=now, attempts=0, noticed=False)
 
 
@@ -976,7 +1010,9 @@ def releaseAt(confirmed, lastUntil, t):
 
 
 def confirm(d, holds, now, t):
-    """The peer holds this version of the own set: what was withdrawn before it ends a queue lifetime from now."""
+    """The peer holds this version of the own set: what was withdrawn before ends a queue lifetime from now, and the move needs
+    no more announcement (STATE-10, STATE-16, STATE-24).
+    """
     done = frozenset([s for s in d.moved if holds >= d.moved[s]])
     waiting = without(d.moved, done)
     return but(
@@ -1006,7 +1042,7 @@ def requestAt(held, t):
 
 
 def adopt(turn, b, c, t):
-    """What the new set says replaces what is held; what last went nowhere, or to a service that the set does not
+    """What the new set says replaces what is held, whole (STATE-1); what last went nowhere, or to a service that the set does not
     contain, is due at once (DELIV-19). A peer that moved did so by a person's decision (STATE-12).
     """
     d = turn.device
@@ -1033,11 +1069,12 @@ def adopt(turn, b, c, t):
 
 
 def covers(floor, above, number):
+    """Does a receipt cover a number? (DELIV-17)"""
     return number < floor or number in above
 
 
 def acknowledge(turn, b, c):
-    """What the receipt covers leaves the outbox."""
+    """What the receipt covers leaves the outbox (DELIV-3)."""
     soFar = turn
     for n in ascending(frozenset([n for n in turn.device.outbox if covers(b.floor, b.above, n)])):
         soFar = report(
@@ -1060,7 +1097,7 @@ def planReceipt(d, command, service, c, t):
 
 
 def apply(turn, b, service, c, t):
-    """Apply a body: the set, the confirmation, the receipt, then the command."""
+    """Apply a body: the set, the confirmation, the receipt, then the command (STATE-1, STATE-16, STATE-30)."""
     adopted = adopt(turn, b, c, t) if isNewer(turn.device, b, t) else turn
     holds = min_(b.holds, adopted.device.version)
     if b.holds > adopted.device.confirmed:
@@ -1090,7 +1127,7 @@ def apply(turn, b, service, c, t):
 
 def receive(d, items, c, t):
     """Take what was fetched, oldest first. Nothing reaches the application from a stranger (DELIV-4), or from a peer with
-    whom the person has ended the relationship (DELIV-23). What was opened before does not open again (SES-16).
+    whom the person has ended the relationship (DELIV-23). What was opened before does not open again (SES-20).
     """
     soFar = begin(d)
     for got in items:
@@ -1182,14 +1219,14 @@ def mayLeave(d, service, stored, t):
     """Is nothing of this end left at a service? Then its person may leave it (STATE-11)."""
     if d.ended:
         return True
-    if not (not has(d.services, service) and not stored):
+    if not (not has(d.services, service) and (not stored or t.fault == "leaves what is stored")):
         return False
     return service not in d.releaseDue or t.fault == "leaves early"
 
 
 def refusal(a, grants, spent, now, remembersSpent, t):
     """Why an address does not resolve; `NONE` if it does. Checked once, against the grants that are registered and the
-    addresses that are spent (ADDR-16, ADDR-17, STATE-3). Nobody outside learns it (ENV-8).
+    addresses that are spent (ADDR-15, ADDR-16, ADDR-17, ADDR-24, STATE-3). Nobody outside learns it (ENV-8).
     """
     known = frozenset(
         [
@@ -1457,8 +1494,10 @@ def bind(WORLD: World) -> Bound[State]:
             now=state.now, end=end, receiving=state.receivingUp, sending=state.sendingUp, delay=T.receiptDelayMin
         )
 
-    def notice(s, r, before, time, known):
-        """What one row of the log adds to what the onlooker knows. `before` is the device as it was."""
+    def observe(s, r, before, news, time, known):
+        """What one row of the log adds to what the onlooker knows. `before` is the device as it was; `news` says that a newer set has
+        come with the body that this row is about.
+        """
         address = Address(
             end=peer(r.end) if r.kind == SENT else r.end, service=r.service, serial=r.serial, position=r.position
         )
@@ -1483,53 +1522,85 @@ def bind(WORLD: World) -> Bound[State]:
                 )
             else:
                 if r.kind == STORED:
-                    faults = frozenset((("singleUse", address in s.stored), ("neverExpired", expired)))
+                    faults = frozenset(
+                        (
+                            ("singleUse", address in s.stored),
+                            ("neverExpired", expired),
+                            ("refusal", (r.end, r.service) in s.revoked),
+                        )
+                    )
                 else:
                     if r.kind == UPDATED:
-                        faults = frozenset((("setsOnlyGrow", r.value <= before.heldVersion),))
+                        faults = frozenset((("setsOnlyGrow", r.value <= s.versions[r.end]),))
                     else:
                         if r.kind == ISSUED:
                             faults = frozenset(
                                 (
-                                    ("serialsRise", r.serial <= at(before.serials, r.service)),
+                                    ("serialsRise", r.serial <= at(s.serials, (r.end, r.service))),
                                     ("nothingIssuedWhereLeft", (r.end, r.service) in s.leaving),
                                 )
                             )
                         else:
                             faults = EMPTY
-        isCaused = r.kind == DELIVERED or r.kind == DUPLICATE or r.kind == RECEIVED and r.value == MOVE
+        isMove = r.kind == RECEIVED and r.value == MOVE
+        isCaused = r.kind == ACCEPTED or r.kind == DELIVERED or r.kind == MOVED and T.announces or isMove and news
+        isAutomated = r.kind == SENT and (r.value == RECEIPT or r.value == UPDATE or r.value == REQUEST_UPDATE)
+        isAnswered = r.kind == DELIVERED or r.kind == DUPLICATE or isMove
         isAnswer = r.kind == SENT and r.value == RECEIPT
-        owed = 0 if WORLD.folded else 1 if isCaused else -1 if isAnswer else 0
-        if owed == 0:
-            found = s.owed
+        if isCaused:
+            n = s.caused[r.end]
+            found = s.caused.set(r.end, n + 1)
         else:
-            n = s.owed[r.end]
-            found = s.owed.set(r.end, n + owed)
+            if isAutomated:
+                n_2 = s.caused[r.end]
+                found = s.caused.set(r.end, n_2 - 1)
+            else:
+                found = s.caused
+        if WORLD.folded:
+            found_2 = s.owed
+        else:
+            if isAnswered:
+                n_3 = s.owed[r.end]
+                found_2 = s.owed.set(r.end, n_3 + 1)
+            else:
+                if isAnswer:
+                    n_4 = s.owed[r.end]
+                    found_2 = s.owed.set(r.end, n_4 - 1)
+                else:
+                    found_2 = s.owed
         if r.kind == DELIVERED:
             l = s.app[r.end]
-            found_2 = s.app.set(r.end, l | frozenset((r.message,)))
+            found_3 = s.app.set(r.end, l | frozenset((r.message,)))
         else:
-            found_2 = s.app
+            found_3 = s.app
         if r.kind == FAILED:
             l_2 = s.told[r.end]
-            found_3 = s.told.set(r.end, l_2 | frozenset((r.message,)))
+            found_4 = s.told.set(r.end, l_2 | frozenset((r.message,)))
         else:
-            found_3 = s.told
+            found_4 = s.told
         return but(
             s,
             broken=s.broken | frozenset([f[0] for f in frozenset([f for f in faults if f[1]])]),
-            owed=found,
-            app=found_2,
-            told=found_3,
+            caused=found,
+            owed=found_2,
+            app=found_3,
+            told=found_4,
+            serials=s.serials.put((r.end, r.service), r.serial) if r.kind == ISSUED else s.serials,
+            versions=s.versions.set(r.end, r.value) if r.kind == UPDATED else s.versions,
             sent=s.sent | frozenset((address,)) if r.kind == SENT and not WORLD.folded else s.sent,
             stored=s.stored | frozenset((address,)) if r.kind == STORED and not WORLD.folded else s.stored,
         )
 
     def watch(s, log, before, time, known):
-        soFar = s
+        """A newer set is reported before the message or command that it came with."""
+        soFar = Record_news_seen(news=False, seen=s)
         for r in log:
-            soFar = notice(soFar, r, before, time, known)
-        return soFar
+            isBody = r.kind == DELIVERED or r.kind == DUPLICATE or r.kind == RECEIVED
+            soFar = Record_news_seen(
+                news=True if r.kind == UPDATED else False if isBody else soFar.news,
+                seen=observe(soFar.seen, r, before, soFar.news, time, known),
+            )
+        return soFar.seen
 
     def folded(d):
         """Counters modulo what the policies read of them, where a world asks for it: then a run without time has finitely many
@@ -1557,8 +1628,10 @@ def bind(WORLD: World) -> Bound[State]:
             outbox=Map([(x, each(x)) for x in d.outbox]),
         )
 
-    def take(state, end, turn):
-        """A device has taken a turn: it is saved, its services know its new addresses, the log has its rows."""
+    def take(state, end, turn, wrong):
+        """A device has taken a turn: it is saved (SES-15), its services know its new addresses, the log has its rows. `wrong` are
+        properties that the rows do not show to be broken.
+        """
         next_devices = state.devices.set(end, folded(turn.device))
         known = state.registered | frozenset(
             [
@@ -1568,8 +1641,11 @@ def bind(WORLD: World) -> Bound[State]:
         )
         before = state.devices[end]
         watched = watch(state.seen, turn.rows, before, state.now, known)
-        renamed = turn.device.mine != before.mine and turn.device.version <= before.version
-        next_seen = but(watched, broken=watched.broken | frozenset(("setsOnlyGrow",))) if renamed else watched
+        if turn.device.mine != before.mine and turn.device.version <= before.version:
+            renamed = frozenset(("setsOnlyGrow",))
+        else:
+            renamed = EMPTY
+        next_seen = but(watched, broken=watched.broken | renamed | wrong)
         next_rows = turn.rows
         return (next_devices, known, next_seen, next_rows)
 
@@ -1591,7 +1667,7 @@ def bind(WORLD: World) -> Bound[State]:
             return None
         if state.devices[end].ended:
             return None
-        taken_take = take(state, end, submit(state.devices[end], context(state, end)))
+        taken_take = take(state, end, submit(state.devices[end], context(state, end)), EMPTY)
         if taken_take is None:
             return None
         taken_sameQueues = sameQueues(state)
@@ -1626,8 +1702,10 @@ def bind(WORLD: World) -> Bound[State]:
         )
 
     def wakes(state, end, dies, whim):
-        """A device does what is due (DELIV-5 to DELIV-10, DELIV-14, DELIV-15, STATE-6, STATE-10, STATE-21, STATE-24). It may die
-        after it has saved and before it has handed anything over. `whim` replaces its turns in a world with free choice.
+        """A device does what is due: messages (DELIV-5 to DELIV-10, DELIV-19), the announcement of a move (STATE-24), a receipt
+        (DELIV-14, DELIV-18), an update (STATE-21), a request (STATE-29), the release of a service (STATE-10); nothing after the end
+        (PORT-13). It may die after it has saved and before it has handed anything over (SES-15). While a sending service of the
+        world is full, it waits. `whim` replaces its turns in a world with free choice.
         """
         stored = state.devices[end]
         if deadline(stored, T) > state.now:
@@ -1652,7 +1730,7 @@ def bind(WORLD: World) -> Bound[State]:
         )
         if not all(len(after[s]) <= WORLD.capacity for s in SENDING):
             return None
-        taken_take = take(state, end, turn)
+        taken_take = take(state, end, turn, EMPTY)
         if taken_take is None:
             return None
         next_budget = but(state.budget, faults=state.budget.faults - 1) if dies else state.budget
@@ -1683,7 +1761,7 @@ def bind(WORLD: World) -> Bound[State]:
 
     def fetches(state, end, service, confirms, delay):
         """A device fetches what one receiving service holds for it, makes it durable, hands it to the application, and then
-        confirms it (DELIV-26 to DELIV-28). If the confirmation is lost, the same comes again. A receipt is held back for the
+        confirms it (DELIV-2, DELIV-4, DELIV-23, DELIV-26 to DELIV-28). If the confirmation is lost, the same comes again. A receipt is held back for the
         `delay` that was drawn (DELIV-14).
         """
         items = state.stores[(end, service)]
@@ -1701,7 +1779,16 @@ def bind(WORLD: World) -> Bound[State]:
             log = l
         else:
             log = ()
-        taken_take = take(state, end, Turn(device=turn.device, out=turn.out, issued=turn.issued, rows=turn.rows + log))
+        written = frozenset(
+            [i_2.body.number for i_2 in frozenset([i_2 for i_2 in elements(items) if i_2.body.command == MESSAGE])]
+        )
+        invented = frozenset([r for r in elements(turn.rows) if r.kind == DELIVERED and r.message not in written])
+        taken_take = take(
+            state,
+            end,
+            Turn(device=turn.device, out=turn.out, issued=turn.issued, rows=turn.rows + log),
+            EMPTY if invented == EMPTY else frozenset(("onlyPeers",)),
+        )
         if taken_take is None:
             return None
         if confirms:
@@ -1741,7 +1828,7 @@ def bind(WORLD: World) -> Bound[State]:
     def hears(state, n):
         """A device learns that a receiving service does not answer (DELIV-6)."""
         taken_take = take(
-            state, n.end, begin(suspect(state.devices[n.end], n.service, n.number, context(state, n.end), T))
+            state, n.end, begin(suspect(state.devices[n.end], n.service, n.number, context(state, n.end), T)), EMPTY
         )
         if taken_take is None:
             return None
@@ -1775,7 +1862,7 @@ def bind(WORLD: World) -> Bound[State]:
         )
 
     def moves(state, end, old, new, announceAt):
-        """Replace a receiving service by another one, because it is bad or dead (STATE-9, STATE-23)."""
+        """Replace a receiving service by another one, because it is bad or dead (STATE-9, STATE-23, STATE-24)."""
         if state.budget.moves <= 0:
             return None
         if not has(state.devices[end].services, old):
@@ -1867,7 +1954,7 @@ def bind(WORLD: World) -> Bound[State]:
         )
 
     def leaves(state, end, service):
-        """Leave a receiving service when nothing there points to this person any more (STATE-10, STATE-11, PORT-5)."""
+        """Leave a receiving service when no address of this person points there any more (STATE-11, PORT-5, ADDR-24)."""
         if (end, service) not in state.seen.leaving:
             return None
         if (end, service) in state.left:
@@ -1880,6 +1967,13 @@ def bind(WORLD: World) -> Bound[State]:
         next_registered = frozenset([r for r in state.registered if r.end != end or r.grant.service != service])
         next_stores = state.stores.set((end, service), ())
         next_rows = (but(row(LEFT), service=service, value=end),)
+        next_seen = but(
+            state.seen,
+            revoked=state.seen.revoked | frozenset(((end, service),)),
+            broken=state.seen.broken
+            if state.stores[(end, service)] == ()
+            else state.seen.broken | frozenset(("leftClean",)),
+        )
         taken_sameQueues = sameQueues(state)
         if taken_sameQueues is None:
             return None
@@ -1901,17 +1995,20 @@ def bind(WORLD: World) -> Bound[State]:
             state.sendingDead,
             next_left,
             taken_sameBudget[0],
-            state.seen,
+            next_seen,
             next_rows,
         )
 
     def revoke(state, roots):
-        next_registered = frozenset([r for r in state.registered if (r.end, r.grant.service) not in roots])
+        if T.fault == "revokes nothing":
+            next_registered = state.registered
+        else:
+            next_registered = frozenset([r for r in state.registered if (r.end, r.grant.service) not in roots])
         next_stores = Map([(k, () if k in roots else state.stores[k]) for k in state.stores])
         return (next_registered, next_stores)
 
     def refuses(state, end):
-        """End the relationship, alone and silently (DELIV-29 to DELIV-31). Roots are revoked as soon as each service answers."""
+        """End the relationship, alone and silently (DELIV-29, DELIV-31). Roots are revoked as soon as each service answers (ADDR-24)."""
         if state.budget.refusals <= 0:
             return None
         if state.devices[end].ended:
@@ -1927,6 +2024,7 @@ def bind(WORLD: World) -> Bound[State]:
             return None
         next_revoking = state.revoking | roots - gone
         next_budget = but(state.budget, refusals=state.budget.refusals - 1)
+        next_seen = but(state.seen, revoked=state.seen.revoked | gone)
         taken_sameQueues = sameQueues(state)
         if taken_sameQueues is None:
             return None
@@ -1948,7 +2046,7 @@ def bind(WORLD: World) -> Bound[State]:
             taken_sameServices[4],
             taken_sameServices[5],
             next_budget,
-            state.seen,
+            next_seen,
             next_rows,
         )
 
@@ -1960,6 +2058,7 @@ def bind(WORLD: World) -> Bound[State]:
         if taken_revoke is None:
             return None
         next_revoking = state.revoking - frozenset(((end, service),))
+        next_seen = but(state.seen, revoked=state.seen.revoked | frozenset(((end, service),)))
         next_rows = ()
         taken_sameQueues = sameQueues(state)
         if taken_sameQueues is None:
@@ -1985,7 +2084,7 @@ def bind(WORLD: World) -> Bound[State]:
             taken_sameServices[4],
             taken_sameServices[5],
             taken_sameBudget[0],
-            state.seen,
+            next_seen,
             next_rows,
         )
 
@@ -2017,7 +2116,9 @@ def bind(WORLD: World) -> Bound[State]:
         return EMPTY
 
     def forwards(state, via, q, answered):
-        """A sending service hands over a submission, and its answer arrives (SEND-9, SEND-10) or is lost."""
+        """A sending service hands over a submission. The answer of the receiving service arrives (SEND-9, SEND-10), or is lost: then it
+        is as if nobody had answered (DELIV-11, DELIV-24).
+        """
         if via not in state.sendingUp:
             return None
         if via in WORLD.lossy:
@@ -2068,6 +2169,8 @@ def bind(WORLD: World) -> Bound[State]:
         """Nobody answers: the sending service keeps the submission, or its time is over (DELIV-11, DELIV-21, DELIV-24)."""
         if via not in state.sendingUp:
             return None
+        if via in WORLD.lossy:
+            return None
         s = q.submission
         if s.service in state.receivingUp:
             return None
@@ -2111,8 +2214,10 @@ def bind(WORLD: World) -> Bound[State]:
         )
 
     def givesUp(state, via, q):
-        """The not-after time has come (DELIV-11). In a world without time it comes when nobody answers."""
+        """The not-after time has come (DELIV-11, DELIV-21). In a world without time it comes when nobody answers."""
         if via not in state.sendingUp:
+            return None
+        if via in WORLD.lossy:
             return None
         if not (
             isLate(q, state.now)
@@ -2153,7 +2258,7 @@ def bind(WORLD: World) -> Bound[State]:
         )
 
     def drops(state, via, q):
-        """A sending service that breaks its promise: it takes everything, forwards nothing, and says nothing."""
+        """A sending service that breaks its promise (DELIV-21): it takes everything, forwards nothing, and says nothing."""
         if via not in state.sendingUp:
             return None
         if via not in WORLD.lossy:
@@ -2190,6 +2295,7 @@ def bind(WORLD: World) -> Bound[State]:
         )
 
     def crashes(state, service, isSending):
+        """A service goes out of reach, and keeps what it has (DELIV-21, DELIV-26)."""
         if state.budget.faults <= 0:
             return None
         if service not in (state.sendingUp if isSending else state.receivingUp):
@@ -2298,7 +2404,7 @@ def bind(WORLD: World) -> Bound[State]:
             next_rows,
         )
 
-    def isSpared(state, service, isSending):
+    def mayNotDie(state, service, isSending):
         """The worlds that are explored leave every person one service of each kind."""
         if service not in WORLD.mortal:
             return True
@@ -2483,7 +2589,18 @@ def bind(WORLD: World) -> Bound[State]:
             told=Map([(unused, EMPTY) for unused in ENDS]),
             sent=EMPTY,
             stored=EMPTY,
+            serials=Map(
+                [
+                    (k, first[k[0]].device.serials[k[1]])
+                    for k in frozenset[object]().union(
+                        *frozenset([frozenset([(end, s) for s in first[end].device.serials]) for end in ENDS])
+                    )
+                ]
+            ),
+            versions=Map([(end, first[peer(end)].device.version) for end in ENDS]),
+            caused=Map([(unused, 1) for unused in ENDS]),
             owed=Map([(unused, 0) for unused in ENDS]),
+            revoked=EMPTY,
             leaving=EMPTY,
             broken=EMPTY,
         )
@@ -2518,9 +2635,12 @@ def bind(WORLD: World) -> Bound[State]:
         )
 
     def exactlyOnce(state):
+        """Never twice; that it comes at all is `nothingLost` and liveness."""
         return "exactlyOnce" not in state.seen.broken
 
     def onlyPeers(state):
+        if "onlyPeers" in state.seen.broken:
+            return False
         return all(all(n < state.devices[peer(u)].nextNumber for n in state.seen.app[u]) for u in ENDS)
 
     def neverExpired(state):
@@ -2542,13 +2662,15 @@ def bind(WORLD: World) -> Bound[State]:
         return "refusal" not in state.seen.broken
 
     def humanRate(state):
-        return all(state.devices[u].credit >= 0 for u in ENDS)
+        return all(state.seen.caused[u] >= 0 for u in ENDS)
 
     def onlyPeopleAreAnswered(state):
         return all(state.seen.owed[u] >= 0 for u in ENDS)
 
     def leftClean(state):
         """Whoever has left a service has left nothing there that somebody may still use (STATE-10, STATE-11)."""
+        if "leftClean" in state.seen.broken:
+            return False
         return all(
             state.devices[l[0]].ended
             or not any(g.service == l[1] and g.until > state.now for g in elements(state.devices[peer(l[0])].held))
@@ -2588,7 +2710,7 @@ def bind(WORLD: World) -> Bound[State]:
         return leftClean(state)
 
     def reaches(state, u):
-        """Does one end hold an address of the other that works? (STATE-4, STATE-8)"""
+        """Does one end hold a long-term grant of the other, unexpired, at a service that lives? (STATE-4, STATE-8)"""
         return any(
             g.longTerm
             and g.until > state.now
@@ -2629,8 +2751,10 @@ def bind(WORLD: World) -> Bound[State]:
         return all(
             state.devices[peer(u)].ended
             or all(
-                n in state.seen.app[peer(u)] or state.now - state.devices[u].outbox[n].accepted < WORLD.patience
-                for n in state.devices[u].outbox
+                n in state.seen.app[peer(u)]
+                or n in state.devices[u].outbox
+                and state.now - state.devices[u].outbox[n].accepted < WORLD.patience
+                for n in range(0, state.devices[u].nextNumber - 1 + 1)
             )
             for u in ENDS
         )
@@ -2675,7 +2799,7 @@ def bind(WORLD: World) -> Bound[State]:
         return any(state.devices[u].confirmed == 0 for u in ENDS)
 
     def wEphemeralGone(state):
-        return state.now > T.ephemeralLifetime and delivered(state) and accepted(state)
+        return T.ephemeralLifetime > 0 and state.now > T.ephemeralLifetime and delivered(state) and accepted(state)
 
     all_ENDS = tuple(ordered(ENDS))
     all_RECEIVING = tuple(ordered(RECEIVING))
@@ -2757,7 +2881,7 @@ def bind(WORLD: World) -> Bound[State]:
                 taken = recovers(state, service, isSending)
                 if taken is not None:
                     yield Step("recovers", (("isSending", isSending), ("service", service)), taken)
-                if not isSpared(state, service, isSending):
+                if not mayNotDie(state, service, isSending):
                     taken = dies(state, service, isSending)
                     if taken is not None:
                         yield Step("dies", (("isSending", isSending), ("service", service)), taken)
@@ -2818,7 +2942,18 @@ def bind(WORLD: World) -> Bound[State]:
             told=Map([(unused, EMPTY) for unused in ENDS]),
             sent=EMPTY,
             stored=EMPTY,
+            serials=Map(
+                [
+                    (k, first[k[0]].device.serials[k[1]])
+                    for k in frozenset[object]().union(
+                        *frozenset([frozenset([(end, s) for s in first[end].device.serials]) for end in ENDS])
+                    )
+                ]
+            ),
+            versions=Map([(end, first[peer(end)].device.version) for end in ENDS]),
+            caused=Map([(unused, 1) for unused in ENDS]),
             owed=Map([(unused, 0) for unused in ENDS]),
+            revoked=EMPTY,
             leaving=EMPTY,
             broken=EMPTY,
         )
