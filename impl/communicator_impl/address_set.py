@@ -15,7 +15,8 @@ sent again.
 Rules:
 
 1. Dates are whole hours in seconds (ADDR-4).
-2. The profile of an entry decides what the secrets of its grants are (ENV-19); no service appears twice (ENV-13).
+2. The profile of an entry decides what the secrets of its grants are (ENV-19); no service appears twice (ENV-13), and
+   in an entry no generation.
 3. `decode_set` accepts exactly what `encode_set` writes.
 """
 
@@ -24,7 +25,7 @@ from typing import Self
 import msgspec
 
 from communicator_impl import wire
-from communicator_impl.addresses.config import Generation, newest_live, service_uri
+from communicator_impl.addresses.config import Generation, newest_live, read_generations, service_uri
 from communicator_impl.addresses.values import EpochKey, Profile, Rdas, SealingKey, epoch_key, hours_of, rdas
 from communicator_spec.parameters import PARAMETERS
 
@@ -96,12 +97,11 @@ class ServiceEntry(msgspec.Struct, frozen=True):
         profile, keys = Profile(number), wire.fields(f[2], _SET_FIELDS)
         if keys[0] != PARAMETERS.suite.number:
             raise wire.wrong("unknown suite")
-        generations = wire.array(keys[1], _A.generations_max)
         grants = wire.array(f[3], _E.grants_max)
         return cls(
             service_uri(f[0]),
             profile,
-            tuple(Generation.from_wire(g) for g in generations),
+            read_generations(keys[1]),
             tuple(WireGrant.from_wire(g, profile) for g in grants),
         )
 

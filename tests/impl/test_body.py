@@ -54,7 +54,7 @@ def generations() -> st.SearchStrategy[tuple[Generation, ...]]:
         st.integers(0, 2**40),
         st.integers(1, 2**30),
     )
-    return st.lists(one, max_size=2).map(tuple)
+    return st.lists(one, max_size=2, unique_by=lambda g: g.number).map(tuple)
 
 
 def grants(profile: Profile) -> st.SearchStrategy[tuple[WireGrant, ...]]:

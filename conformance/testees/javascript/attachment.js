@@ -47,6 +47,8 @@ function encrypt(key, file) {
 }
 
 function decrypt(key, chunks, length, digest) {
+  keyOf(key);
+  need(digest === null || digest.length === 32, 'malformed', 'length of a digest');
   const count = chunksOf(length);
   need(chunks.length === count && chunks.every((chunk) => chunk.length === CHUNK), 'forged', 'number of chunks');
   need(digest === null || sha256(join(...chunks)).equals(digest), 'forged', 'digest');

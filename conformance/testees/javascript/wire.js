@@ -18,6 +18,7 @@ const CIPHERTEXT = 2800;
 const LABEL_OVERHEAD = 65;
 const HOUR_S = 3600;
 const YEAR_S = 34_214_400;
+const DATE_MAX_S = 0xffffffff * HOUR_S;
 const U48 = 0xffff_ffff_ffff;
 
 const malformed = (condition, detail) => need(condition, 'malformed', detail);
@@ -82,7 +83,12 @@ const generation = (value) => {
   malformed(from < until, 'dates of a generation');
   return { number, key, from, until };
 };
-const generations = list(generation, 8);
+const unique = (items, of, detail) => malformed(new Set(items.map(of)).size === items.length, detail);
+const generations = (value) => {
+  const keys = list(generation, 8)(value);
+  unique(keys, (key) => key.number, 'a generation twice');
+  return keys;
+};
 
 function config(encoded) {
   const found = record(
@@ -92,9 +98,7 @@ function config(encoded) {
     [3, 'outer', generations],
     [4, 'inner', generations],
   )(decode(encoded));
-  for (const keys of [found.outer, found.inner]) {
-    malformed(new Set(keys.map((key) => key.number)).size === keys.length, 'a generation twice');
-  }
+  unique(found.profiles, (item) => item, 'a profile twice');
   malformed(found.profiles.includes(1) || found.inner.length === 0, 'inner keys without their profile');
   found.digest = sha256(join('communicator service configuration', u8(0), encoded)).subarray(0, 16);
   return found;
@@ -144,7 +148,7 @@ const received = (value) => {
 };
 
 const wholeHour = (value) => {
-  const date = uint()(value);
+  const date = uint(DATE_MAX_S)(value);
   malformed(BigInt(date) % BigInt(HOUR_S) === 0n, 'not a whole hour');
   return date;
 };
@@ -168,7 +172,7 @@ const entry = (value) => {
 };
 const addressSet = (value) => {
   const found = record([0, 'version', u48], [1, 'services', list(entry, 8)])(value);
-  malformed(new Set(found.services.map((service) => service.uri)).size === found.services.length, 'a service twice');
+  unique(found.services, (service) => service.uri, 'a service twice');
   return found;
 };
 const digests = (value) => {

@@ -28,7 +28,7 @@ from communicator_spec.errors import ErrorClass
 from communicator_spec.origin import is_origin
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Generation", "ServiceConfig", "newest_live", "service_uri"]
+__all__ = ["Generation", "ServiceConfig", "newest_live", "read_generations", "service_uri"]
 
 _P = PARAMETERS.address
 _FIELDS = frozenset(range(5))
@@ -103,12 +103,17 @@ class ServiceConfig(msgspec.Struct, frozen=True):
 
     @classmethod
     def decode(cls, data: bytes) -> "ServiceConfig":
-        """Read a configuration; unknown suites, repeated numbers and inner keys without two-layer/1 are `MALFORMED`."""
+        """Read a configuration.
+
+        Unknown suites, repeated numbers, repeated profiles and inner keys without two-layer/1 are `MALFORMED`.
+        """
         f = wire.fields(wire.decode(data, PARAMETERS.envelope.request_bytes_max), _FIELDS)
         if f[1] != PARAMETERS.suite.number:
             raise wire.wrong("unknown suite")  # ENV-5
         profiles = tuple(_profile(p) for p in wire.array(f[2], len(Profile)))
-        outer, inner = _generations(f[3]), _generations(f[4])
+        if len(set(profiles)) != len(profiles):  # ENV-3
+            raise wire.wrong("a profile repeats")
+        outer, inner = read_generations(f[3]), read_generations(f[4])
         if inner and Profile.TWO_LAYER not in profiles:  # ENV-3
             raise wire.wrong("inner keys without their profile")
         return cls(service_uri(f[0]), PARAMETERS.suite.number, profiles, outer, inner)
@@ -130,16 +135,17 @@ def newest_live(generations: tuple[Generation, ...], now: int) -> Generation:
     return max(live, key=lambda g: (g.not_before_s, g.number))
 
 
+def read_generations(value: object) -> tuple[Generation, ...]:
+    """Read the generations of one kind: at most 8, no two of one number; otherwise `MALFORMED`."""
+    items = wire.array(value, _P.generations_max)
+    generations = tuple(Generation.from_wire(item) for item in items)
+    if len({g.number for g in generations}) != len(generations):  # ENV-3
+        raise wire.wrong("a generation number repeats")
+    return generations
+
+
 def _profile(value: object) -> Profile:
     number = wire.uint(value)
     if number not in Profile._value2member_map_:
         raise wire.wrong("unknown profile")
     return Profile(number)
-
-
-def _generations(value: object) -> tuple[Generation, ...]:
-    items = wire.array(value, _P.generations_max)
-    generations = tuple(Generation.from_wire(item) for item in items)
-    if len({g.number for g in generations}) != len(generations):
-        raise wire.wrong("a generation number repeats")
-    return generations

@@ -47,7 +47,7 @@ class SecretGeneration(msgspec.Struct, frozen=True):
 
 
 class KeySchedule:
-    """All secret keys that a receiving service holds at present."""
+    """All secret keys that a receiving service holds at present; more of a kind than it may publish are `LIMIT`."""
 
     def __init__(
         self,
@@ -56,6 +56,8 @@ class KeySchedule:
         outer: tuple[SecretGeneration, ...],
         inner: tuple[SecretGeneration, ...] = (),
     ) -> None:
+        if max(len(outer), len(inner)) > _P.generations_max:  # ADDR-35
+            raise InputError(ErrorClass.LIMIT, "more generations than a configuration carries")
         self.uri = uri
         self.profiles = profiles
         self.outer = outer

@@ -16,7 +16,9 @@ from communicator_impl.entropy import SeededEntropy
 from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 
-__all__ = ["DAY", "HOUR", "OUTER", "URI", "address_cases", "generation", "issued", "keys", "load", "register", "sda"]
+__all__ = [
+    *("DAY", "HOUR", "OUTER", "URI", "address_cases", "generation", "issued", "keys", "load", "register", "row", "sda"),
+]
 
 HOUR, DAY = 3600, 86_400
 URI = "https://receiving.example"
@@ -43,7 +45,8 @@ def keys(
     return KeySchedule(uri, tuple(Profile), outer, inner)
 
 
-def _row(g: SecretGeneration) -> dict[str, object]:
+def row(g: SecretGeneration) -> dict[str, object]:
+    """Return a key pair as `service.load` takes it."""
     p = g.public
     return {
         "number": p.number,
@@ -57,7 +60,7 @@ def _row(g: SecretGeneration) -> dict[str, object]:
 def load(schedule: KeySchedule | None = None) -> Step:
     """Load a service with its keys."""
     k = schedule or keys()
-    args = {"uri": k.uri, "outer": [_row(g) for g in k.outer], "inner": [_row(g) for g in k.inner]}
+    args = {"uri": k.uri, "outer": [row(g) for g in k.outer], "inner": [row(g) for g in k.inner]}
     return Step("service", "service.load", args)
 
 
@@ -173,6 +176,21 @@ def _config_cases() -> list[Case]:
     bare = msgspec.structs.replace(labels, inner=(INNER.public,)).encode()
     alone = Step("decode", "config.decode", {"config": labels.encode()})
     only = Case("address/config-label-only", "a service of label/1 alone", ("ADDR-26",), (alone,))
+    profiles = Profile.TWO_LAYER, Profile.LABEL
+    many = tuple(generation(f"one of many {n}", n) for n in range(9))
+    most = Case(
+        "address/config-eight-generations",
+        "eight outer and eight inner keys",
+        ("ENV-3",),
+        (Step("decode", "config.decode", {"config": keys(outer=many[:8], inner=many[:8]).config().encode()}),),
+    )
+    full = keys(outer=many[:8], inner=many[:8]).config()
+    nine = tuple(g.public for g in many)
+
+    def wrong(of: Case, case: str, title: str, config: ServiceConfig) -> Case:
+        refused = of.refused(case, title, ("ENV-3",), ErrorClass.MALFORMED)
+        return refused.changed("decode", config=config.encode())
+
     again = generation("another outer", 7, begin=NOW), generation("another inner", 2, begin=NOW)
     malformed, twice = ErrorClass.MALFORMED, "one number for two {} keys"
     return [
@@ -183,7 +201,22 @@ def _config_cases() -> list[Case]:
         decode.refused("config-repeats-inner", twice.format("inner"), ("ENV-3",), malformed).changed(
             "decode", config=keys(inner=(INNER, again[1])).config().encode()
         ),
+        most,
+        wrong(most, "config-nine-outer", "nine outer keys", msgspec.structs.replace(full, outer=nine)),
+        wrong(most, "config-nine-inner", "nine inner keys", msgspec.structs.replace(full, inner=nine)),
+        wrong(
+            decode,
+            "config-profile-third",
+            "a profile a second time, after both",
+            msgspec.structs.replace(keys().config(), profiles=(*profiles, Profile.LABEL)),
+        ),
         only,
+        wrong(
+            only,
+            "config-profile-twice",
+            "its one profile twice",
+            msgspec.structs.replace(labels, profiles=(Profile.LABEL,) * 2),
+        ),
         only.refused("config-inner-alone", "inner keys without profile 1", ("ENV-3",), malformed).changed(
             "decode", config=bare
         ),

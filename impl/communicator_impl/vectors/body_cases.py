@@ -1,7 +1,7 @@
 """Cases of bodies (chapter 3): what one relationship manager tells another inside the ratchet."""
 
 from communicator_impl import wire
-from communicator_impl.vectors.address_cases import DAY, OUTER, URI, issued
+from communicator_impl.vectors.address_cases import DAY, HOUR, OUTER, URI, generation, issued
 from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
@@ -9,6 +9,7 @@ from communicator_spec.parameters import PARAMETERS
 __all__ = ["body_cases"]
 
 MOST = PARAMETERS.envelope.device_bytes_max
+LAST_DATE = PARAMETERS.address.hours_max * HOUR
 MESSAGE = {0: 1, 1: 0, 2: 17, 3: [12, [[13, 14], [16, 16]]], 4: 3, 7: b"good morning"}
 EPOCH_GRANT = {0: 5, 1: True, 2: NOW + 30 * DAY, 3: 64, 4: named_bytes("granted key")}
 
@@ -21,8 +22,10 @@ def _encode(fields: dict[str, object]) -> Step:
     return Step("encode", "body.encode", fields)
 
 
-def _entry(grant: dict[int, object], uri: str = URI) -> dict[int, object]:
-    return {0: uri, 1: 2, 2: {0: 1, 1: [OUTER.public.to_wire()]}, 3: [grant]}
+def _entry(grant: dict[int, object], *numbers: int) -> dict[int, object]:
+    """Return an entry with one generation, or with those of these numbers."""
+    keys = [generation(f"outer {n} at {i}", n) for i, n in enumerate(numbers)] or [OUTER]
+    return {0: URI, 1: 2, 2: {0: 1, 1: [g.public.to_wire() for g in keys]}, 3: [grant]}
 
 
 def _update(*entries: dict[int, object]) -> dict[int, object]:
@@ -118,8 +121,25 @@ def _set_cases() -> list[Case]:
 
     stock = EPOCH_GRANT | {4: [issued(60)]}
     good = _entry(EPOCH_GRANT)
+
+    def rule(case: str, title: str, entry: dict[int, object]) -> Case:
+        return Case(f"body/{case}", title, ("ENV-3",), (_decode(_update(entry)),))
+
+    def broken(of: Case, case: str, title: str, entry: dict[int, object]) -> Case:
+        refused = of.refused(case, title, ("ENV-3",), ErrorClass.MALFORMED)
+        return refused.changed("decode", body=wire.encode(_update(entry)))
+
+    two = rule("set-two-generations", "two generations of one service", _entry(EPOCH_GRANT, 7, 8))
+    eight = rule("set-eight-generations", "eight generations of one service", _entry(EPOCH_GRANT, *range(8)))
+    last = rule("set-last-date", "the largest date", _entry(EPOCH_GRANT | {2: LAST_DATE}))
     return [
         decode,
+        two,
+        broken(two, "set-repeats-generation", "one number for two generations", _entry(EPOCH_GRANT, 7, 7)),
+        eight,
+        broken(eight, "set-nine-generations", "nine generations", _entry(EPOCH_GRANT, *range(9))),
+        last,
+        broken(last, "set-date-beyond", "an hour after the largest date", _entry(EPOCH_GRANT | {2: LAST_DATE + HOUR})),
         wrong("set-repeats-service", "one service twice", "ENV-13", good, good),
         wrong("set-wrong-secret", "signed addresses for label/1", "ENV-19", _entry(stock)),
         wrong("set-odd-date", "a date that is not a whole hour", "ADDR-4", _entry(EPOCH_GRANT | {2: NOW + 1})),

@@ -80,6 +80,9 @@ def _encryption_cases() -> list[Case]:
         whole,
         wrong("other-digest", "another digest", "ATT-2", digest=named_bytes("another digest")),
         wrong("other-key", "another key", "ATT-2", key=named_bytes("another key")),
+        whole.refused("key-of-31", "a key of 31 bytes", ("ATT-1",), ErrorClass.MALFORMED).changed(
+            "decrypt", key=KEY[:31]
+        ),
         wrong("states-longer", "the message states one byte more", "ATT-11", length=small + 1),
         wrong("states-shorter", "the message states one byte less", "ATT-11", length=small - 1),
         wrong("states-more-chunks", "the message states a file of two chunks", "ATT-2", length=_ONE + 1),
