@@ -1,6 +1,8 @@
 """What tests of the services share: real processes on free ports of the loopback address, and how they are killed."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -8,13 +10,24 @@ import sys
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
+from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self
 
 import httpx
 
 COMMAND = (sys.executable, "-c", "from communicator_reports.cli import main; main()", "serve")
+BARE = (
+    sys.executable,
+    "-c",
+    "import asyncio, os;"
+    "from communicator_impl.services.observation import Log;"
+    "from communicator_impl.services.serve import serve;"
+    "from communicator_impl.services.settings import Settings;"
+    "asyncio.run(serve(Settings.read(None, os.environ), Log()))",
+)
+"""What `communicator serve` does, without loading its other commands."""
 START_S = 30.0
 
 
@@ -34,6 +47,38 @@ def _status(port: int, path: str) -> int | None:
         return None
     finally:
         connection.close()
+
+
+def _operations() -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what each operation of the interfaces may answer, by method and pattern of its path."""
+    found = {}
+    for name in ("receiving", "sending", "directory", "authorization"):
+        paths = json.loads((files("communicator_spec") / "openapi" / f"{name}.json").read_text())["paths"]
+        for path, operations in paths.items():
+            for method, operation in operations.items():
+                found[method.upper(), re.sub(r"\{[a-z]+\}", "[^/]+", path)] = operation["responses"]
+    return found
+
+
+OPERATIONS: Final = _operations()
+
+
+def check_answer(response: httpx.Response) -> None:
+    """Hold an answer against the interface: its status is there, its body and its headers are of the kind it says."""
+    method, path = response.request.method, response.request.url.path
+    found = [of for (verb, pattern), of in OPERATIONS.items() if verb == method and re.fullmatch(pattern, path)]
+    if not found:
+        assert response.status_code == 404, f"{method} {path} is in no interface"
+        return
+    answers = found[0]
+    assert str(response.status_code) in answers, f"{method} {path}: {response.status_code}"
+    answer = answers[str(response.status_code)]
+    if response.status_code >= 400:
+        assert response.headers["content-type"] == "application/problem+json"
+        return
+    kinds = list(answer.get("content", {}))
+    assert [response.headers["content-type"]] == kinds if kinds else response.headers.get("content-length", "0") == "0"
+    assert "headers" not in answer or "communicator-revision" in response.headers
 
 
 class Service:
@@ -59,12 +104,22 @@ class Service:
         self.log = folder / f"log-{self.port}.txt"
 
     def start(self) -> Self:
-        ports = ("--port", str(self.port), "--operations-port", str(self.operations_port))
-        command = (*COMMAND, self.role, "--uri", self.uri, "--database", self.database, *ports)
-        fast = {"COMMUNICATOR_SERVICE_ADDRESS_PER_S": "100000", "COMMUNICATOR_SERVICE_ADDRESS_BURST": "100000"}
-        environment = {**os.environ, **fast, **self.settings}
+        named = {
+            "SERVICE_RUN": self.role,
+            "SERVICE_URI": self.uri,
+            "SERVICE_LISTEN_PORT": str(self.port),
+            "SERVICE_OPERATIONS_PORT": str(self.operations_port),
+            "SERVICE_ADDRESS_PER_S": "100000",
+            "SERVICE_ADDRESS_BURST": "100000",
+            "DATABASE_URL": self.database,
+        }
+        environment = {
+            **os.environ,
+            **{f"COMMUNICATOR_{name}": value for name, value in named.items()},
+            **self.settings,
+        }
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=self.folder)
+            self._process = subprocess.Popen(BARE, env=environment, stdout=log, stderr=log, cwd=self.folder)
         self._wait_until_ready()
         return self
 
@@ -99,7 +154,8 @@ class Service:
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in text.splitlines())}
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.base, timeout=70)
+        """Return a client that holds every answer against the interface of the service."""
+        return httpx.Client(base_url=self.base, timeout=70, event_hooks={"response": [check_answer]})
 
     def __enter__(self) -> Self:
         return self if self._process is not None else self.start()

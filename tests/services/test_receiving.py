@@ -211,7 +211,7 @@ def test_every_answer_to_a_device_says_which_document_is_current(client: httpx.C
 
 
 def test_what_is_not_served_is_unknown(client: httpx.Client) -> None:  # SVC-4
-    for method, path in (("GET", "/v1/accept"), ("GET", "/v1/nothing"), ("POST", "/v1/submit")):
+    for method, path in (("GET", "/v1/accept"), ("GET", "/v1/nothing"), ("PUT", "/v1/messages")):
         answer = client.request(method, path)
         assert (answer.status_code, answer.json()["class"]) == (404, "unknown")
 

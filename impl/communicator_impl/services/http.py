@@ -30,8 +30,9 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from communicator_impl import wire
 from communicator_impl.document import unbase64url
@@ -49,6 +50,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 _V: Final = PARAMETERS.service
 _BODY_S: Final = 30.0
 _RETRY_AFTER_S: Final = 1
+_POLICY: Final = 1008
 _ADDRESSES_MAX: Final = 1 << 16
 _INTEGER_MAX: Final = (1 << 53) - 1
 _BEARER: Final = "bearer "
@@ -118,6 +120,29 @@ class Frame:
                 response.headers[REVISION] = str(self._revision())  # SVC-18
             self._metrics.count("requests", endpoint=name, status=str(response.status_code))
             return response
+
+        return framed
+
+    def socket(
+        self, name: str, answer: Callable[[WebSocket], Awaitable[None]]
+    ) -> Callable[[WebSocket], Awaitable[None]]:
+        """Wrap the endpoint of a WebSocket: a refusal before it opens is like any other, one after it closes it."""
+
+        async def framed(socket: WebSocket) -> None:
+            try:
+                self._rates.take(_address(socket))
+                await answer(socket)
+            except PeerError as error:
+                if socket.application_state is WebSocketState.CONNECTING:
+                    await socket.send_denial_response(problem(error))
+                else:
+                    await socket.close(_POLICY)
+            except WebSocketDisconnect:
+                return
+            except (SQLAlchemyError, CommunicatorError, OSError) as error:
+                self._log.failed(f"{name} failed", error)
+            finally:
+                self._metrics.count("sockets", endpoint=name)
 
         return framed
 
@@ -191,7 +216,7 @@ def check_media(headers: Headers, media: str) -> None:
         raise wire.wrong(f"the body is {media}")
 
 
-def access_key(request: Request) -> bytes:
+def access_key(request: HTTPConnection) -> bytes:
     """Return the access key that a request shows: `FORGED` without one or with another text than one."""
     header = request.headers.get("authorization", "")
     try:
@@ -244,7 +269,7 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _address(request: Request) -> str:
+def _address(request: HTTPConnection) -> str:
     """Return the network address of a request; of IPv6, the network that one subscriber has."""
     host = request.client.host if request.client else ""
     return ":".join(host.split(":")[:4]) if ":" in host else host

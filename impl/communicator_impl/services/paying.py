@@ -100,6 +100,10 @@ class Till:
         redemption.keep(redeemed)
         return redeemed
 
+    def verify(self, now_ms: int, purpose: Purpose, shown: bytes) -> None:
+        """Check all of a token but whether it is spent, before a request costs anything (SEC-8)."""
+        self._redemption(MemoryStorage()).check(now_ms, purpose, shown, b"")
+
     def erase(self, connection: Connection, now_ms: int) -> None:
         """Forget marks of keys that have ended (TOK-16)."""
         connection.execute(delete(spent).where(spent.c.ends_s <= now_ms // 1000))

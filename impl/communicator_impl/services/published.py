@@ -26,7 +26,7 @@ from communicator_impl.services.schema import kept
 from communicator_impl.services.settings import Settings
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Published", "publish", "stored_schedule"]
+__all__ = ["UPLOAD_TOKENS", "Published", "publish", "stored_schedule"]
 
 _E: Final = PARAMETERS.envelope
 _SCHEDULE: Final = "schedule"
@@ -98,7 +98,7 @@ def _document(settings: Settings, schedule: KeySchedule, revision: int) -> Docum
         _E.request_bytes_max,
         tuple(_E.ciphertext_classes_bytes),
         _CLASSES,
-        proxy=PROXY,
+        proxy=True,
         tokens=_issuers(settings.receiving.tokens),
     )
     sending = Sending(
@@ -106,7 +106,7 @@ def _document(settings: Settings, schedule: KeySchedule, revision: int) -> Docum
         _E.request_bytes_max,
         settings.sending.delay_mean_s,
         PARAMETERS.delivery.queue_lifetime_s,
-        UPLOAD_TOKENS if UPLOADS else (),
+        UPLOAD_TOKENS,
         _issuers(settings.sending.tokens),
     )
     return Document(
@@ -119,7 +119,3 @@ def _document(settings: Settings, schedule: KeySchedule, revision: int) -> Docum
 
 def _issuers(tokens: Mapping[str, tuple[str, ...]]) -> Issuers:
     return tuple(sorted(tokens.items()))
-
-
-PROXY: Final = False
-UPLOADS: Final = False

@@ -20,7 +20,8 @@ import msgspec
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from communicator_impl.envelope import Delivery, decode_request
 from communicator_impl.errors import PeerError
@@ -49,6 +50,9 @@ __all__ = ["Backlog", "Kit", "ReceivingEndpoints"]
 
 _E: Final = PARAMETERS.envelope
 _EMPTY: Final = 204
+_GOING_AWAY: Final = 1001
+_SOCKET_LOOK_S: Final = 60.0
+_ALL: Final = (1 << 53) - 1
 
 
 class _Roots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,6 +115,7 @@ class ReceivingEndpoints:
             Route("/v1/revoke", frame.endpoint("revoke", self.revoke), methods=["POST"]),
             Route("/v1/latency", frame.endpoint("latency", self.set_latency), methods=["POST"]),
             Route("/v1/messages", frame.endpoint("messages", self.messages), methods=["GET"]),
+            WebSocketRoute("/v1/notify", frame.socket("notify", self.notify)),
             Route("/v1/confirm", frame.endpoint("confirm", self.confirm), methods=["POST"]),
         ]
 
@@ -188,6 +193,33 @@ class ReceivingEndpoints:
                     return _sequence(found)
                 await heard(bell, left_s if next_ms is None else min(left_s, (next_ms - self._kit.now_ms) / 1000))
 
+    async def notify(self, socket: WebSocket) -> None:
+        """Send each stored message as one frame, first those that were there; the device sends nothing (RECV-12)."""
+        key = access_key(socket)
+        with self._kit.bells.hung(access_key_topic(key)) as bell:
+            await self._kit.work.run(self._tell, key, _ALL)  # an unknown key is refused before the socket opens
+            await socket.accept()
+            gone = asyncio.create_task(_until_closed(socket))
+            try:
+                await self._send(socket, key, bell, gone)
+            finally:
+                gone.cancel()
+
+    async def _send(self, socket: WebSocket, key: bytes, bell: asyncio.Event, gone: "asyncio.Task[None]") -> None:
+        after = -1
+        while not gone.done() and not self._kit.bells.closing:
+            found, next_ms = await self._kit.work.run(self._tell, key, after)
+            for delivery in found:
+                await socket.send_bytes(delivery.encode())
+                after = delivery.number
+            if not found:
+                wait_s = _SOCKET_LOOK_S if next_ms is None else (next_ms - self._kit.now_ms) / 1000
+                rung = asyncio.create_task(heard(bell, min(wait_s, _SOCKET_LOOK_S)))
+                await asyncio.wait({rung, gone}, return_when=asyncio.FIRST_COMPLETED)
+                rung.cancel()
+        if not gone.done():
+            await socket.close(_GOING_AWAY)
+
     # ---------------------------------------------------------------- work in threads
 
     async def _change(self, work: Callable[[Connection], None]) -> Response:
@@ -225,6 +257,12 @@ class Backlog:
         """Refuse with `LIMIT` when there is no room: for a cause that is the same for every address (ENV-12)."""
         if self.waiting >= self._most:
             raise PeerError(ErrorClass.LIMIT, "no room")
+
+
+async def _until_closed(socket: WebSocket) -> None:
+    """Wait until the device is gone; what it sends means nothing."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
 
 
 def _sequence(deliveries: tuple[Delivery, ...]) -> Response:

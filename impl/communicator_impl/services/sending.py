@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Route
 from communicator_impl.document import base64url
 from communicator_impl.entropy import Entropy
 from communicator_impl.queue_entry import State, Ticket
-from communicator_impl.sending_service import Level, Status
+from communicator_impl.sending_service import Status
 from communicator_impl.services.http import CBOR, Frame, body_of, octets, respond, wait_of
 from communicator_impl.services.receiving import Kit
 from communicator_impl.services.sending_store import SendingStore, ticket_topic
@@ -92,7 +92,7 @@ class SendingEndpoints:
     async def state(self, request: Request) -> Response:
         """Say what the service can take now."""
         level, retry_after_s = self._store.level()
-        return respond({"submit": level.value, "upload": Level.CLOSED.value, "retry_after_s": retry_after_s})
+        return respond({"submit": level.value, "upload": level.value, "retry_after_s": retry_after_s})
 
     def _status(self, ticket: bytes) -> Status:
         with self._kit.database.reading() as connection:

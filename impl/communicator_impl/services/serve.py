@@ -37,12 +37,15 @@ from communicator_impl.addresses import Profile
 from communicator_impl.entropy import SystemEntropy
 from communicator_impl.errors import CommunicatorError
 from communicator_impl.sending_service import Offer
+from communicator_impl.services.attachments import AttachmentEndpoints
 from communicator_impl.services.database import Database, GroupCommit, migrate
 from communicator_impl.services.forwarder import Forwarder
 from communicator_impl.services.http import JSON, Frame, Rates, Work
+from communicator_impl.services.issuers import Issuers
 from communicator_impl.services.observation import Log, Metrics
 from communicator_impl.services.outward import Outward
 from communicator_impl.services.paying import Till
+from communicator_impl.services.proxy import ProxyEndpoints
 from communicator_impl.services.published import Published, publish
 from communicator_impl.services.receiving import Backlog, Kit, ReceivingEndpoints
 from communicator_impl.services.receiving_store import ReceivingStore
@@ -64,6 +67,9 @@ _ERASE_S: Final = 3600.0
 _IDLE_S: Final = 0.2
 _AFTER_ERROR_S: Final = 1.0
 _BACKLOG: Final = 1024
+_FETCH_S: Final = 30.0
+_ISSUERS_S: Final = 3600.0
+_ISSUERS_AGAIN_S: Final = 5.0
 
 
 class Worker:
@@ -119,10 +125,12 @@ class Host:
         self.is_ready = False
         self.outward = Outward(settings.sending.named_addresses, settings.sending.attempt_s)
         self._forwarder: Forwarder | None = None
-        self._forwarding: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
         self._workers: list[Worker] = []
         self._ends: list[Callable[[], None]] = []
         self._kit = Kit(self.database, Work(_CONNECTIONS - 4), _till(settings), self.bells)
+        self._issuers = Issuers(_issuers(settings), self.database, self.outward, self._kit.work, self._kit.till)
         service = settings.service
         rates = Rates(service.address_per_s, service.address_burst)
         self._frame = Frame(rates, self.metrics, log, lambda: self.published.revision)
@@ -178,7 +186,8 @@ class Host:
         self.metrics.gauge("requests_to_resolve", lambda: backlog.waiting)
         profiles = tuple(Profile(number) for number in settings.profiles)
         self._store = ReceivingStore(profiles, settings.lanes_max)
-        return ReceivingEndpoints(self._kit, self._store, commit, backlog).routes(self._frame)
+        endpoints = ReceivingEndpoints(self._kit, self._store, commit, backlog)
+        return endpoints.routes(self._frame) + ProxyEndpoints(self._kit, Outward((), _FETCH_S)).routes(self._frame)
 
     def _sending(self) -> list[BaseRoute]:
         settings, entropy = self.settings.sending, SystemEntropy()
@@ -189,7 +198,10 @@ class Host:
         parts = (self.database, self._queue, self.outward, self._kit.work, self.bells, entropy)
         self._forwarder = Forwarder(*parts, self.metrics, self.log, settings.attempt_s)
         self.metrics.gauge("submissions_held", lambda: self._queue.held)
-        return SendingEndpoints(self._kit, self._queue, entropy, self._forwarder.wake).routes(self._frame)
+        uri = self.settings.service.uri
+        self._uploads = AttachmentEndpoints(self._kit, uri, entropy, lambda: self.published.secret)
+        endpoints = SendingEndpoints(self._kit, self._queue, entropy, self._forwarder.wake)
+        return endpoints.routes(self._frame) + self._uploads.routes(self._frame)
 
     def _add(self, name: str, step: Callable[[], bool], idle_s: float) -> Worker:
         worker = Worker(name, step, self.log, idle_s)
@@ -204,15 +216,17 @@ class Host:
         for worker in self._workers:
             worker.start()
         if self._forwarder is not None:
-            self._forwarding = asyncio.create_task(self._forwarder.run())
+            self._tasks.append(asyncio.create_task(self._forwarder.run()))
+        self._tasks.append(asyncio.create_task(self._learn()))
         self.is_ready = True
         self.log.write("started", run=self.settings.service.run, revision=self.published.revision)
 
     async def stop(self) -> None:
         """Write what is under way and end (steps 3 and 4)."""
-        if self._forwarder is not None and self._forwarding is not None:
+        self._stopping.set()
+        if self._forwarder is not None:
             await self._forwarder.stop()
-            await self._forwarding
+        await asyncio.gather(*self._tasks)
         await self.outward.close()
         await asyncio.to_thread(self._end)
 
@@ -224,13 +238,26 @@ class Host:
         self.database.close()
         self.log.write("stopped")
 
+    async def _learn(self) -> None:
+        """Fetch the keys of the issuers, again when they did not answer, and every hour."""
+        while not self._stopping.is_set():
+            pause_s = _ISSUERS_AGAIN_S
+            try:
+                if await self._issuers.fetch(self.log):
+                    pause_s = _ISSUERS_S
+                await self._kit.work.run(self._issuers.load)
+            except (SQLAlchemyError, OSError) as error:
+                self.log.failed("issuers failed", error)
+            await asyncio.wait([asyncio.ensure_future(self._stopping.wait())], timeout=pause_s)
+
     def _publish(self) -> Published:
         now_s, entropy = int(time.time()), SystemEntropy()
         return self.database.transact(lambda connection: publish(connection, self.settings, now_s, entropy))
 
     def _keep(self) -> bool:
-        """Look whether the document changed, and erase what has ended: once in a while."""
+        """Look whether the document or the keys of issuers changed, and erase what has ended: once in a while."""
         self.published = self._publish()
+        self._issuers.load()
         if time.monotonic() - self._erased_s >= _ERASE_S:
             self._erased_s = time.monotonic()
             now_ms = time.time_ns() // 1_000_000
@@ -239,6 +266,7 @@ class Host:
                 self.database.transact(lambda connection: self._store.erase(connection, now_ms))
             if self.settings.sends:
                 self.database.transact(lambda connection: self._queue.erase(connection, now_ms))
+                self.database.transact(lambda connection: self._uploads.erase(connection, now_ms // 1000))
         if self.settings.sends:
             with self.database.reading() as connection:
                 self._queue.count(connection)
@@ -306,8 +334,15 @@ def _operations(host: Host, port: int) -> Server:
 
 def _till(settings: Settings) -> Till:
     """Make the till of all services that run, with what the document says that they take (SVC-13)."""
-    taken = (settings.receiving.tokens if settings.receives else {}) | (
-        settings.sending.tokens if settings.sends else {}
-    )
-    issuers = {Purpose(name): tuple(uri.partition("://")[2] for uri in uris) for name, uris in taken.items()}
+    taken = _taken(settings).items()
+    issuers = {Purpose(name): tuple(uri.partition("://")[2] for uri in uris) for name, uris in taken}
     return Till(settings.host, issuers)
+
+
+def _issuers(settings: Settings) -> tuple[str, ...]:
+    return tuple(sorted({uri for uris in _taken(settings).values() for uri in uris}))
+
+
+def _taken(settings: Settings) -> dict[str, tuple[str, ...]]:
+    receiving = settings.receiving.tokens if settings.receives else {}
+    return receiving | (settings.sending.tokens if settings.sends else {})

@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 
 from communicator_impl.services.database import Database
 
-__all__ = ["Bells", "Listener"]
+__all__ = ["Bells", "Listener", "heard"]
 
 _CHANNEL: Final = "communicator"
 _PAUSE_S: Final = 0.5

@@ -1,0 +1,104 @@
+"""Settings: where they come from, and that what makes no sense stops the start with a line that helps."""
+
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.services.certificates import certificate_for
+from tests.services.running import COMMAND, free_port
+from typer.testing import CliRunner
+
+from communicator_impl.services.settings import Settings, SettingsError
+from communicator_reports.cli import app
+
+FILE = """
+[service]
+uri = "https://post.example"
+operator = "Post"
+[sending]
+delay_mean_s = [0, 30]
+"""
+
+
+def test_environment_goes_over_the_file_and_flags_over_both(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(FILE)
+    environment = {"COMMUNICATOR_SERVICE_OPERATOR": "Other Post", "COMMUNICATOR_SERVICE_LISTEN_PORT": "9000"}
+    found = Settings.read(path, {**environment, "COMMUNICATOR_DATA": "/data"}, {"service": {"listen_port": 9001}})
+    assert (found.service.uri, found.service.operator, found.service.listen_port) == (
+        "https://post.example",
+        "Other Post",
+        9001,
+    )
+    assert found.sending.delay_mean_s == (0, 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[service]\nname = 1", "name"),
+        ("[service]\nuri = 'https://post.example/'", "service.uri"),
+        ("[service]\nlisten_host = '0.0.0.0'", "tls_certificate"),
+        ("[service]\nrun = 'nothing'", "run"),
+        ("[sending]\ndelay_mean_s = [60]", "delay_mean_s"),
+        ("[sending]\ndelay_mean_s = [0, 99999]", "at most 3600"),
+        ("[receiving]\nprofiles = [2]", "two-layer/1"),
+        ("[receiving]\nrotate_s = 60", "rotate_s"),
+        ("[receiving.tokens]\nsubmit = []", "submit"),
+        ("[receiving.tokens]\nregister = ['x']", "not an origin"),
+        ("[service", "not TOML"),
+        ("service = 1", "[service]"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line_that_helps(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as error:
+        Settings.read(path, {"COMMUNICATOR_SERVICE_OPERATOR": "x"})
+    assert says in str(error.value)
+    assert "\n" not in str(error.value).strip() or text == "[service"
+
+
+def test_help_names_every_option() -> None:
+    answer = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    assert answer.exit_code == 0
+    for word in ("receiving", "--settings", "--database", "--port", "--operations-port"):
+        assert word in answer.output
+
+
+def test_outside_tls_1_3_there_is_no_answer(tmp_path: Path) -> None:  # SVC-2
+    made, port = certificate_for("127.0.0.1", tmp_path), free_port()
+    settings = tmp_path / "settings.toml"
+    keys = f"tls_certificate = '{made.certificate}'\ntls_key = '{made.key}'\n"
+    settings.write_text(f"[service]\nuri = 'https://127.0.0.1:{port}'\nlisten_port = {port}\n{keys}")
+    process = subprocess.Popen((*COMMAND, "receiving", "--settings", str(settings)), cwd=tmp_path, stderr=sys.stderr)
+    try:
+        context = made.trusted()
+        assert _version(port, context, within_s=30) == "TLSv1.3"
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        assert _version(port, context, within_s=0) is None
+        with socket.create_connection(("127.0.0.1", port)) as plain:
+            plain.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert not plain.recv(100).startswith(b"HTTP")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _version(port: int, context: ssl.SSLContext, within_s: float) -> str | None:
+    until = time.monotonic() + within_s
+    while True:
+        try:
+            with (
+                socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
+            ):
+                return wrapped.version()
+        except OSError:
+            if time.monotonic() >= until:
+                return None
+            time.sleep(0.1)
