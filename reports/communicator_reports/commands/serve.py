@@ -1,4 +1,4 @@
-"""`communicator serve`: run a receiving service, a sending service, or both."""
+"""`communicator serve`: run a receiving service, a sending service, or both; a directory; an authorization service."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from communicator_impl.services.settings import Settings
 
 __all__ = ["serve"]
 
-Role = Literal["receiving", "sending", "both"]
+Role = Literal["receiving", "sending", "both", "directory", "authorization"]
 
 
 def serve(
@@ -32,14 +32,28 @@ def serve(
     """Run services over HTTP until Ctrl-C.
 
     Settings come from the file, then from environment variables such as COMMUNICATOR_SERVICE_URI, then from the
-    options here. Without any, both services run at http://127.0.0.1:8420 on a SQLite file in this folder.
+    options here. Without any, both services run at http://127.0.0.1:8420 on a SQLite file in this folder. A directory
+    and an authorization service each have an origin and a process of their own.
     """
-    service = {"run": role, "uri": uri, "listen_host": host, "listen_port": port, "operations_port": operations_port}
-    from communicator_impl.services.observation import Log  # the server is loaded by this command alone
-    from communicator_impl.services.serve import serve as run_services
-
+    service = {"uri": uri, "listen_host": host, "listen_port": port, "operations_port": operations_port}
     flags = {"service": _given(service), "database": _given({"url": database})}
-    asyncio.run(run_services(Settings.read(settings, os.environ, flags), Log()))
+    from communicator_impl.services.observation import Log  # the server is loaded by this command alone
+
+    if role == "directory":
+        from communicator_impl.services.directory import serve_directory
+        from communicator_impl.services.directory_settings import read_directory_settings
+
+        asyncio.run(serve_directory(read_directory_settings(settings, os.environ, flags), Log()))
+    elif role == "authorization":
+        from communicator_impl.services.authorization import serve_authorization
+        from communicator_impl.services.authorization_settings import read_authorization_settings
+
+        asyncio.run(serve_authorization(read_authorization_settings(settings, os.environ, flags), Log()))
+    else:
+        from communicator_impl.services.serve import serve as run_services
+
+        flags["service"]["run"] = role
+        asyncio.run(run_services(Settings.read(settings, os.environ, flags), Log()))
 
 
 def _given(values: dict[str, str | int | None]) -> dict[str, object]:
