@@ -31,7 +31,7 @@ EMPTY = frozenset()
 NOTHING = Map()
 SOURCES = {
     "addresses.qnt": "b1aa4c80b3871d26fedc91fb0b244bcd7e4d17b85c52c69861f8c17ece10865a",
-    "communicator.qnt": "46b5e8fbcc89d3c94f1ce739260bfdb54d798c4a472dcd6aec9d95fef8d91e5e",
+    "communicator.qnt": "0b6e825c04f52c09aed51d81b62ce85f68f5d400c8c364179efa826918ace270",
     "delivery.qnt": "eb33248aefc0ab03d0445877940bfdb7cfe4ff33846d955ad30b44e331c36519",
     "instances.qnt": "e52aa2e57b57cd892804b739ed992f07ab68512fce2e104ea50554ed802314ca",
     "policies.qnt": "e599b6fe96adc76c393516e858e95d878ea9b029938910e181166524b6979b43",
@@ -1878,7 +1878,10 @@ def bind(WORLD: World) -> Bound[State]:
         turn = move(state.devices[end], old, new, old not in state.receivingDead, announceAt, context(state, end), T)
         next_devices = state.devices.set(end, turn.device)
         next_rows = turn.rows
-        next_seen = but(state.seen, leaving=(state.seen.leaving | frozenset(((end, old),))) - frozenset(((end, new),)))
+        next_seen = but(
+            watch(state.seen, turn.rows, state.devices[end], state.now, state.registered),
+            leaving=(state.seen.leaving | frozenset(((end, old),))) - frozenset(((end, new),)),
+        )
         next_budget = but(state.budget, moves=state.budget.moves - 1)
         taken_sameQueues = sameQueues(state)
         if taken_sameQueues is None:
