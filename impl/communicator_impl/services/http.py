@@ -204,7 +204,13 @@ async def json_of(request: Request, kind: type[Value]) -> tuple[Value, bytes]:
     """Read a JSON body as `kind`, which names every member; returns its bytes too, for the digest of the request."""
     data = await body_of(request, JSON, _V.json_bytes_max)  # SVC-3
     try:
-        found = json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_no_number, parse_float=_no_number)
+        found = json.loads(
+            data.decode(),
+            object_pairs_hook=_once,
+            parse_int=_uint,
+            parse_float=_no_number,
+            parse_constant=_no_number,
+        )
         return msgspec.convert(found, kind, dec_hook=_octets), data
     except (ValueError, RecursionError) as error:
         raise wire.wrong("JSON") from error
@@ -263,6 +269,13 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):  # SVC-3
         raise ValueError("a member is named twice")
     return found
+
+
+def _uint(text: str) -> int:
+    """Read an integer as the standard has them: not negative and below 2^53."""
+    if text.startswith("-") or len(text) > len(str(_INTEGER_MAX)) or int(text) > _INTEGER_MAX:
+        raise ValueError(text)
+    return int(text)
 
 
 def _no_number(name: str) -> NoReturn:

@@ -148,7 +148,9 @@ class Host:
         if self.database.is_postgres:
             self._ends.append(Listener(self.database, self.bells).stop)
         self.metrics.gauge("waiting_devices", lambda: self.bells.waiting)
-        return Starlette(routes=routes, exception_handlers=self._frame.handlers())
+        application = Starlette(routes=routes, exception_handlers=self._frame.handlers())
+        application.router.redirect_slashes = False  # a path that is not served is unknown, and leads nowhere
+        return application
 
     def operations(self) -> Starlette:
         """Build what only the operator asks: is it alive, is it ready, what does it count."""
