@@ -124,6 +124,7 @@ OPERATIONS: dict[str, Operation] = {
     "ratchet.initiate": _op("rm ratchet", "shared header_initiator header_responder peer_key:public-key", "handle"),
     "ratchet.respond": _op("rm ratchet", "shared header_initiator header_responder secret", "handle"),
     "ratchet.encrypt": _op("rm ratchet", "ratchet plaintext associated", "message"),
+    "ratchet.lose": _op("rm ratchet", "ratchet count"),
     "ratchet.decrypt": _op("rm ratchet", "ratchet message associated", "plaintext"),
     "ratchet.state": _op("rm ratchet projection", "ratchet", "sent received previous kept"),
     # What messages carry.

@@ -19,7 +19,9 @@ from communicator_impl.adapter_lines import Call, Operation, serve
 from communicator_impl.adapter_service import SERVICE_OPERATIONS
 from communicator_impl.adapter_tokens import TOKEN_OPERATIONS
 from communicator_impl.addresses import values
+from communicator_impl.errors import InputError
 from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret
+from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["HELLO", "OPERATIONS", "main"]
@@ -29,6 +31,7 @@ _ROLES, _PROFILES = ["rm", "rsa", "ds", "as"], ["two-layer/1", "label/1"]
 _OFFERS = {"roles": _ROLES, "profiles": _PROFILES, "suites": [PARAMETERS.suite.number]}
 _AREAS = ["attachment", "body", "config", "content", "directory", "document", "envelope", "fingerprint", "hpke"]
 _FEATURES = [*_AREAS, "ratchet", "resync", "session", "token", "derandomized", "projection"]
+_LOST_MAX = 2 * PARAMETERS.session.skip_max
 HELLO = {**_ABOUT, **_OFFERS, "features": _FEATURES}
 
 
@@ -73,6 +76,16 @@ def _step(c: Call, step: Callable[..., tuple[object, bytes]], takes: str) -> byt
     state, out = step(c.of("ratchet", ratchet.RatchetState), c.raw(takes), c.raw("associated"), c.entropy)
     c.put("ratchet", state)
     return out
+
+
+def _lose(c: Call) -> None:
+    """Encrypt messages that nobody gets."""
+    state, count = c.of("ratchet", ratchet.RatchetState), c.number("count")
+    if count > _LOST_MAX:
+        raise InputError(ErrorClass.MALFORMED, "count")
+    for _ in range(count):
+        state, _message = ratchet.encrypt(state, b"", b"", c.entropy)
+    c.put("ratchet", state)
 
 
 def _state(state: ratchet.RatchetState) -> object:
@@ -158,6 +171,7 @@ OPERATIONS: dict[str, Operation] = {
     "ratchet.initiate": lambda c: c.keep(ratchet.start_initiator(_shared(c), c.raw("peer_key"), c.entropy)),
     "ratchet.respond": lambda c: c.keep(ratchet.start_responder(_shared(c), _pair(c, "secret"))),
     "ratchet.encrypt": lambda c: {"message": _step(c, ratchet.encrypt, "plaintext")},
+    "ratchet.lose": _lose,
     "ratchet.decrypt": lambda c: {"plaintext": _step(c, ratchet.decrypt, "message")},
     "ratchet.state": lambda c: _state(c.of("ratchet", ratchet.RatchetState)),
     "hpke.seal": lambda c: {

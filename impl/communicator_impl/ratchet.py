@@ -21,10 +21,10 @@ Rules:
    (SES-16).
 2. The salt is fresh for every message, so two copies of one state never use one key with one nonce
    (SES-14): a restored backup leaks nothing. Each body key is used once, hence the constant nonce.
-3. One message skips at most 1,000 others (`LIMIT`). Keys of skipped messages are kept for at most 5
+3. One message skips at most 1,000 others (`LIMIT`). Keys of skipped messages are kept for at most 32
    receiving chains, 1,000 a chain and 2,000 in all; the oldest go first (SES-18, SES-19).
-4. A message that no key opens is `FORGED`; a message number that was read before is `REPLAYED`
-   where that can be told.
+4. A message that no key opens is `FORGED`, one beyond the end of its chain too; a message number that was read before
+   is `REPLAYED` where that can be told.
 """
 
 import struct
@@ -76,6 +76,7 @@ class SkippedChain(msgspec.Struct, frozen=True):
 
     header_key: bytes
     keys: Mapping[int, bytes]
+    end: int = 0  # how many messages the chain has, once that is known; 0 while it goes on
 
 
 class RatchetState(msgspec.Struct, frozen=True):
@@ -149,7 +150,7 @@ def decrypt(state: RatchetState, message: bytes, associated: bytes, entropy: Ent
         header = _open_header(state.nhkr, message, associated)
         if header is None:
             raise PeerError(ErrorClass.FORGED, "no header key opens this")
-        turned = _turn(_skip(state, header[1]), header[0], entropy)  # 3
+        turned = _turn(_ended(_skip(state, header[1])), header[0], entropy)  # 3
     number = header[2]
     if number < turned.nr:
         raise PeerError(ErrorClass.REPLAYED, "message was read, or its key dropped")  # SES-20
@@ -229,10 +230,12 @@ def _try_skipped(state: RatchetState, message: bytes, associated: bytes) -> tupl
         if message_key is None:
             if chain.header_key == state.hkr:  # the current chain goes on
                 return None
+            if header[2] >= chain.end:
+                raise PeerError(ErrorClass.FORGED, "beyond the end of its chain")
             raise PeerError(ErrorClass.REPLAYED, "message was read, or its key dropped")  # SES-20
         plaintext = _open_body(message_key, message, associated)
         rest = {n: key for n, key in chain.keys.items() if n != header[2]}
-        kept = (SkippedChain(chain.header_key, rest),) if rest else ()
+        kept = (msgspec.structs.replace(chain, keys=rest),) if rest else ()
         skipped = state.skipped[:at] + kept + state.skipped[at + 1 :]
         return msgspec.structs.replace(state, skipped=skipped), plaintext
     return None
@@ -254,6 +257,14 @@ def _skip(state: RatchetState, until: int) -> RatchetState:
     return msgspec.structs.replace(state, ckr=ckr, nr=until, skipped=skipped)
 
 
+def _ended(state: RatchetState) -> RatchetState:
+    """Note where the current receiving chain ends, if keys of it are kept."""
+    if not state.skipped or state.skipped[-1].header_key != state.hkr:
+        return state
+    ended = msgspec.structs.replace(state.skipped[-1], end=state.nr)
+    return msgspec.structs.replace(state, skipped=(*state.skipped[:-1], ended))
+
+
 def _bounded(chains: tuple[SkippedChain, ...]) -> tuple[SkippedChain, ...]:
     """Drop the oldest keys beyond the limits on chains, on keys a chain and on keys in all (SES-19)."""
     kept: list[SkippedChain] = []
@@ -264,6 +275,6 @@ def _bounded(chains: tuple[SkippedChain, ...]) -> tuple[SkippedChain, ...]:
         if len(keys) > most:
             keys = dict(sorted(keys.items())[len(keys) - most :])
         if keys:
-            kept.append(SkippedChain(chain.header_key, keys))
+            kept.append(msgspec.structs.replace(chain, keys=keys))
         room -= len(keys)
     return tuple(reversed(kept))

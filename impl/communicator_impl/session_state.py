@@ -28,7 +28,7 @@ from communicator_spec.parameters import PARAMETERS
 __all__ = ["ratchet_from_bytes", "ratchet_to_bytes", "session_from_bytes", "session_to_bytes"]
 
 _P = PARAMETERS.session
-_VERSION = 1
+_VERSION = 2
 _KEY = 32
 _ROW = 4 + _KEY
 _RATCHET_ITEMS = 14
@@ -88,7 +88,7 @@ def session_from_bytes(data: bytes) -> Session:
 
 def _ratchet_to_wire(s: RatchetState) -> list[object]:
     keys = (s.dhs.secret, s.dhs.public, s.dhr, s.rk, s.cks, s.ckr, s.hks, s.hkr, s.nhks, s.nhkr)
-    chains = [[c.header_key, _pack(c.keys)] for c in s.skipped]
+    chains = [[c.header_key, _pack(c.keys), c.end] for c in s.skipped]
     return [*(key or b"" for key in keys), s.ns, s.nr, s.pn, chains]
 
 
@@ -108,13 +108,13 @@ def _pack(keys: Mapping[int, bytes]) -> bytes:
 
 
 def _chain(value: object) -> SkippedChain:
-    header_key, packed = wire.array(value, 2, size=2)
+    header_key, packed, end = wire.array(value, 3, size=3)
     rows = wire.octets(packed)
     if len(rows) % _ROW:
         raise wire.wrong("stored message keys")
     starts = range(0, len(rows), _ROW)
     keys = {int.from_bytes(rows[at : at + 4]): rows[at + 4 : at + _ROW] for at in starts}
-    return SkippedChain(wire.octets(header_key, _KEY), keys)
+    return SkippedChain(wire.octets(header_key, _KEY), keys, wire.uint(end, _U32))
 
 
 def _optional(value: object) -> bytes | None:

@@ -51,7 +51,7 @@ def _filled(value: object, given: dict[str, dict[str, Any]]) -> object:
 def _first(op: str) -> Vector:
     """Return a vector in which an operation is taken; the state at the end becomes a step."""
     for vector in VECTORS:
-        if vector.post and vector.post.op == op:
+        if vector.post and vector.post.op == op and not vector.negative:
             return msgspec.structs.replace(vector, steps=(*vector.steps, Step("post", op, vector.post.args)))
         if any(step.op == op for step in vector.steps[: -1 if vector.negative else None]):
             return vector

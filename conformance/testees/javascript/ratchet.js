@@ -56,6 +56,13 @@ function encrypt(state, plaintext, associated, draws) {
   return [join(salt, sealedHeader, body), { ...state, sending: after }];
 }
 
+// Encrypt messages that nobody gets.
+function lose(holder, count, draws) {
+  need(Number.isSafeInteger(count) && count >= 0 && count <= 2 * SKIP_MAX, 'malformed', 'count');
+  for (let left = count; left > 0; left -= 1) [, holder.state] = encrypt(holder.state, zeros(0), zeros(0), draws);
+  return {};
+}
+
 // A message taken apart, with what opens its two seals.
 class Message {
   constructor(bytes, associated) {
@@ -173,4 +180,4 @@ const project = (state) => ({
   kept: state.chains.map((chain) => chain.keys.size),
 });
 
-module.exports = { OVERHEAD, decrypt, encrypt, initiate, project, respond };
+module.exports = { OVERHEAD, decrypt, encrypt, initiate, lose, project, respond };

@@ -139,11 +139,11 @@ const OPERATIONS = {
   'ratchet.initiate': (a, _now, draws) => wrap(ratchet.initiate(...secrets(a), unhex(a.peer_key), draws)),
   'ratchet.respond': (a) => wrap(ratchet.respond(...secrets(a), unhex(a.secret))),
   'ratchet.encrypt': (a, _now, draws) => ({ message: step(ratchet.encrypt, a, a.plaintext, draws) }),
+  'ratchet.lose': (a, _now, draws) => ratchet.lose(held(a.ratchet), a.count, draws),
   'ratchet.decrypt': (a, _now, draws) => ({ plaintext: step(ratchet.decrypt, a, a.message, draws) }),
   'ratchet.state': (a) => ratchet.project(held(a.ratchet).state),
-  'hpke.seal': (a, _now, draws) => ({
-    sealed: hpke.seal(unhex(a.public_key), unhex(a.info), unhex(a.plaintext), draws, 'hpke'),
-  }),
+  'hpke.seal': ({ public_key: key, info, plaintext }, _now, draws) => (
+    { sealed: hpke.seal(unhex(key), unhex(info), unhex(plaintext), draws, 'hpke') }),
   'hpke.open': (a) => ({ plaintext: hpke.open(unhex(a.secret_key), unhex(a.info), unhex(a.sealed)) }),
 };
 

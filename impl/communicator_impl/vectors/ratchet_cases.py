@@ -21,7 +21,9 @@ __all__ = ["ratchet_cases"]
 AD = named_bytes("associated data")
 OWN = derive_key_pair(named_bytes("ratchet key of B"))
 SECRETS = SharedSecrets(named_bytes("root key"), named_bytes("header key of A"), named_bytes("header key of B"))
-SKIP = PARAMETERS.session.skip_max
+_P = PARAMETERS.session
+SKIP = _P.skip_max
+CHAINS, CHAIN_KEYS, STORED_KEYS = _P.receiving_chains_max, _P.chain_keys_max, _P.stored_keys_max
 _SHARED = {
     "shared": SECRETS.root,
     "header_initiator": SECRETS.header_initiator,
@@ -38,6 +40,13 @@ def _hollow() -> RatchetState:
     info = PARAMETERS.session.root_label.encode()
     chain = hkdf(SECRETS.root, bytes(32), info, 96)[32:64]
     return msgspec.structs.replace(_initiator(), dhs=KeyPair(bytes(32), bytes(32)), cks=chain)
+
+
+def _marked() -> RatchetState:
+    """Return an A who sends the same ratchet key with its highest bit set."""
+    state = _initiator()
+    public = state.dhs.public[:-1] + bytes([state.dhs.public[-1] | 0x80])
+    return msgspec.structs.replace(state, dhs=KeyPair(state.dhs.secret, public))
 
 
 def _messages(count: int, state: RatchetState | None = None) -> list[bytes]:
@@ -69,7 +78,8 @@ def _state(on: str = "respond") -> Step:
 
 def ratchet_cases() -> list[Case]:
     """Return all cases of the ratchet."""
-    return [*_conversation_cases(), *_tampering_cases(), *_order_cases(), *_skip_cases(), *_first_cases()]
+    areas = _conversation_cases, _tampering_cases, _order_cases, _skip_cases, _turn_cases, _kept_cases, _first_cases
+    return [case for area in areas for case in area()]
 
 
 def _conversation_cases() -> list[Case]:
@@ -141,13 +151,131 @@ def _order_cases() -> list[Case]:
 
 
 def _skip_cases() -> list[Case]:
-    messages = _messages(SKIP + 2)
+    messages = _messages(SKIP + 3)
     steps = (_respond(), _decrypt("decrypt", messages[SKIP]))
     most = Case("ratchet/skip-most", "1,000 messages are missing", ("SES-18",), steps, post=_state())
     too_many = most.refused("skip-too-many", "1,001 messages are missing", ("SES-18",), ErrorClass.LIMIT)
     begun = (_respond(), _decrypt("first", messages[0]), _decrypt("decrypt", messages[SKIP + 1]))
     later = Case("ratchet/skip-most-later", "1,000 are missing in a chain under way", ("SES-18",), begun)
-    return [most, too_many.changed("decrypt", message=messages[SKIP + 1]), later]
+    over = later.refused("skip-too-many-later", "1,001 are missing in a chain under way", ("SES-18",), ErrorClass.LIMIT)
+    return [
+        most,
+        too_many.changed("decrypt", message=messages[SKIP + 1]),
+        later,
+        over.changed("decrypt", message=messages[SKIP + 2]),
+    ]
+
+
+def _lose(name: str, count: int) -> Step:
+    return Step(name, "ratchet.lose", {"ratchet": "$initiate.handle", "count": count})
+
+
+def _initiate() -> Step:
+    return Step("initiate", "ratchet.initiate", {**_SHARED, "peer_key": OWN.public})
+
+
+def _sent(name: str) -> tuple[Step, Step]:
+    """A says something, and B reads it."""
+    return _encrypt(name, "initiate", name), _decrypt(f"read-{name}", f"${name}.message")
+
+
+def _answered(name: str) -> tuple[Step, Step]:
+    """B answers, and A reads it: A's next message begins a chain."""
+    return _encrypt(name, "respond", name), _decrypt(f"read-{name}", f"${name}.message", "initiate")
+
+
+def _turn_cases() -> list[Case]:
+    """What is missing when a chain ends, and what comes of a chain that has ended."""
+    begun = (_respond(), _initiate(), *_sent("first"), _encrypt("late", "initiate", "late"))
+    late = _decrypt("decrypt", "$late.message")
+    turned = (*_answered("answer"), _encrypt("second", "initiate", "second"), _decrypt("decrypt", "$second.message"))
+    ends = Case(
+        "ratchet/turn-skip-most",
+        "1,000 are missing at the end of the chain before, and 1,000 at the beginning of the next",
+        ("SES-18",),
+        (*begun, _lose("lost", SKIP - 1), *turned[:2], _lose("begin", SKIP), *turned[2:]),
+        post=_state(),
+    )
+    whole = Case("ratchet/turn", "a chain has ended, and a message of it arrives", ("SES-18",), (*begun, *turned[:3]))
+    over = _decrypt("decrypt", _beyond(2))
+    read = _decrypt("read-second", "$second.message")
+    after = msgspec.structs.replace(whole, steps=(*whole.steps, read, late), post=_state())
+
+    def wrong(of: Case, case: str, title: str, clause: str, refusal: ErrorClass) -> Case:
+        probe = late.renamed("probe")
+        return of.refused(case, title, (clause,), refusal).probed(probe)
+
+    return [
+        ends,
+        wrong(ends, "turn-skip-too-many", "1,001 of the chain before", "SES-18", ErrorClass.LIMIT).changed(
+            "lost", count=SKIP
+        ),
+        wrong(ends, "turn-skip-too-many-next", "1,001 of the next chain", "SES-18", ErrorClass.LIMIT).changed(
+            "begin", count=SKIP + 1
+        ),
+        after,
+        wrong(after, "turn-beyond-end", "a number that the ended chain never had", "SES-16", ErrorClass.FORGED).changed(
+            "decrypt", message=over.args["message"]
+        ),
+        wrong(
+            after, "turn-replayed", "a message of the ended chain that was read", "SES-20", ErrorClass.REPLAYED
+        ).changed("decrypt", message="$first.message"),
+    ]
+
+
+def _beyond(number: int) -> bytes:
+    """Return a message of A's first chain with a number; only its header opens."""
+    state = msgspec.structs.replace(_initiator(), cks=named_bytes("another chain"), ns=number)
+    return ratchet.encrypt(state, b"beyond the end", AD, SeededEntropy(named_bytes("beyond")))[1]
+
+
+def _kept_cases() -> list[Case]:
+    """Which key is forgotten as the oldest: in one chain, over all, and with its chain."""
+    messages = _messages(CHAIN_KEYS + 3)
+    one = (_respond(), _decrypt("first", messages[CHAIN_KEYS]), _decrypt("more", messages[CHAIN_KEYS + 2]))
+    chain = _forgets("chain-keys", "1,001 keys of one chain: the lowest number goes", one, messages[0], messages[1])
+    return [*chain, *_stored_cases(), *_chains_cases()]
+
+
+def _forgets(
+    case: str,
+    title: str,
+    steps: tuple[Step, ...],
+    oldest: object,
+    kept: object,
+    refusal: ErrorClass = ErrorClass.REPLAYED,
+) -> list[Case]:
+    """Return the case that reads a message whose key is still there, and that of the oldest, whose key is not."""
+    good = Case(f"ratchet/{case}", title, ("SES-19",), (*steps, _decrypt("decrypt", kept)), post=_state())
+    return [
+        good,
+        good.refused(f"{case}-oldest", f"{title}, and does not decrypt", ("SES-19",), refusal).changed(
+            "decrypt", message=oldest
+        ),
+    ]
+
+
+def _stored_cases() -> list[Case]:
+    """Two chains with 1,000 kept keys each, and one key more."""
+    steps = (
+        *(_respond(), _initiate(), _encrypt("oldest", "initiate", "oldest"), _encrypt("next", "initiate", "next")),
+        *(_lose("lost-1", CHAIN_KEYS - 2), *_sent("first"), *_answered("answer-1")),
+        *(_lose("lost-2", STORED_KEYS - CHAIN_KEYS), *_sent("second"), *_answered("answer-2")),
+        *(_lose("lost-3", 1), *_sent("third")),
+    )
+    return _forgets(
+        "stored-keys", "2,001 keys in all: one of the oldest chain goes", steps, "$oldest.message", "$next.message"
+    )
+
+
+def _chains_cases() -> list[Case]:
+    """A chain more than are kept, with one key each; the youngest of them is the current one."""
+    steps = [_respond(), _initiate()]
+    for number in range(CHAINS + 1):
+        lost = _encrypt(f"lost-{number}", "initiate", "lost")
+        steps += [*(_answered(f"answer-{number}") if number else ()), lost, *_sent(f"sent-{number}")]
+    title = "33 chains of which a key is kept: the oldest goes"
+    return _forgets("chains", title, tuple(steps), "$lost-0.message", "$lost-1.message", ErrorClass.FORGED)
 
 
 def _first_cases() -> list[Case]:
@@ -160,8 +288,15 @@ def _first_cases() -> list[Case]:
     after = Case("ratchet/answer", "B answers", ("SES-17",), answer)
     silent = after.refused("answer-too-early", "B speaks first", ("SES-17",), ErrorClass.REFUSED)
     early = msgspec.structs.replace(silent, steps=(answer[0], answer[2]))
+    marked = _messages(1, _marked())[0]
     return [
         real,
+        Case(
+            "ratchet/key-top-bit",
+            "a ratchet key with its highest bit set, which RFC 7748 leaves out of account",
+            ("SES-13",),
+            (_respond(), _decrypt("decrypt", marked), _encrypt("encrypt", "respond", "an answer")),
+        ),
         real.refused("small-order-key", "a key that agrees on zeros", ("SES-21",), ErrorClass.MALFORMED).changed(
             "decrypt", message=hollow
         ),

@@ -69,7 +69,7 @@ def _padded(plain: bytes) -> bytes:
 
 def session_cases() -> list[Case]:
     """Return all cases of packages and sessions."""
-    return [*_package_cases(), *_conversation_cases(), *_opening_cases(), *_padding_cases()]
+    return [*_package_cases(), *_conversation_cases(), *_opening_cases(), *_further_cases(), *_padding_cases()]
 
 
 def _signed(**changes: object) -> bytes:
@@ -185,6 +185,86 @@ def _opening_cases() -> list[Case]:
         .changed("accept", now=grace_ends)
         .probed(again),
     ]
+
+
+def _further_cases() -> list[Case]:
+    """How long A sends openings, and which of them B takes."""
+    lost = (_start(), _step("lost", "seal", "start", body=b"lost"))
+    again = (*lost, _step("seal", "seal", "start", body=bytes(ROOM)))
+    second = Case("session/opening-again", "the fullest second message before an answer", ("SES-7",), again)
+    full = second.refused("opening-again-too-large", "one byte more", ("ENV-11",), ErrorClass.TOO_LARGE)
+    accepted = Case(
+        "session/accept-second",
+        "the first message is lost, the second begins",
+        ("SES-7",),
+        (*again, _accept("$seal.ciphertext")),
+    )
+    answered = (
+        *(_start(), _step("first", "seal", "start", body=b"hello"), _accept("$first.ciphertext")),
+        *(
+            _step("answer", "seal", "accept", body=b"yes"),
+            _step("read", "open", "start", ciphertext="$answer.ciphertext"),
+        ),
+        _step("seal", "seal", "start", body=bytes(ROOM + _P.opening_sealed_bytes)),
+        _step("open", "open", "accept", ciphertext="$seal.ciphertext"),
+    )
+    return [
+        second,
+        full.changed("seal", body=bytes(ROOM + 1)),
+        accepted,
+        Case(
+            "session/opening-no-longer", "after an answer a message has no opening, and more room", ("SES-7",), answered
+        ),
+        *_taken_cases(),
+    ]
+
+
+def _taken_cases() -> list[Case]:
+    """B takes openings of this session until the first message without one."""
+    ciphertexts, stranger, bare = _ciphertexts()
+    first = _accept(ciphertexts[0])
+
+    def opened(name: str, ciphertext: bytes) -> Step:
+        return _step(name, "open", "accept", ciphertext=ciphertext)
+
+    further = Case(
+        "session/further-opening",
+        "another message with an opening",
+        ("SES-9",),
+        (first, opened("open", ciphertexts[1])),
+    )
+    plain = Case(
+        "session/first-bare", "the first message without an opening", ("SES-11",), (first, opened("open", bare[0]))
+    )
+    forged = ErrorClass.FORGED
+    spoilt = bare[0][:-1] + bytes([bare[0][-1] ^ 1])
+    after = further.refused("further-opening-late", "after a message without an opening", ("SES-11",), forged)
+    return [
+        further,
+        further.refused("further-opening-other", "with another ephemeral key", ("SES-9",), forged).changed(
+            "open", ciphertext=stranger
+        ),
+        after.preceded(opened("bare", bare[0])).probed(opened("probe", bare[1])),
+        plain,
+        plain.refused("first-bare-tampered", "one bit of it: openings are still taken", ("SES-11",), forged)
+        .changed("open", ciphertext=spoilt)
+        .probed(opened("probe", ciphertexts[1])),
+    ]
+
+
+def _ciphertexts() -> tuple[list[bytes], bytes, list[bytes]]:
+    """Return two messages of A with openings, the second one under another opening, and two without."""
+    entropy, state, begun = SeededEntropy(named_bytes("Alice goes on")), _begun(), _begun()
+    state, first = session.seal(state, b"first", entropy)
+    after, second = session.seal(state, b"second", entropy)
+    assert begun.opening is not None
+    message = second[_P.opening_sealed_bytes :]
+    other = msgspec.structs.replace(begun.opening, ephemeral=PACKAGE.prekey)
+    stranger = seal_opening(other, PACKAGE.prekey, message, entropy) + message
+    silent = msgspec.structs.replace(after, opening=None, peer_prekey=None)
+    silent, third = session.seal(silent, b"third", entropy)
+    _, fourth = session.seal(silent, b"fourth", entropy)
+    return [first, second], stranger, [third, fourth]
 
 
 def _hollow() -> bytes:
