@@ -52,6 +52,15 @@ MUTANTS: Final = {
     "takes_one_number_for_two_keys": Mutant(
         "ENV-3", "addresses.config", "!= len(generations)", "> len(generations)", "address/*"
     ),
+    "takes_a_profile_twice": Mutant(
+        "ENV-3", "addresses.config", "if len(set(profiles)) != len(profiles)", "if False", "address/*"
+    ),
+    "takes_one_number_for_two_keys_of_a_set": Mutant(
+        "ENV-3", "address_set", "read_generations(keys[1])", "tuple(map(Generation.from_wire, keys[1]))", "body/*"
+    ),
+    "starts_with_nine_keys": Mutant(
+        "ADDR-35", KEYS, "if max(len(outer), len(inner)) > _P.generations_max", "if False", "service/*"
+    ),
     "digests_uri_only": Mutant("ADDR-26", "addresses.config", "+ self.encode()", "+ self.uri.encode()", "address/*"),
     # Chapter 2, two-layer/1.
     "seals_addresses_of_any_length": Mutant("ADDR-7", TWO, "info, rdas(address),", "info, address,", "address/*"),
@@ -149,6 +158,20 @@ MUTANTS: Final = {
     "takes_openings_of_other_packages": Mutant(
         "SES-25", "agreement", "if opening.package_id != secret.package.identifier()", "if False", "session/*"
     ),
+    "takes_openings_of_other_sessions": Mutant(
+        "SES-9",
+        "session",
+        "if open_opening(prekey.private_key(), sealed, message) != session.opening",
+        "if open_opening(prekey.private_key(), sealed, message) is None",
+        "session/*",
+    ),
+    "keeps_openings_for_ever": Mutant(
+        "SES-11",
+        "session",
+        "return Session(state, session.associated, session.peer), body",
+        "return msgspec.structs.replace(session, ratchet=state), body",
+        "session/*",
+    ),
     "names_nobody_in_ad": Mutant("SES-8", "agreement", "sha256(label + names)", "sha256(label)", "session/*"),
     "leaves_out_a_secret": Mutant(
         "SES-7", "agreement", "shared = _agree(prekey, peer.agree) + ", "shared = bytes(32) + ", "session/*"
@@ -160,6 +183,32 @@ MUTANTS: Final = {
     ),
     "skips_without_limit": Mutant("SES-18", "ratchet", "if until - state.nr > _P.skip_max", "if False", "ratchet/*"),
     "skips_fewer_than_promised": Mutant("SES-18", "ratchet", "> _P.skip_max", ">= _P.skip_max", "ratchet/*"),
+    "skips_one_more_of_the_chain_before": Mutant(
+        "SES-18",
+        "ratchet",
+        "_ended(_skip(state, header[1]))",
+        "_ended(_skip(_skip(state, min(header[1], state.nr + 1)), header[1]))",
+        "ratchet/*",
+    ),
+    "skips_one_more_under_way": Mutant(
+        "SES-18",
+        "ratchet",
+        "passed = _skip(turned, number)",
+        "passed = _skip(_skip(turned, turned.nr + (0 < turned.nr < number)), number)",
+        "ratchet/*",
+    ),
+    "keeps_one_key_more_of_a_chain": Mutant(
+        "SES-19", "ratchet", "min(room, _P.chain_keys_max)", "min(room, _P.chain_keys_max + 1)", "ratchet/*"
+    ),
+    "keeps_one_key_more_in_all": Mutant(
+        "SES-19", "ratchet", "room = _P.stored_keys_max", "room = _P.stored_keys_max + 1", "ratchet/*"
+    ),
+    "keeps_one_chain_more": Mutant(
+        "SES-19", "ratchet", "chains[-_P.receiving_chains_max :]", "chains[-_P.receiving_chains_max - 1 :]", "ratchet/*"
+    ),
+    "drops_the_newest_keys": Mutant("SES-19", "ratchet", "[len(keys) - most :]", "[:most]", "ratchet/*"),
+    "forgets_where_a_chain_ended": Mutant("SES-16", "ratchet", "if header[2] >= chain.end", "if False", "ratchet/*"),
+    "ends_a_chain_one_later": Mutant("SES-16", "ratchet", ">= chain.end", "> chain.end", "ratchet/*"),
     "keeps_used_keys": Mutant("SES-20", "ratchet", "if n != header[2]}", "}", "ratchet/*"),
     "sends_header_in_clear": Mutant(
         "SES-12", "ratchet", "return new, salt + sealed", "return new, salt + header", "ratchet/*"
