@@ -10,17 +10,13 @@ from tests.services.lone import Service
 from communicator_impl import wire
 from communicator_impl.address_set import ServiceEntry, WireGrant, WireSet
 from communicator_impl.addresses import KeySchedule, Profile, TwoLayerRoot, round_up_to_hour
-from communicator_impl.blind_rsa import SigningKey
 from communicator_impl.directory import Contact, Entry, Proof, make_entry
-from communicator_impl.directory_service import DirectoryRules, Mode
 from communicator_impl.document import Document, base64url
 from communicator_impl.entropy import SystemEntropy
 from communicator_impl.issuer_keys import IssuerKey, read_issuer_document
 from communicator_impl.keys import Identity, make_package
-from communicator_impl.services.authorization_store import AuthorizationStore
+from communicator_impl.services import authorization_store, directory_store
 from communicator_impl.services.database import Database
-from communicator_impl.services.directory_log import DirectoryLog
-from communicator_impl.services.directory_store import DirectoryStore
 from communicator_impl.tokens import Pending, Purpose, authorization, challenge_digest, finish, request
 
 CBOR = {"content-type": "application/cbor"}
@@ -54,9 +50,8 @@ class Person:
         self.name, self.key = name, ENTROPY.draw("key", 32)
         self.identity = Identity.generate(ENTROPY)
         self.sequence = 0
-        store = DirectoryStore(DirectoryLog(service.uri), DirectoryRules(Mode.BROKERED), ENTROPY)
         database = Database(service.database)
-        database.transact(lambda connection: store.open_account(connection, name, self.key))
+        database.transact(lambda connection: directory_store.open_account(connection, name, self.key))
         database.close()
 
     @property
@@ -70,7 +65,8 @@ class Person:
         return client.put(path_of(self.name), content=entry.encode(), headers=self.authority | CBOR)
 
     def register(self, client: httpx.Client) -> Proof:
-        answer = self.put(client, self.entry())
+        self.entry_made = self.entry()
+        answer = self.put(client, self.entry_made)
         assert answer.status_code == 200, answer.text
         return Proof.decode(answer.content)
 
@@ -109,9 +105,8 @@ def key_of(client: httpx.Client, uri: str) -> bytes:
 
 def open_account(service: Service) -> bytes:
     """Open an account at an authorization service; returns its access key."""
-    key, store = ENTROPY.draw("key", 32), AuthorizationStore({}, ENTROPY, SigningKey.generate)
-    database = Database(service.database)
-    database.transact(lambda connection: store.open_account(connection, key))
+    key, database = ENTROPY.draw("key", 32), Database(service.database)
+    database.transact(lambda connection: authorization_store.open_account(connection, key))
     database.close()
     return key
 

@@ -33,6 +33,7 @@ from tests.services.running import free_port
 from communicator_impl.document import Document
 from communicator_impl.errors import PeerError
 from communicator_impl.issuer_keys import IssuerKey, epoch_begin_s, epoch_of, read_issuer_document
+from communicator_impl.services import authorization_store
 from communicator_impl.services.authorization_store import AuthorizationStore
 from communicator_impl.services.database import Database, migrate
 from communicator_impl.tokens import Purpose, TokenKey
@@ -250,7 +251,7 @@ class Years:
         migrate(self.database)
         self.store = AuthorizationStore(dict.fromkeys(Purpose, 8), ENTROPY, RepeatsKeys())
         self.account = b"k" * 32
-        self.database.transact(lambda c: self.store.open_account(c, self.account))
+        self.database.transact(lambda c: authorization_store.open_account(c, self.account))
 
     def wake(self, at_s: int) -> tuple[IssuerKey, ...]:
         self.database.transact(lambda c: self.store.wake(c, at_s))

@@ -35,7 +35,7 @@ from communicator_impl.tokens import Asked, Purpose, read_requests
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["AuthorizationStore", "Order"]
+__all__ = ["AuthorizationStore", "Order", "close_account", "open_account"]
 
 _OPENED: Final = "issuer opened"
 _AHEAD: Final = 2
@@ -50,6 +50,18 @@ class Order(NamedTuple):
     rows: tuple[tuple[OwnKey, Asked], ...]
     counts: Mapping[Purpose, int]
     digest: bytes
+
+
+def open_account(connection: Connection, access_key: bytes) -> None:
+    """Add an account; how it came into being is the operator's business. Repeating it changes nothing."""
+    if len(access_key) != PARAMETERS.service.access_key_bytes:
+        raise InputError(ErrorClass.MALFORMED, "access key")
+    insert_new(connection, accounts, {"account": _digest(access_key)})
+
+
+def close_account(connection: Connection, access_key: bytes) -> None:
+    """Forget an account; its tokens stay valid, since nobody knows which they are."""
+    connection.execute(delete(accounts).where(accounts.c.account == _digest(access_key)))  # SVC-12
 
 
 class AuthorizationStore:
@@ -103,16 +115,6 @@ class AuthorizationStore:
             connection.execute(update(issuer_keys).where(this).values(own=quiet.to_bytes()))
 
     # ---------------------------------------------------------------- accounts
-
-    def open_account(self, connection: Connection, access_key: bytes) -> None:
-        """Add an account; how it came into being is the operator's business. Repeating it changes nothing."""
-        if len(access_key) != PARAMETERS.service.access_key_bytes:
-            raise InputError(ErrorClass.MALFORMED, "access key")
-        insert_new(connection, accounts, {"account": _digest(access_key)})
-
-    def close_account(self, connection: Connection, access_key: bytes) -> None:
-        """Forget an account; its tokens stay valid, since nobody knows which they are."""
-        connection.execute(delete(accounts).where(accounts.c.account == _digest(access_key)))  # SVC-12
 
     def allowance(self, connection: Connection, now_s: int, access_key: bytes) -> dict[Purpose, int]:
         """Return the tokens that an account has left in this epoch, by purpose; `FORGED`."""

@@ -6,8 +6,7 @@ begins with what the others know.
 
 Rules:
 
-1. Only issuers that the document of the service names are asked and listened to (SVC-13); no redirection is followed
-   (SVC-9).
+1. Only issuers that the document of the service names are asked and listened to (SVC-13).
 2. A document that is refused changes nothing: what was read before stays.
 3. Before the keys of all issuers of a purpose were read for the first time, a request that needs a token is not
    answered at all, since it would be refused for a reason that is ours.
@@ -17,12 +16,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-import httpx
 from sqlalchemy import Connection, select
 
-from communicator_impl.errors import OwnError, PeerError
+from communicator_impl.errors import CommunicatorError, OwnError
 from communicator_impl.issuer_keys import read_issuer_document
 from communicator_impl.services.database import Database, put
+from communicator_impl.services.directory_client import get_bytes
 from communicator_impl.services.observation import Log
 from communicator_impl.services.paying import Till
 from communicator_impl.services.schema import kept
@@ -34,7 +33,6 @@ __all__ = ["Issuers"]
 _PATH: Final = "/.well-known/private-token-issuer-directory"
 _AGAIN_S: Final = 3600
 _RETRY_S: Final = 5
-_FETCH_S: Final = 10.0
 _BYTES_MAX: Final = 1 << 18
 
 
@@ -68,9 +66,9 @@ class Issuers:
 
     def _fetch(self, uri: str, now_s: int) -> None:
         try:
-            document = _get(uri + _PATH)
+            document = get_bytes(uri + _PATH, _BYTES_MAX)
             read_issuer_document(document)
-        except (httpx.HTTPError, PeerError) as error:  # rule 2
+        except CommunicatorError as error:  # rule 2
             self._log.failed("issuer not read", error)
             return
         row = {"name": _name(uri), "revision": now_s, "value": document}
@@ -81,19 +79,6 @@ class Issuers:
         if document and document != self._known.get(uri):
             self.till.learn(_host(uri), read_issuer_document(document))  # SVC-13
             self._known[uri] = document
-
-
-def _get(url: str) -> bytes:
-    """Fetch a document of at most 256 KiB."""
-    data = bytearray()
-    with httpx.stream("GET", url, timeout=_FETCH_S, follow_redirects=False) as answer:  # SVC-9
-        if answer.status_code != 200:
-            raise PeerError(ErrorClass.UNKNOWN, "issuer document")
-        for part in answer.iter_bytes():
-            data += part
-            if len(data) > _BYTES_MAX:
-                raise PeerError(ErrorClass.TOO_LARGE, "issuer document")
-    return bytes(data)
 
 
 def _stored(connection: Connection, uri: str) -> tuple[int, bytes]:

@@ -34,9 +34,23 @@ from communicator_impl.services.directory_schema import contacts, names
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["DirectoryStore"]
+__all__ = ["DirectoryStore", "open_account"]
 
 _D: Final = PARAMETERS.directory
+
+
+def open_account(connection: Connection, name: str, access_key: bytes) -> None:
+    """Give a name to whoever holds an access key, in the place of an earlier key: `MALFORMED`, `REFUSED`.
+
+    How he showed that the name is his is the operator's business.
+    """
+    if len(access_key) != PARAMETERS.service.access_key_bytes:
+        raise InputError(ErrorClass.MALFORMED, "access key")
+    row = {"name": checked_name(name).encode(), "owner": _digest(access_key)}
+    holder = connection.execute(select(names.c.name).where(names.c.owner == row["owner"])).scalar()
+    if holder not in (None, row["name"]):
+        raise InputError(ErrorClass.REFUSED, "access key of another name")
+    put(connection, names, [row])
 
 
 class DirectoryStore:
@@ -46,21 +60,6 @@ class DirectoryStore:
         self._log = log
         self._rules = rules
         self._entropy = entropy
-
-    # ---------------------------------------------------------------- accounts
-
-    def open_account(self, connection: Connection, name: str, access_key: bytes) -> None:
-        """Give a name to whoever holds an access key, in the place of an earlier key: `MALFORMED`, `REFUSED`.
-
-        How he showed that the name is his is the operator's business.
-        """
-        if len(access_key) != PARAMETERS.service.access_key_bytes:
-            raise InputError(ErrorClass.MALFORMED, "access key")
-        row = {"name": checked_name(name).encode(), "owner": _digest(access_key)}
-        holder = connection.execute(select(names.c.name).where(names.c.owner == row["owner"])).scalar()
-        if holder not in (None, row["name"]):
-            raise InputError(ErrorClass.REFUSED, "access key of another name")
-        put(connection, names, [row])
 
     # ---------------------------------------------------------------- what owners do
 
