@@ -99,8 +99,9 @@ def test_a_submission_with_a_changed_byte_is_taken_or_refused(
 
 
 def test_the_operator_sees_counts_and_nobody_else_does(client: httpx.Client, service: Service) -> None:
+    assert client.post("/v1/accept", content=b"", headers={"content-type": "application/cbor"}).status_code == 400
     found = service.metrics()
-    assert found['communicator_requests_total{endpoint="accept",status="202"}'] > 0
+    assert found['communicator_requests_total{endpoint="accept",status="400"}'] > 0
     assert "127.0.0.1" not in str(found)
     assert client.get("/metrics").status_code == 404
     lines = [json.loads(line) for line in service.log.read_text().splitlines()]

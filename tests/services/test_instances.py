@@ -78,6 +78,13 @@ def test_whoever_waits_hears_what_another_instance_stores(
     assert told[0][0] - accepted_at < 1
 
 
+def test_what_another_instance_resolves_is_not_waited_for(pair: Pair) -> None:  # SEC-8
+    until = time.monotonic() + 10
+    while any(service.metrics()["communicator_requests_to_resolve"] for service in pair):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
 def test_a_submission_has_one_ticket_at_both(clients: tuple[httpx.Client, httpx.Client]) -> None:  # SEND-2, DELIV-25
     for number in range(10):
         wanted = submission(f"http://127.0.0.1:{free_port()}", bytes([number]))

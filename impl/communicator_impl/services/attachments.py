@@ -25,7 +25,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -66,11 +66,13 @@ class _Upload(NamedTuple):
 class AttachmentEndpoints:
     """The endpoints for attachments; `uri` is that of the service, `secret` makes the keys that delete."""
 
-    def __init__(self, kit: Kit, uri: str, entropy: Entropy, secret: Callable[[], bytes]) -> None:
+    def __init__(self, kit: Kit, uri: str, entropy: Entropy, secret: Callable[[], bytes], bytes_max: int) -> None:
         self._kit = kit
         self._uri = uri
         self._entropy = entropy
         self._secret = secret
+        self._bytes_max = bytes_max
+        self._held = 0
 
     def routes(self, frame: Frame) -> list[BaseRoute]:
         """Return what is served."""
@@ -84,6 +86,8 @@ class AttachmentEndpoints:
     async def upload(self, request: Request) -> Response:
         """Store a ciphertext (the numbered steps above)."""
         wanted = self._form(request)  # 1
+        if self.is_full():
+            raise PeerError(ErrorClass.LIMIT, "no room")
         place = self._entropy.draw("sending.upload", _ID_BYTES)  # ATT-6
         try:
             digest = await self._store(request, place, wanted.length)  # 2
@@ -115,6 +119,15 @@ class AttachmentEndpoints:
         if hmac.compare_digest(key, self._delete_key(place)):
             await self._kit.work.run(self._drop, place)
         return Response(status_code=_EMPTY)
+
+    def is_full(self) -> bool:
+        """Tell whether there is no room for the largest upload that is offered."""
+        return self._held + max(_TOKENS) * _A.chunk_bytes > self._bytes_max
+
+    def count(self, connection: Connection) -> None:
+        """Count the bytes of all uploads: now and then."""
+        found = connection.execute(select(func.coalesce(func.sum(uploads.c.length), 0))).scalar_one()
+        self._held = int(found)
 
     def erase(self, connection: Connection, now_s: int) -> None:
         """Erase what has ended, and what was never completed (ATT-7)."""

@@ -181,7 +181,7 @@ class GroupCommit:
 
         try:
             self._database.transact(store)
-        except DBAPIError as error:
+        except Exception as error:  # whatever it is, those who wait are answered, and the thread goes on
             for _, _, future in rows:
                 future.set_exception(error)
             return

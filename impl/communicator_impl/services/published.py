@@ -15,14 +15,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from communicator_impl.addresses import KeySchedule, Profile
 from communicator_impl.document import Document, Issuers, Receiving, Sending
 from communicator_impl.entropy import Entropy
 from communicator_impl.receiving_service import KeyLifetimes
 from communicator_impl.services.database import insert_new
-from communicator_impl.services.schema import kept
+from communicator_impl.services.schema import accepted, kept
 from communicator_impl.services.settings import Settings
 from communicator_spec.parameters import PARAMETERS
 
@@ -74,7 +74,8 @@ def _schedule(connection: Connection, settings: Settings, now_s: int, entropy: E
         first = first.rotated(now_s, entropy, lifetimes.outer_s, lifetimes.inner_s)
     _, stored = _kept(connection, _SCHEDULE, first.to_bytes())
     held = KeySchedule.from_bytes(stored)
-    schedule = KeySchedule(settings.service.uri, profiles, held.outer, held.inner).erased(now_s)  # ADDR-27
+    settled_s = _settled_s(connection, now_s)
+    schedule = KeySchedule(settings.service.uri, profiles, held.outer, held.inner).erased(settled_s)  # ADDR-27
     newest = max((g.public.not_before_s for g in schedule.outer), default=0)
     if now_s - newest >= settings.receiving.rotate_s:
         schedule = schedule.rotated(now_s, entropy, lifetimes.outer_s, lifetimes.inner_s)
@@ -82,6 +83,12 @@ def _schedule(connection: Connection, settings: Settings, now_s: int, entropy: E
         changed = kept.update().where(kept.c.name == _SCHEDULE)
         connection.execute(changed.values(revision=kept.c.revision + 1, value=schedule.to_bytes()))
     return schedule
+
+
+def _settled_s(connection: Connection, now_s: int) -> int:
+    """Return the time before which nothing waits to be resolved: what ended before it is needed by nobody (rule 2)."""
+    oldest_ms: int | None = connection.execute(select(func.min(accepted.c.at_ms))).scalar()
+    return now_s if oldest_ms is None else min(now_s, oldest_ms // 1000)
 
 
 def _kept(connection: Connection, name: str, first: bytes, revision: int = 0) -> tuple[int, bytes]:

@@ -247,7 +247,10 @@ class ReceivingEndpoints:
 
 
 class Backlog:
-    """How much is accepted and not yet resolved; beyond what there is room for, nothing more is taken (SEC-8)."""
+    """How much is accepted and not yet resolved; beyond what there is room for, nothing more is taken (SEC-8).
+
+    `waiting` is counted in the tables now and then, since other instances accept and resolve too.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -179,6 +179,10 @@ class ReceivingStore:
         idle = (roots.c.day + 1) * _DAY_S + _V.root_idle_s <= now_s
         connection.execute(delete(roots).where(idle))  # RECV-9
 
+    def pending(self, connection: Connection) -> int:
+        """Count what all instances have accepted and none has resolved."""
+        return connection.execute(select(func.count()).select_from(accepted)).scalar_one()
+
     # ---------------------------------------------------------------- rows
 
     def owner(self, connection: Connection, access_key: bytes, *, lock: bool = False) -> Owner:

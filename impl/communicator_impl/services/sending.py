@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Route
 from communicator_impl.document import base64url
 from communicator_impl.entropy import Entropy
 from communicator_impl.queue_entry import State, Ticket
-from communicator_impl.sending_service import Status
+from communicator_impl.sending_service import Level, Status
 from communicator_impl.services.http import CBOR, Frame, body_of, octets, respond, wait_of
 from communicator_impl.services.receiving import Kit
 from communicator_impl.services.sending_store import SendingStore, ticket_topic
@@ -39,13 +39,16 @@ _LOOK_S: Final = 5.0
 
 
 class SendingEndpoints:
-    """The endpoints of one sending service; `wake` tells the forwarder that something may be due."""
+    """The endpoints of one sending service; `wake` tells the forwarder, `is_full` is of the uploads."""
 
-    def __init__(self, kit: Kit, store: SendingStore, entropy: Entropy, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, kit: Kit, store: SendingStore, entropy: Entropy, wake: Callable[[], None], is_full: Callable[[], bool]
+    ) -> None:
         self._kit = kit
         self._store = store
         self._entropy = entropy
         self._wake = wake
+        self._is_full = is_full
 
     def routes(self, frame: Frame) -> list[BaseRoute]:
         """Return what is served."""
@@ -92,7 +95,8 @@ class SendingEndpoints:
     async def state(self, request: Request) -> Response:
         """Say what the service can take now."""
         level, retry_after_s = self._store.level()
-        return respond({"submit": level.value, "upload": level.value, "retry_after_s": retry_after_s})
+        upload = Level.CLOSED if self._is_full() else Level.OPEN
+        return respond({"submit": level.value, "upload": upload.value, "retry_after_s": retry_after_s})
 
     def _status(self, ticket: bytes) -> Status:
         with self._kit.database.reading() as connection:

@@ -35,7 +35,6 @@ from starlette.routing import BaseRoute, Route
 
 from communicator_impl.addresses import Profile
 from communicator_impl.entropy import SystemEntropy
-from communicator_impl.errors import CommunicatorError
 from communicator_impl.sending_service import Offer
 from communicator_impl.services.attachments import AttachmentEndpoints
 from communicator_impl.services.database import Database, GroupCommit, migrate
@@ -104,7 +103,7 @@ class Worker:
             try:
                 if self._step():
                     continue
-            except (SQLAlchemyError, CommunicatorError, OSError) as error:
+            except Exception as error:  # a worker that ended would be missed by nobody until it is too late
                 self._log.failed(f"{self._name} failed", error)
                 pause_s = _AFTER_ERROR_S
             self._wanted.wait(pause_s)
@@ -164,7 +163,7 @@ class Host:
 
     def _receiving(self) -> list[BaseRoute]:
         settings = self.settings.receiving
-        backlog = Backlog(settings.pending_max)
+        backlog = self._backlog = Backlog(settings.pending_max)
         resolver = Resolver(self.database)
 
         def step() -> bool:
@@ -201,8 +200,10 @@ class Host:
         self._forwarder = Forwarder(*parts, self.metrics, self.log, settings.attempt_s)
         self.metrics.gauge("submissions_held", lambda: self._queue.held)
         uri = self.settings.service.uri
-        self._uploads = AttachmentEndpoints(self._kit, uri, entropy, lambda: self.published.secret)
-        endpoints = SendingEndpoints(self._kit, self._queue, entropy, self._forwarder.wake)
+        self._uploads = AttachmentEndpoints(
+            self._kit, uri, entropy, lambda: self.published.secret, settings.uploads_bytes_max
+        )
+        endpoints = SendingEndpoints(self._kit, self._queue, entropy, self._forwarder.wake, self._uploads.is_full)
         return endpoints.routes(self._frame) + self._uploads.routes(self._frame)
 
     def _add(self, name: str, step: Callable[[], bool], idle_s: float) -> Worker:
@@ -269,9 +270,12 @@ class Host:
             if self.settings.sends:
                 self.database.transact(lambda connection: self._queue.erase(connection, now_ms))
                 self.database.transact(lambda connection: self._uploads.erase(connection, now_ms // 1000))
-        if self.settings.sends:
-            with self.database.reading() as connection:
+        with self.database.reading() as connection:
+            if self.settings.receives:
+                self._backlog.waiting = self._store.pending(connection)
+            if self.settings.sends:
                 self._queue.count(connection)
+                self._uploads.count(connection)
         return False
 
     # ---------------------------------------------------------------- small endpoints

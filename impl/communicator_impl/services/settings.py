@@ -86,6 +86,7 @@ class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     delay_mean_s: tuple[int, ...] = (0, 60, 600)
     submissions_max: int = 1 << 20
+    uploads_bytes_max: int = 64 << 30
     named_addresses: tuple[str, ...] = ()
     attempt_s: float = 30.0
     retry_s_min: float = float(PARAMETERS.delivery.retry_s_min)
