@@ -7,19 +7,29 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from tests.services.issuer import Issuer, issuing
 from tests.services.owning import LabelOwner, TwoLayerOwner, accept, body, config_of, settled
 from tests.services.postgres import postgres
 from tests.services.running import Service, free_port
 from tests.services.test_sending import FAST, submission, submit, ticket_of
 
+from communicator_impl.tokens import Purpose
+
 Pair = tuple[Service, Service]
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def issuer() -> Iterator[Issuer]:
+    with issuing() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator[Pair]:
+    settings = {**FAST, "COMMUNICATOR_SENDING_TOKENS": f'{{upload = ["{issuer.uri}"]}}'}
     folder, uri = tmp_path_factory.mktemp("instances"), f"http://127.0.0.1:{free_port()}"
     with postgres() as database:
-        first, second = (Service(folder, "both", database=database, uri=uri, settings=FAST) for _ in range(2))
+        first, second = (Service(folder, "both", database=database, uri=uri, settings=settings) for _ in range(2))
         with ThreadPoolExecutor(2) as pool:  # both bring the database up to date at once
             list(pool.map(Service.start, (first, second)))
         with first, second:
@@ -91,6 +101,22 @@ def test_a_submission_has_one_ticket_at_both(clients: tuple[httpx.Client, httpx.
         with ThreadPoolExecutor(2) as pool:
             answers = list(pool.map(submit, clients, (wanted, wanted)))
         assert len({ticket_of(answer) for answer in answers}) == 1
+
+
+def test_a_token_is_spent_once_wherever_it_is_shown(
+    pair: Pair, clients: tuple[httpx.Client, httpx.Client], issuer: Issuer
+) -> None:  # TOK-15
+    origin = pair[0].uri.partition("://")[2]
+    for number in range(6):
+        shown = {"content-type": "application/octet-stream", **issuer.header(Purpose.UPLOAD, origin)}
+
+        def upload(place: int, shown: dict[str, str] = shown, number: int = number) -> int:
+            data = bytes([number, place]) * 32_768
+            answer = clients[place].post("/v1/attachments?lifetime=86400", content=data, headers=shown)
+            return answer.status_code
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(upload, (0, 1))) == [201, 409]
 
 
 @pytest.mark.slow

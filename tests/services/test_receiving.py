@@ -225,6 +225,23 @@ def test_the_process_stops_when_it_is_asked(tmp_path: Path) -> None:
         assert len(settled(client, owner, 1)) == 1
 
 
+def test_whoever_waits_is_answered_when_the_process_stops(tmp_path: Path) -> None:
+    with Service(tmp_path, "receiving") as running, running.client() as client:
+        owner = LabelOwner(config_of(client, running.uri)).register(client)
+        answered: list[int] = []
+
+        def wait() -> None:
+            with running.client() as other:
+                answered.append(len(owner.fetch(other, wait_s=50)))
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.5)
+        assert running.stop() == 0
+        thread.join(timeout=10)
+        assert answered == [0]
+
+
 @pytest.mark.slow
 def test_kill_loses_nothing_and_stores_nothing_twice(tmp_path: Path) -> None:  # RECV-1, SVC-8, ADDR-17
     service = Service(tmp_path, "receiving").start()
