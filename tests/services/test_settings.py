@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.services.certificates import certificate_for
-from tests.services.running import COMMAND, free_port
+from tests.services.running import COMMAND, Service, free_port
 from typer.testing import CliRunner
 
 from communicator_impl.services.settings import Settings, SettingsError
@@ -68,6 +68,17 @@ def test_help_names_every_option() -> None:
     assert answer.exit_code == 0
     for word in ("receiving", "--settings", "--database", "--port", "--operations-port"):
         assert word in answer.output
+
+
+def test_a_file_is_served_by_one_process(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/shared.sqlite3"
+    with Service(tmp_path, "receiving", database=database) as first:
+        second = Service(tmp_path, "receiving", database=database)
+        with pytest.raises(AssertionError, match="another process serves"):
+            second.start()
+        first.kill()
+        with Service(tmp_path, "receiving", database=database) as third:
+            assert third.stop() == 0
 
 
 def test_outside_tls_1_3_there_is_no_answer(tmp_path: Path) -> None:  # SVC-2

@@ -19,6 +19,7 @@ Rules:
 4. Nothing of a statement's parameters reaches a log.
 """
 
+import fcntl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -64,6 +65,7 @@ class Database:
             raise SettingsError("database.url: use sqlite:///path or postgresql+psycopg://user@host/name") from error
         if dialect.name not in ("sqlite", _POSTGRES):
             raise SettingsError("database.url: SQLite and PostgreSQL are supported")
+        self._lock: BinaryIO | None = None
         self.is_postgres: Final = dialect.name == _POSTGRES
         self.url: Final = url
         self.engine: Final[Engine] = create_engine(parsed, hide_parameters=True, pool_size=connections, max_overflow=0)
@@ -103,9 +105,22 @@ class Database:
         if self.is_postgres:
             connection.execute(text("SELECT pg_notify(:channel, :topic)"), {"channel": _CHANNEL, "topic": topic})
 
+    def keep_to_oneself(self) -> None:
+        """Refuse a SQLite file that another process serves: it would not hear what this one stores (RECV-12)."""
+        path = None if self.is_postgres else self.engine.url.database
+        if not path or path == ":memory:":
+            return
+        self._lock = open(f"{path}.lock", "wb")  # noqa: SIM115 held as long as the process lives
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SettingsError(f"database.url: another process serves {path}; several need PostgreSQL") from error
+
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and let others have the file."""
         self.engine.dispose()
+        if self._lock is not None:
+            self._lock.close()
 
 
 def migrate(database: Database) -> None:

@@ -118,6 +118,7 @@ class Host:
         self.log = log
         self.metrics = Metrics()
         self.database = Database(settings.database.url, _CONNECTIONS)
+        self.database.keep_to_oneself()
         migrate(self.database)
         self.published = self._publish()
         self.bells = Bells()
