@@ -1,10 +1,11 @@
-"""`python -m communicator_spec.formal`: run the checks of a tier; or translate, search or repeat.
+"""`python -m communicator_spec.formal`: run the checks of a tier; or translate, search, repeat or keep runs.
 
     python -m communicator_spec.formal [--tier ci|nightly] [--only NAME]... [--json] [--update] [--runs] [--workers N]
     python -m communicator_spec.formal [--tier ci|nightly] quint
     python -m communicator_spec.formal translate [--check]
     python -m communicator_spec.formal search INSTANCE [--set PATH=VALUE]... [--invariant NAME]... [--witness NAME]...
     python -m communicator_spec.formal replay FILE
+    python -m communicator_spec.formal traces [--check]
 
 Checks run in two processes; the table is in the order of the file. Exit status: 0 if all is well, 1 if not, 2 if called
 wrongly, 130 after an interrupt.
@@ -24,6 +25,7 @@ import msgspec
 
 from communicator_spec.formal.checks import CHECKS, Check, Checks, load, rewritten, seeded
 from communicator_spec.formal.explore import explore
+from communicator_spec.formal.kept import KEPT, kept, traces
 from communicator_spec.formal.machine import Step
 from communicator_spec.formal.model import Model, State, world
 from communicator_spec.formal.referee import chosen, recounted, stories
@@ -54,8 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     search.add_argument("--witness", action="append", default=[])
     search.add_argument("--states", type=int, help="stop after so many")
     commands.add_parser("replay", help="take the steps of a trace again").add_argument("file", type=Path)
+    commands.add_parser("traces", help="the runs worth keeping").add_argument("--check", action="store_true")
     given = parser.parse_args(arguments)
-    handlers = {"translate": _translate, "search": _search, "replay": _replay, "quint": _quint, None: _check}
+    handlers = {
+        "translate": _translate,
+        "search": _search,
+        "replay": _replay,
+        "quint": _quint,
+        "traces": _traces,
+        None: _check,
+    }
     try:
         return handlers[given.command](given)
     except (FormalError, KeyError, TypeError) as error:
@@ -125,6 +135,26 @@ def _replay(given: argparse.Namespace) -> int:
     trace = read(given.file.read_text(), Model.record)
     steps = replay(Model(world(trace.instance, trace.overrides)), trace.steps)
     print(f"{trace.instance}: {len(steps)} steps")
+    return 0
+
+
+def _traces(given: argparse.Namespace) -> int:
+    """Choose the runs worth keeping, and write them or compare them with those that are kept."""
+    found, before = traces(load()), kept()
+    changed = sorted(name for name in found.keys() | before.keys() if found.get(name) != before.get(name))
+    print(
+        f"{len(found)} runs, {sum(text.count(chr(10)) - 1 for text in found.values())} steps; changed: {len(changed)}"
+    )
+    if given.check:
+        for name in changed:
+            print(f"{name} is not what the text gives: run `traces`", file=sys.stderr)
+        return int(bool(changed))
+    KEPT.mkdir(exist_ok=True)
+    for name in changed:
+        if name in found:
+            (KEPT / name).write_text(found[name])
+        else:
+            (KEPT / name).unlink()
     return 0
 
 

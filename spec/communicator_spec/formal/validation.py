@@ -191,7 +191,7 @@ class _Run:
                     self._state = self._perform("givesUp", via, queued) or self._state
 
     def _adopt(self, state: State | None, notes: int = 0) -> bool:
-        """Go on from a state if the rows of its step, one at least, are next; those of a step for a note do not count."""
+        """Go on from a state if the rows of its step, one at least, are next; those of a note's step do not count."""
         if state is None:
             return False
         place = self.place + notes
