@@ -214,7 +214,6 @@ class Inbox:
         for number in turn.particle.outbox:
             turn.report(Kind.FAILED, message=number)
         turn.particle.outbox.clear()
-        turn.particle.dismissed = True
         self._own.end(turn)
 
     def _plan_receipt(self, turn: Turn, service: int, command: Command) -> None:

@@ -77,7 +77,7 @@ class Outbox:
         number = p.next_number
         p.next_number += 1  # ENV-17
         turn.report(Kind.ACCEPTED, message=number, value=0)
-        if p.dismissed:  # PORT-12: nobody will hear it
+        if p.ended:  # PORT-12, PORT-13: nobody will hear it
             turn.report(Kind.FAILED, message=number)
         else:
             p.outbox[number] = Queued(content, turn.now_ms, turn.now_ms)

@@ -110,7 +110,6 @@ class Particle(msgspec.Struct, kw_only=True):
     credit: int = 1  # pairing is a human act
     automated: int = 0
     ended: bool = False
-    dismissed: bool = False  # the peer said that it has ended the relationship
     # what the person has read, if the peer may know (READ), and what the peer's person has
     tells_read: bool = False
     read_floor: int = 0
@@ -216,7 +215,6 @@ _FIELDS: Final[dict[str, Codec]] = {
     "credit": NUMBER,
     "automated": NUMBER,
     "ended": FLAG,
-    "dismissed": FLAG,
     "tells_read": FLAG,
     "read_floor": NUMBER,
     "read_beyond": NUMBER_SET,
@@ -238,9 +236,7 @@ _FIELDS: Final[dict[str, Codec]] = {
     "pending": PENDING,
 }
 
-_STAYS: Final = frozenset(
-    {"next_number", "outbox", "floor", "beyond", "ended", "dismissed", "losses", "inbox", "pending"}
-)
+_STAYS: Final = frozenset({"next_number", "outbox", "floor", "beyond", "ended", "losses", "inbox", "pending"})
 
 _MAPPINGS: Final = (NUMBER_BY_NUMBER, NUMBER_BY_NAME, NUMBER_SET, OUTBOX, ROOTS, SECRETS)
 _MUTABLE: Final = tuple(name for name, codec in _FIELDS.items() if codec in _MAPPINGS)

@@ -62,7 +62,7 @@ class End:
     """One person's end of one relationship."""
 
     __slots__ = (
-        "automated", "beyond", "confirmed", "credit", "dismissed", "ended", "floor", "held", "held_version",
+        "automated", "beyond", "confirmed", "credit", "ended", "floor", "held", "held_version",
         "introduced", "last_until", "mine", "moved", "next_number", "notice_attempts", "notice_due", "opened", "outbox",
         "receipt_due", "receipt_from", "receipts", "release_due", "renew_at", "request_due", "senders", "serials",
         "services", "spent", "suspects", "turns", "update_due", "used", "version",
@@ -105,7 +105,6 @@ class End:
         self.credit = 1  # pairing is a human act
         self.automated = 0
         self.ended = False
-        self.dismissed = False  # the peer said that it has ended the relationship
 
     def deadline_ms(self) -> int:
         """Return when this end has something to do next; huge if never."""

@@ -103,7 +103,7 @@ class RelationshipManagers:
         number = end.next_number
         end.next_number += 1
         self._emit((now_ms, Kind.ACCEPTED, end_id, number, -1, -1, -1, -1, size))
-        if end.dismissed:  # PORT-12: nobody will hear it
+        if end.ended:  # PORT-12, PORT-13: nobody will hear it
             self._emit((now_ms, Kind.FAILED, end_id, number, -1, -1, -1, -1, -1))
         else:
             end.outbox[number] = Entry(now_ms)
@@ -422,7 +422,6 @@ class RelationshipManagers:
             for number in end.outbox:
                 self._emit((now_ms, Kind.FAILED, end_id, number, -1, -1, -1, -1, -1))
             end.outbox.clear()
-            end.dismissed = True
             self._stop(end_id, end)
 
     def _deliver(self, now_ms: int, end_id: int, end: End, service: int, number: int) -> None:

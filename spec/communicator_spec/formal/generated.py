@@ -31,8 +31,8 @@ EMPTY = frozenset()
 NOTHING = Map()
 SOURCES = {
     "addresses.qnt": "b1aa4c80b3871d26fedc91fb0b244bcd7e4d17b85c52c69861f8c17ece10865a",
-    "communicator.qnt": "0b6e825c04f52c09aed51d81b62ce85f68f5d400c8c364179efa826918ace270",
-    "delivery.qnt": "eb33248aefc0ab03d0445877940bfdb7cfe4ff33846d955ad30b44e331c36519",
+    "communicator.qnt": "4cffc9ef7a3d77c42abdac2205a7d25279050a0f4d678d63ce83019cb033f513",
+    "delivery.qnt": "915047789d7f9b4fc06823fb42489c0bb4d197bd2fec8cb25ae91d4bc9ffcb9d",
     "instances.qnt": "e52aa2e57b57cd892804b739ed992f07ab68512fce2e104ea50554ed802314ca",
     "policies.qnt": "e599b6fe96adc76c393516e858e95d878ea9b029938910e181166524b6979b43",
     "scenarios.qnt": "404c8a12c0d37e7443e2c605f198958c5d7e0a6a0624b7189907d4a69bb7f2ae",
@@ -513,7 +513,14 @@ def report(turn, r):
 
 
 def submit(d, c):
-    """A person writes: the message is in the outbox, durably (DELIV-1, DELIV-3)."""
+    """A person writes: the message is in the outbox, durably (DELIV-1, DELIV-3). After the end it is reported as failed at once."""
+    if d.ended:
+        return report(
+            report(
+                begin(but(d, nextNumber=d.nextNumber + 1)), but(row(ACCEPTED), end=c.end, message=d.nextNumber, value=0)
+            ),
+            but(row(FAILED), end=c.end, message=d.nextNumber),
+        )
     return report(
         begin(
             but(
@@ -1665,8 +1672,6 @@ def bind(WORLD: World) -> Bound[State]:
         """A person writes (DELIV-1, DELIV-3)."""
         if state.devices[end].nextNumber >= WORLD.messages[end]:
             return None
-        if state.devices[end].ended:
-            return None
         taken_take = take(state, end, submit(state.devices[end], context(state, end)), EMPTY)
         if taken_take is None:
             return None
@@ -1974,7 +1979,7 @@ def bind(WORLD: World) -> Bound[State]:
             state.seen,
             revoked=state.seen.revoked | frozenset(((end, service),)),
             broken=state.seen.broken
-            if state.stores[(end, service)] == ()
+            if state.stores[(end, service)] == () or state.devices[end].ended
             else state.seen.broken | frozenset(("leftClean",)),
         )
         taken_sameQueues = sameQueues(state)
