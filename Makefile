@@ -39,6 +39,7 @@ formal: setup spec/formal/node_modules/.package-lock.json
 	$(BIN)/python -m communicator_spec.formal.unlinkability
 	$(BIN)/python -m communicator_simulations.validation --people 12 --days 2 --fidelity impl --synthetic \
 	  --profile label/1 --profile two-layer/1
+	$(BIN)/pytest -v --no-header -k falsified tests/simulations/test_validation.py  # what is false in a log is refused
 	$(BIN)/python -m communicator_simulations.walking
 
 spec/formal/node_modules/.package-lock.json: spec/formal/package-lock.json
