@@ -50,7 +50,7 @@ class NothingLost(Invariant):
     """An accepted message is delivered, or pending within its lifetime, or the application was told that it failed.
 
     With `tolerate_failed` false, being told is not enough: two receiving services survive every fault of the standard's
-    fault model. Only a peer that has ended the relationship, or lost every receiving service that it ever had, excuses.
+    fault model. Only the end of the relationship excuses, or a peer that lost every receiving service that it ever had.
     `grace_ms` is for how long a device may be offline when it would have to tell.
     """
 
@@ -95,12 +95,13 @@ class NothingLost(Invariant):
 
     def _fail(self, row: Row) -> None:
         accepted = self._pending.pop((row[2], row[3]), None)
-        if accepted is not None and not self._tolerate_failed and not self._excused(row[2] ^ 1):
+        if accepted is not None and not self._tolerate_failed and not self._excused(row[2]):
             self._failed[row[2], row[3]] = (accepted, row)
 
-    def _excused(self, peer: int) -> bool:
-        services = self._services.get(peer)
-        return peer in self._ended or (services is not None and services <= self._dead)
+    def _excused(self, end: int) -> bool:
+        services = self._services.get(end ^ 1)
+        over = end in self._ended or end ^ 1 in self._ended
+        return over or (services is not None and services <= self._dead)
 
     def _end(self, row: Row) -> None:
         self._ended.add(row[2])
