@@ -155,12 +155,12 @@ def leads_to(
 def reachable(graph: Graph[S], begin: Iterable[int], avoid: bytearray) -> set[int]:
     """Return the states on paths from some states that avoid others."""
     found = set(begin)
-    todo = sorted(found)
-    while todo:
-        for target in graph.targets(todo.pop()):
+    waiting = sorted(found)
+    while waiting:
+        for target in graph.targets(waiting.pop()):
             if not avoid[target] and target not in found:
                 found.add(target)
-                todo.append(target)
+                waiting.append(target)
     return found
 
 
@@ -266,9 +266,9 @@ def _closing(graph: Graph[S], at: int, entry: int, trap: set[int], outside: byte
 def _path(graph: Graph[S], begin: Sequence[int], goals: set[int], avoid: bytearray) -> list[tuple[int, int]]:
     """Return a shortest path to one of some states, as (ordinal of the step, target); no state on it is avoided."""
     came: dict[int, tuple[int, int] | None] = dict.fromkeys(begin)
-    todo = deque(begin)
-    while todo:
-        node = todo.popleft()
+    waiting = deque(begin)
+    while waiting:
+        node = waiting.popleft()
         if node in goals:
             path: list[tuple[int, int]] = []
             step = came[node]
@@ -280,7 +280,7 @@ def _path(graph: Graph[S], begin: Sequence[int], goals: set[int], avoid: bytearr
         for ordinal, target, _ in graph.steps(node):
             if target not in came and not avoid[target]:
                 came[target] = (node, ordinal)
-                todo.append(target)
+                waiting.append(target)
     raise AssertionError("the states are connected")
 
 
