@@ -146,7 +146,9 @@ class _Process:
 
     def exchange(self, line: bytes, timeout_s: float) -> bytes:
         """Write one line and read one."""
-        if not self._lines.empty():
+        with contextlib.suppress(queue.Empty):
+            if self._lines.get_nowait() == _END:
+                raise Died(f"stdout is closed, {self._status()}")
             raise Garbage("an answer that nobody asked for")
         try:
             self._stdin.write(line)

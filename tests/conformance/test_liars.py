@@ -1,11 +1,14 @@
 """Deliberate liars, started like any testee: the suite fails each of them for what it does, and goes on."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from communicator_conformance import Fault, Status, Verdict, run, runner
+from communicator_conformance.errors import Died
+from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import published
 
 LIARS = Path(__file__).parent / "liars"
@@ -81,3 +84,11 @@ def test_a_program_that_says_no_hello_fails_the_run(command: list[str]) -> None:
     verdict = run(command)
     assert _faults(verdict) == {"protocol/hello": Fault.DIED}
     assert not verdict.ok
+
+
+def test_an_end_between_two_questions_is_an_end() -> None:
+    with Testee([sys.executable, str(LIARS / "leaves_after_hello.py")]) as testee:
+        assert testee.hello.name == "leaver"
+        time.sleep(0.5)  # by now its end is known here
+        with pytest.raises(Died, match="exit code 0"):
+            testee.ask("label.derive", 0, "", {})

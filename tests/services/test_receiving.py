@@ -43,6 +43,17 @@ def test_what_is_accepted_reaches_its_owner_once(
     assert owner.fetch(client) == found[1:]
 
 
+def test_who_still_sends_sees_that_it_is_too_much(client: httpx.Client) -> None:  # SVC-4, SVC-6
+    for path, media in (
+        ("/v1/roots", "application/json"),
+        ("/v1/accept", "application/cbor"),
+        ("/nowhere", "text/plain"),
+    ):
+        answer = client.post(path, content=iter([bytes(1 << 16)] * 15), headers={"Content-Type": media})
+        assert answer.status_code == (404 if path == "/nowhere" else 413)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+
+
 def test_another_sealing_of_a_spent_address_is_not_stored(client: httpx.Client, service: Service) -> None:  # ADDR-17
     owner = TwoLayerOwner(config_of(client, service.uri)).register(client)
     for number in range(4):

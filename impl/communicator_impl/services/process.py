@@ -10,7 +10,7 @@ Rules:
 1. The document and its revision are in the database: all instances publish the same ones (SVC-18).
 2. Paths are matched as they were sent, so that a name may hold whatever a percent sign encodes.
 3. Outside a loopback address the server speaks TLS 1.3 only (SVC-2).
-4. A refusal reaches a client that is still sending, if what is left of its body is at most a megabyte (SVC-4, SEC-8).
+4. A refusal reaches a client that is still sending (`draining`).
 """
 
 import asyncio
@@ -18,9 +18,9 @@ import hashlib
 import signal
 import time
 import tomllib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from granian.constants import Interfaces, SSLProtocols
 from granian.server.embed import Server
@@ -32,6 +32,7 @@ from starlette.routing import BaseRoute, Route
 
 from communicator_impl.document import Document
 from communicator_impl.services.database import Database, insert_new, migrate
+from communicator_impl.services.draining import Application, Receive, Scope, Send, drained
 from communicator_impl.services.http import JSON, Frame, Rates, Work
 from communicator_impl.services.observation import Log, Metrics
 from communicator_impl.services.schema import kept
@@ -42,17 +43,10 @@ from communicator_spec.parameters import PARAMETERS
 __all__ = ["Kit", "Part", "held", "now_ms", "read_settings", "require", "run"]
 
 Read = TypeVar("Read", bound=Settings)
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _CONNECTIONS: Final = 16
 _KEEP_S: Final = 1.0
 _BACKLOG: Final = 1024
-_DRAIN_BYTES: Final = 1 << 20
-_DRAIN_S: Final = 5.0
 _PREFIX: Final = "COMMUNICATOR_"
 
 
@@ -155,7 +149,7 @@ class _Host:
         ]
         application = Starlette(routes=routes, exception_handlers=self._frame.handlers())
         application.router.redirect_slashes = False
-        return as_sent(application)
+        return drained(as_sent(application))
 
     def operations(self) -> Starlette:
         """Build what only the operator asks."""
@@ -213,47 +207,15 @@ class _Host:
 
 
 def as_sent(application: Application) -> Application:
-    """Match paths as they were sent, and read what is left of a body before the answer goes out (rules 2 and 4)."""
+    """Match paths as they were sent (rule 2)."""
 
     async def called(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await application(scope, receive, send)
-            return
-        body = _Body(receive)
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                await body.drain()
-            await send(message)
-
-        raw: bytes = scope["raw_path"]
-        await application({**scope, "path": raw.partition(b"?")[0].decode("latin-1")}, body.receive, answer)
+        if scope["type"] == "http":
+            raw: bytes = scope["raw_path"]
+            scope = {**scope, "path": raw.partition(b"?")[0].decode("latin-1")}
+        await application(scope, receive, send)
 
     return called
-
-
-class _Body:
-    """The body of one request, and whether all of it was read."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._is_read = False
-
-    async def receive(self) -> Message:
-        """Return the next part."""
-        message = await self._receive()
-        self._is_read = not message.get("more_body", False)
-        return message
-
-    async def drain(self) -> None:
-        """Read what is left, up to a bound: a client that is still sending would not see the answer."""
-        left = _DRAIN_BYTES
-        try:
-            async with asyncio.timeout(_DRAIN_S):
-                while left > 0 and not self._is_read:
-                    left -= len((await self.receive()).get("body", b""))
-        except TimeoutError:
-            return
 
 
 async def run(settings: Settings, log: Log, make: Callable[[Kit], Part]) -> None:

@@ -38,6 +38,7 @@ from communicator_impl.entropy import SystemEntropy
 from communicator_impl.sending_service import Offer
 from communicator_impl.services.attachments import AttachmentEndpoints
 from communicator_impl.services.database import Database, GroupCommit, migrate
+from communicator_impl.services.draining import Application, drained
 from communicator_impl.services.forwarder import Forwarder
 from communicator_impl.services.http import JSON, Frame, Rates, Work
 from communicator_impl.services.issuers import Issuers
@@ -137,7 +138,7 @@ class Host:
 
     # ---------------------------------------------------------------- parts
 
-    def application(self) -> Starlette:
+    def application(self) -> Application:
         """Build what is served, and the workers behind it."""
         routes: list[BaseRoute] = [Route(_V.document_path, self._frame.endpoint("document", self._document))]
         if self.settings.receives:
@@ -150,7 +151,7 @@ class Host:
         self.metrics.gauge("waiting_devices", lambda: self.bells.waiting)
         application = Starlette(routes=routes, exception_handlers=self._frame.handlers())
         application.router.redirect_slashes = False  # a path that is not served is unknown, and leads nowhere
-        return application
+        return drained(application)
 
     def operations(self) -> Starlette:
         """Build what only the operator asks: is it alive, is it ready, what does it count."""
@@ -320,7 +321,7 @@ async def serve(settings: Settings, log: Log) -> None:
             raise result
 
 
-def _server(application: Starlette, settings: Settings, port: int) -> Server:
+def _server(application: Application, settings: Settings, port: int) -> Server:
     service = settings.service
     return Server(
         application,
