@@ -24,7 +24,7 @@ import msgspec
 
 from communicator_spec.schema import validate
 
-__all__ = ["OPERATIONS", "Operation", "misfit", "needs_of"]
+__all__ = ["LIVE_OPERATIONS", "OPERATIONS", "Operation", "misfit", "needs_of"]
 
 _HEX: Final = re.compile(r"([0-9a-f]{2})*")
 
@@ -162,6 +162,55 @@ OPERATIONS: dict[str, Operation] = {
     "hpke.seal": _op("hpke", "public_key:public-key info plaintext", "sealed"),
     "hpke.open": _op("hpke", "secret_key info sealed", "plaintext"),
 }
+
+_STEP: Final = "requests transmissions deadline_s"
+_OF: Final = "person relationship"
+_SETTING: Final = "receiving sending"
+
+LIVE_OPERATIONS: dict[str, Operation] = {
+    # A person's relationship manager, with its disk.
+    "person.create": _op("rm live", "profile", "handle"),
+    "person.learn": _op("rm live", "person config:service-config"),
+    "person.invite": _op("rm live", f"{_OF} {_SETTING}", "package"),
+    "person.accept": _op("rm live", f"{_OF} {_SETTING} package", "answer"),
+    "person.complete": _op("rm live", f"{_OF} answer", f"greeting {_STEP}"),
+    "person.conclude": _op("rm live", f"{_OF} greeting", _STEP),
+    "person.submit": _op("rm live", f"{_OF} content", f"number {_STEP}"),
+    "person.wake": _op("rm live", f"{_OF} silent", _STEP),
+    "person.receive": _op("rm live", f"{_OF} uri deliveries:delivery", f"messages confirm {_STEP}"),
+    "person.unreachable": _op("rm live", f"{_OF} uri reference", _STEP),
+    "person.move": _op("rm live", f"{_OF} old {_SETTING} announce_s leave", _STEP),
+    "person.senders": _op("rm live", f"{_OF} sending", _STEP),
+    "person.released": _op("rm live", f"{_OF} uri", "released"),
+    "person.leave": _op("rm live", "person uri empty", "left requests"),
+    "person.read": _op("rm live", f"{_OF} numbers", _STEP),
+    "person.end": _op("rm live", f"{_OF} tell silent", _STEP),
+    "person.root": _op("rm live", f"{_OF} uri", "root"),
+    "person.standing": _op("rm live", _OF, "synchronised next losses seen peer"),
+    # A sending service, with its disk.
+    "sender.start": _op("ssa live", "uri", "handle"),
+    "sender.submit": _op("ssa live", "sender submission:submission", "ticket"),
+    "sender.due": _op("ssa live", "sender", "attempts next_s"),
+    "sender.outcome": _op("ssa live", "sender ticket answered", "notice next_s", "refusal"),
+    "sender.status": _op("ssa live", "sender ticket", "state unreachable"),
+    # A receiving service, with its disk.
+    "receiver.start": _op("rsa live", "uri", "handle config:service-config"),
+    "receiver.register": _op("rsa live", "receiver root", "", "verify_key"),
+    "receiver.issue": _op("rsa live", "receiver root epoch key valid_until_s capacity lanes"),
+    "receiver.revoke": _op("rsa live", "receiver root", "", "epoch"),
+    "receiver.accept": _op("rsa live", "receiver request"),
+    "receiver.fetch": _op("rsa live", "receiver root", "deliveries:delivery"),
+    "receiver.confirm": _op("rsa live", "receiver root numbers"),
+    "receiver.rotate": _op("rsa live", "receiver", "config:service-config"),
+    "receiver.erase": _op("rsa live", "receiver"),
+    # The disk of each.
+    **{
+        f"{name}.{verb}": _op(f"{role} live", f"{name}{more}", given)
+        for name, role in (("person", "rm"), ("sender", "ssa"), ("receiver", "rsa"))
+        for verb, more, given in (("restart", "", ""), ("save", "", "snapshot"), ("restore", " snapshot", ""))
+    },
+}
+"""Whole roles on a stage, for scripts; with the feature `events` each answer also gives `events`."""
 
 
 def needs_of(ops: Iterable[str]) -> frozenset[str]:

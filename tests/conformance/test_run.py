@@ -16,21 +16,21 @@ from communicator_conformance.vectors import published
 HALF = """
 import sys
 from communicator_impl.adapter import HELLO, OPERATIONS
-from communicator_impl.adapter_lines import serve
+from communicator_impl.adapter.lines import serve
 serve(sys.stdin.buffer, sys.stdout.buffer, {**HELLO, %s}, OPERATIONS)
 """
 
 LYING = """
 import sys
 from communicator_impl.adapter import HELLO, OPERATIONS
-from communicator_impl.adapter_lines import serve
+from communicator_impl.adapter.lines import serve
 serve(sys.stdin.buffer, sys.stdout.buffer, HELLO, {**OPERATIONS, "label.derive": lambda c: {"label": "00"}})
 """
 
 DRAWING = """
 import sys
 from communicator_impl.adapter import HELLO, OPERATIONS
-from communicator_impl.adapter_lines import serve
+from communicator_impl.adapter.lines import serve
 from communicator_impl.entropy import SystemEntropy
 def drawing(operation):
     def drawn(call):

@@ -21,7 +21,7 @@ from typing import Any, Self
 import msgspec
 
 from communicator_impl.adapter import HELLO, OPERATIONS
-from communicator_impl.adapter_lines import Call, plain
+from communicator_impl.adapter.lines import Call, plain
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.errors import CommunicatorError, OwnError
 from communicator_spec.errors import ErrorClass

@@ -3,7 +3,7 @@
 import sys
 
 from communicator_impl.adapter import _FEATURES, HELLO, OPERATIONS
-from communicator_impl.adapter_lines import Call, Operation, plain, serve
+from communicator_impl.adapter.lines import Call, Operation, plain, serve
 
 FIELD, BYTE = b"\x18\x63\x00", b"\x00"  # 99: 0, the last key of any map
 MAPS = {"service.load": "config", "envelope.seal": "envelope"}

@@ -3,7 +3,7 @@
 import sys
 
 from communicator_impl.adapter import HELLO, OPERATIONS
-from communicator_impl.adapter_lines import Call, Operation, serve
+from communicator_impl.adapter.lines import Call, Operation, serve
 from communicator_impl.errors import CommunicatorError
 
 

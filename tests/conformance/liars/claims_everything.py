@@ -3,6 +3,6 @@
 import sys
 
 from communicator_impl.adapter import HELLO
-from communicator_impl.adapter_lines import serve
+from communicator_impl.adapter.lines import serve
 
 serve(sys.stdin.buffer, sys.stdout.buffer, HELLO, {})

@@ -4,7 +4,7 @@ import sys
 import time
 
 from communicator_impl.adapter import HELLO, OPERATIONS
-from communicator_impl.adapter_lines import Call, serve
+from communicator_impl.adapter.lines import Call, serve
 
 
 def _hang(_: Call) -> object:

@@ -4,7 +4,7 @@ import sys
 from collections import UserDict
 
 from communicator_impl.adapter import HELLO, OPERATIONS
-from communicator_impl.adapter_lines import Operation, serve
+from communicator_impl.adapter.lines import Operation, serve
 
 
 class _Everything(UserDict[str, Operation]):

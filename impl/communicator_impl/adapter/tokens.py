@@ -1,7 +1,7 @@
 """The reference adapter's operations for tokens (chapter 9): the holder's half and the issuer's."""
 
 from communicator_impl import tokens, wire
-from communicator_impl.adapter_lines import Call, Operation
+from communicator_impl.adapter.lines import Call, Operation
 from communicator_impl.blind_rsa import SigningKey
 from communicator_impl.errors import InputError, PeerError
 from communicator_spec.errors import ErrorClass

@@ -2,7 +2,7 @@
 
 Theory. An adapter translates and decides nothing: one request, one call, one answer. The suite
 starts `python -m communicator_impl.adapter` as it starts any other testee. This half is the
-relationship manager's; `adapter_service` is the receiving service's, `adapter_lines` the loop.
+relationship manager's; `adapter/service.py` is the receiving service's, `adapter/lines.py` the loop.
 """
 
 import sys
@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from communicator_impl import addresses as a
 from communicator_impl import body, envelope, hpke, ratchet, session
-from communicator_impl.adapter_content import CONTENT_OPERATIONS
-from communicator_impl.adapter_directory import DIRECTORY_OPERATIONS
-from communicator_impl.adapter_document import DOCUMENT_OPERATIONS
-from communicator_impl.adapter_lines import Call, Operation, serve
-from communicator_impl.adapter_service import SERVICE_OPERATIONS
-from communicator_impl.adapter_tokens import TOKEN_OPERATIONS
+from communicator_impl.adapter.content import CONTENT_OPERATIONS
+from communicator_impl.adapter.directory import DIRECTORY_OPERATIONS
+from communicator_impl.adapter.document import DOCUMENT_OPERATIONS
+from communicator_impl.adapter.lines import Call, Operation, serve
+from communicator_impl.adapter.person import PERSON_OPERATIONS
+from communicator_impl.adapter.service import SERVICE_OPERATIONS
+from communicator_impl.adapter.services import RECEIVER_OPERATIONS, SENDER_OPERATIONS
+from communicator_impl.adapter.tokens import TOKEN_OPERATIONS
 from communicator_impl.addresses import values
 from communicator_impl.errors import InputError
 from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret
@@ -27,10 +29,10 @@ from communicator_spec.parameters import PARAMETERS
 __all__ = ["HELLO", "OPERATIONS", "main"]
 
 _ABOUT = {"name": "communicator-reference", "version": "0.1.0", "language": "Python"}
-_ROLES, _PROFILES = ["rm", "rsa", "ds", "as"], ["two-layer/1", "label/1"]
+_ROLES, _PROFILES = ["rm", "ssa", "rsa", "ds", "as"], ["two-layer/1", "label/1"]
 _OFFERS = {"roles": _ROLES, "profiles": _PROFILES, "suites": [PARAMETERS.suite.number]}
 _AREAS = ["attachment", "body", "config", "content", "directory", "document", "envelope", "fingerprint", "hpke"]
-_FEATURES = [*_AREAS, "ratchet", "resync", "session", "token", "derandomized", "projection"]
+_FEATURES = [*_AREAS, "live", "events", "ratchet", "resync", "session", "token", "derandomized", "projection"]
 _LOST_MAX = 2 * PARAMETERS.session.skip_max
 HELLO = {**_ABOUT, **_OFFERS, "features": _FEATURES}
 
@@ -141,6 +143,9 @@ OPERATIONS: dict[str, Operation] = {
     **DOCUMENT_OPERATIONS,
     **TOKEN_OPERATIONS,
     **DIRECTORY_OPERATIONS,
+    **PERSON_OPERATIONS,
+    **SENDER_OPERATIONS,
+    **RECEIVER_OPERATIONS,
     "config.decode": lambda c: {"uri": _config(c).uri, "digest": _config(c).digest()},
     "address.issue": _issue,
     "address.diversify": lambda c: {
@@ -184,7 +189,3 @@ OPERATIONS: dict[str, Operation] = {
 def main() -> None:
     """Serve until stdin ends."""
     serve(sys.stdin.buffer, sys.stdout.buffer, HELLO, OPERATIONS)
-
-
-if __name__ == "__main__":
-    main()

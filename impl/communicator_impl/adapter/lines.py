@@ -70,6 +70,22 @@ class Call(msgspec.Struct):
         """Return an unsigned integer that may be null or missing."""
         return None if self.args.get(name) is None else self.number(name)
 
+    def text(self, name: str) -> str:
+        """Return an argument as text."""
+        return self._typed(name, str)
+
+    def flag(self, name: str) -> bool:
+        """Return an argument as true or false."""
+        return self._typed(name, bool)
+
+    def texts(self, name: str) -> list[str]:
+        """Return a list of texts."""
+        return [msgspec.structs.replace(self, args={name: item}).text(name) for item in self._typed(name, list)]
+
+    def numbers(self, name: str) -> list[int]:
+        """Return a list of unsigned integers."""
+        return [wire.uint(item) for item in self._typed(name, list)]
+
     def rows(self, name: str) -> "list[Call]":
         """Return a list of objects, each to be read like the arguments."""
         rows = self[name]
@@ -92,6 +108,12 @@ class Call(msgspec.Struct):
         """Hold a value behind a new handle, and return the handle with more results."""
         self.held.append(value)
         return {"handle": str(len(self.held) - 1), **more}
+
+    def _typed(self, name: str, kind: type[Held]) -> Held:
+        value = self[name]
+        if not isinstance(value, kind):
+            raise InputError(ErrorClass.MALFORMED, f"{name} is no {kind.__name__}")
+        return value
 
     def _at(self, name: str) -> int:
         handle = self[name]

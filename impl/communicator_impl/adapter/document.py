@@ -3,7 +3,7 @@
 Theory. As in `adapter`: one request, one call, one answer. A document is bytes of JSON, in hex like all bytes.
 """
 
-from communicator_impl.adapter_lines import Call, Operation
+from communicator_impl.adapter.lines import Call, Operation
 from communicator_impl.document import Document
 from communicator_impl.errors import InputError
 from communicator_spec.errors import ErrorClass

@@ -1,7 +1,7 @@
 """The reference adapter's operations for directories (chapter 8.4): entries, the tree, heads, proofs and contacts."""
 
 from communicator_impl import directory, wire
-from communicator_impl.adapter_lines import Call, Operation
+from communicator_impl.adapter.lines import Call, Operation
 from communicator_impl.addresses.config import service_uri
 from communicator_impl.directory_reader import DirectoryReader
 from communicator_impl.hpke import KeyPair

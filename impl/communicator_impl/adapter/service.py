@@ -7,7 +7,7 @@ import msgspec
 
 from communicator_impl import addresses as a
 from communicator_impl import envelope
-from communicator_impl.adapter_lines import Call, Operation
+from communicator_impl.adapter.lines import Call, Operation
 from communicator_impl.addresses.values import root
 
 __all__ = ["SERVICE_OPERATIONS"]

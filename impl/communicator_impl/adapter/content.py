@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator
 
 from communicator_impl import attachment, content
-from communicator_impl.adapter_lines import Call, Operation
+from communicator_impl.adapter.lines import Call, Operation
 from communicator_impl.errors import InputError
 from communicator_impl.fingerprint import fingerprint
 from communicator_impl.keys import IdentityKey

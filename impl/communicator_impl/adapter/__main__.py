@@ -1,0 +1,5 @@
+"""`python -m communicator_impl.adapter`: the reference implementation as a testee."""
+
+from communicator_impl.adapter import main
+
+main()

@@ -1,0 +1,199 @@
+"""A person's relationship manager as a role of a script."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from communicator_impl import addresses as a
+from communicator_impl.adapter.lines import Call
+from communicator_impl.adapter.live import Book, Role, ms, operations, played, seconds
+from communicator_impl.entropy import Entropy
+from communicator_impl.envelope import Delivery
+from communicator_impl.errors import InputError
+from communicator_impl.particle_fields import NEVER, IssueGrant, RegisterRoot, Request, RevokeRoot, Setting
+from communicator_impl.relationship_manager import RelationshipManager, Step
+from communicator_impl.root_record import item_of
+from communicator_impl.submission import Submission
+from communicator_impl.turn import Outgoing
+from communicator_spec.errors import ErrorClass
+from communicator_spec.terms import standard_terms
+
+__all__ = ["PERSON_OPERATIONS"]
+
+_PROFILES: Final = {"two-layer/1": a.Profile.TWO_LAYER, "label/1": a.Profile.LABEL}
+
+
+class _Reach:
+    """What answers at this instant: everything but what the request names."""
+
+    def __init__(self, book: Book, silent: Sequence[str]) -> None:
+        self.receiving = self.sending = [uri not in silent for uri in book.uris]
+
+
+class _Person(Role):
+    def __init__(self, profile: str, entropy: Entropy) -> None:
+        super().__init__(entropy)
+        self.book = Book()
+        self._terms = standard_terms(profile)
+        self._profiles = (_PROFILES[profile],)
+        self.restart(0)
+
+    def restart(self, now_ms: int) -> None:
+        report = self.reported.append
+        self.core = RelationshipManager(0, self._terms, self.book, self.disk, self.draws, report, self._profiles)
+
+    def restored(self, now_ms: int) -> None:
+        self.core.restored(now_ms)
+
+    def uri(self, number: int) -> str:
+        return self.book.uri(number)
+
+
+def _create(c: Call) -> object:
+    profile = c.text("profile")
+    if profile not in _PROFILES:
+        raise InputError(ErrorClass.UNKNOWN, "profile")
+    return c.keep(_Person(profile, c.entropy))
+
+
+def _person(c: Call) -> _Person:
+    return played(c, "person", _Person)
+
+
+def _core(c: Call) -> RelationshipManager:
+    return _person(c).core
+
+
+def _learn(c: Call) -> None:
+    config = a.ServiceConfig.decode(c.raw("config"))
+    _person(c).book.number(config.uri)
+    _person(c).book.configs[config.uri] = config
+
+
+def _setting(c: Call) -> Setting:
+    number = _person(c).book.number
+    return Setting(tuple(map(number, c.texts("receiving"))), tuple(map(number, c.texts("sending"))))
+
+
+def _at(c: Call) -> tuple[int, int]:
+    return ms(c), c.number("relationship")
+
+
+def _reach(c: Call) -> _Reach:
+    return _Reach(_person(c).book, c.texts("silent"))
+
+
+def _complete(c: Call) -> object:
+    greeting, step = _core(c).complete(*_at(c), c.raw("answer"))
+    return {"greeting": greeting, **_stepped(c, step)}
+
+
+def _receive(c: Call) -> object:
+    items = [item_of(Delivery.decode(raw)) for raw in c.raws("deliveries")]
+    got = _core(c).receive(*_at(c), _number(c), items)
+    _core(c).drain(*_at(c), frozenset(message.number for message in got.deliveries))
+    contents = [{"number": message.number, "content": message.content} for message in got.deliveries]
+    return {"messages": contents, "confirm": sorted(got.confirm), **_stepped(c, Step(got.requests))}
+
+
+def _unreachable(c: Call) -> object:
+    _core(c).unreachable(*_at(c), _number(c), c.number("reference"))
+    return _stepped(c, Step())
+
+
+def _move(c: Call) -> object:
+    old = _person(c).book.number(c.text("old"))
+    _core(c).move(*_at(c), old, _setting(c), c.number("announce_s") * 1000, leave=c.flag("leave"))
+    return _stepped(c, Step())
+
+
+def _leave(c: Call) -> object:
+    empty = c.raws("empty")
+    requests = _core(c).leave(ms(c), _number(c), lambda of: of in empty)
+    return {"left": requests is not None, "requests": [_request(c, r) for r in requests or ()]}
+
+
+def _change_senders(c: Call) -> object:
+    _core(c).change_senders(*_at(c), tuple(map(_person(c).book.number, c.texts("sending"))))
+    return _stepped(c, Step())
+
+
+def _read(c: Call) -> object:
+    _core(c).tell_read(*_at(c), on=True)
+    _core(c).read(*_at(c), frozenset(c.numbers("numbers")))
+    return _stepped(c, Step())
+
+
+def _number(c: Call) -> int:
+    return _person(c).book.number(c.text("uri"))
+
+
+def _standing(c: Call) -> object:
+    core, number = _core(c), c.number("relationship")
+    losses = [{"own": x.own, "peer": x.peer, "numbers": x.numbers} for x in core.losses(number)]
+    seen = core.seen(number)
+    held = core.peer_set(number)
+    return {
+        "synchronised": core.is_synchronised(number),
+        "next": core.next_number(number),
+        "losses": losses,
+        "seen": [seen.floor, seen.ranges],
+        "peer": [service.uri for service in held.services] if held else [],
+    }
+
+
+def _stepped(c: Call, step: Step) -> dict[str, object]:
+    deadline = _core(c).deadline_ms(c.number("relationship"))
+    return {
+        "requests": [_request(c, request) for request in step.requests],
+        "transmissions": [_transmission(c, out) for out in step.transmissions],
+        "deadline_s": None if deadline >= NEVER else seconds(deadline),
+    }
+
+
+def _transmission(c: Call, out: Outgoing) -> object:
+    book = _person(c).book
+    submission = Submission(book.uri(out.service), out.request, out.not_after_ms)
+    return {
+        "via": book.uri(out.via),
+        "uri": submission.uri,
+        "submission": submission.encode(),
+        "reference": out.reference,
+    }
+
+
+def _request(c: Call, request: Request) -> object:
+    uri = _person(c).book.uri(request.service)
+    match request:
+        case RegisterRoot(_, of, verify_key):
+            return {"op": "register", "uri": uri, "root": of, "verify_key": verify_key}
+        case IssueGrant(_, g):
+            dates = {"epoch": g.epoch, "valid_until_s": g.valid_until_s, "capacity": g.capacity, "lanes": g.lanes}
+            return {"op": "issue", "uri": uri, "root": g.root, "key": g.key, **dates}
+        case RevokeRoot(_, of):
+            return {"op": "revoke", "uri": uri, "root": of}
+
+
+PERSON_OPERATIONS: Final = operations(
+    "person",
+    _Person,
+    {
+        "create": _create,
+        "learn": _learn,
+        "invite": lambda c: {"package": _core(c).invite(*_at(c), _setting(c))},
+        "accept": lambda c: {"answer": _core(c).accept(*_at(c), _setting(c), c.raw("package"))},
+        "complete": _complete,
+        "conclude": lambda c: _stepped(c, _core(c).conclude(*_at(c), c.raw("greeting"))),
+        "submit": lambda c: {"number": _core(c).submit(*_at(c), c.raw("content")), **_stepped(c, Step())},
+        "wake": lambda c: _stepped(c, _core(c).wake(*_at(c), _reach(c))),
+        "receive": _receive,
+        "unreachable": _unreachable,
+        "move": _move,
+        "senders": _change_senders,
+        "leave": _leave,
+        "released": lambda c: {"released": _core(c).released(c.number("relationship"), _number(c))},
+        "read": _read,
+        "end": lambda c: _stepped(c, _core(c).refuse(*_at(c), tell=c.flag("tell"), reach=_reach(c))),
+        "root": lambda c: {"root": _core(c).root(c.number("relationship"), _number(c))},
+        "standing": _standing,
+    },
+)
