@@ -22,9 +22,11 @@ Rules:
    (ADDR-17).
 """
 
+from typing import Final, NamedTuple
+
 import msgspec
 
-from communicator_impl import wire
+from communicator_impl import hpke, wire
 from communicator_impl.addresses import (
     KeySchedule,
     Label,
@@ -137,7 +139,21 @@ def label_request(label: Label, key: SealingKey, ciphertext: bytes, entropy: Ent
 
 
 def decode_request(data: bytes) -> TwoLayerRequest | LabelRequest:
-    """Read the outer form of a request: `TOO_LARGE` or `MALFORMED`, whatever the address says."""
+    """Read the outer form of a request: `TOO_LARGE` or `MALFORMED`, whatever the address says.
+
+    There is one encoding (ENV-1), so well-formed requests of one length differ in their byte strings alone, and one
+    look at what stands around those is enough. Anything else is read item by item, and fails there.
+    """
+    form = _FORMS.get(len(data))
+    if form is None or not data.startswith(form.head) or not data.startswith(form.between, form.end):
+        return _read_request(data)
+    first = data[len(form.head) : form.end]
+    if not form.between:
+        return LabelRequest(first)
+    return TwoLayerRequest(Sda(first), data[form.end + len(form.between) :])
+
+
+def _read_request(data: bytes) -> TwoLayerRequest | LabelRequest:
     value = wire.decode(data, _E.request_bytes_max)  # ENV-2
     profile = value.get(1) if isinstance(value, dict) else None
     if profile == Profile.LABEL:
@@ -152,6 +168,32 @@ def decode_request(data: bytes) -> TwoLayerRequest | LabelRequest:
     if wire.uint(f[0]) != _E.version or wire.uint(f[1]) != profile:
         raise wire.wrong("unknown envelope version")  # ENV-5
     return request
+
+
+class _Form(NamedTuple):
+    """Requests of one length: `head` ‖ a byte string that ends at `end` ‖ `between` ‖ the other one, if any."""
+
+    head: bytes
+    end: int
+    between: bytes = b""
+
+
+def _forms() -> dict[int, _Form]:
+    """Return the form of the requests of each profile and size class, by their length."""
+    forms = {}
+    for size in _E.ciphertext_classes_bytes:
+        sealed = bytes(1 + hpke.OVERHEAD + PARAMETERS.address.label_bytes + size)
+        whole = wire.encode({0: _E.version, 1: int(Profile.LABEL), 2: sealed})
+        forms[len(whole)] = _Form(whole.removesuffix(sealed), len(whole))
+        address, ciphertext = bytes(PARAMETERS.address.sda_bytes), bytes(size)
+        whole = wire.encode({0: _E.version, 1: int(Profile.TWO_LAYER), 2: address, 3: ciphertext})
+        between = wire.encode({3: ciphertext})[1:].removesuffix(ciphertext)
+        rest = between + ciphertext
+        forms[len(whole)] = _Form(whole.removesuffix(address + rest), len(whole) - len(rest), between)
+    return forms
+
+
+_FORMS: Final = _forms()
 
 
 def resolve(request: TwoLayerRequest | LabelRequest, schedule: KeySchedule, tables: AddressTables, now: int) -> Arrival:

@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _UINT_MAX = (1 << 64) - 1
+_INTEGER = frozenset((int,))  # booleans and simple values compare equal to integers, and are none
 _NESTING = PARAMETERS.envelope.nesting_max
 # Tags that the library would interpret by itself (dates, big numbers, regular expressions, sharing …).
 _TAGS = (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 100, 256, 258, 260, 261, 1004, 43000, 55799)
@@ -105,7 +106,7 @@ def fields(value: object, required: frozenset[int], optional: frozenset[int] = f
     if type(value) is not dict:
         raise wrong("a map is expected")
     keys = value.keys()
-    if not (required <= keys <= required | optional) or bool in map(type, keys):
+    if not (required <= keys <= required | optional) or not _INTEGER.issuperset(map(type, keys)):
         raise wrong("missing or unknown field")
     return value
 

@@ -1,17 +1,38 @@
-"""Run every benchmark of this folder: `python -m tests.benchmarks`."""
+"""Run the benchmarks of this folder: `python -m tests.benchmarks [NAME …] [--json]`; without a name, all of them.
 
+A benchmark is a module with `tables(is_short)`: rows of figures by the title of their table. `--short` takes as few
+rounds as there can be, to see that it runs; its figures say nothing.
+"""
+
+import argparse
 import importlib
+import json
 from pathlib import Path
+
+from tests.benchmarks._figures import show
 
 __all__ = ["main"]
 
+NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.name.startswith(("_", "test_")))
 
-def main() -> None:
-    """Call `main` of each module, in the order of their names."""
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if not path.name.startswith("_"):
-            print(f"\n{path.stem}")
-            importlib.import_module(f"tests.benchmarks.{path.stem}").main()
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, and print tables, or one object in JSON: benchmark → title → rows."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--short", action="store_true")
+    chosen = parser.parse_args(arguments)
+    if unknown := [name for name in chosen.names if name not in NAMES]:
+        parser.error(f"unknown: {', '.join(unknown)}")
+    found = {}
+    for name in chosen.names or NAMES:
+        found[name] = importlib.import_module(f"tests.benchmarks.{name}").tables(chosen.short)
+        if not chosen.json:
+            for title, rows in found[name].items():
+                show(f"{name}: {title}", rows)
+    if chosen.json:
+        print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,29 @@
-"""What resolving an address costs, as a multiple of the public-key operations that it cannot do without.
+"""What resolving an address costs, beside the bare primitives that it cannot do without.
 
-Run: python -m tests.benchmarks.resolve
+Run: python -m tests.benchmarks resolve
 
-Ratios of medians over interleaved rounds in one process; absolute times depend on the machine and are printed beside
-them for orientation. Nothing here is a test: a timed test fails on somebody else's machine.
+*Bare* are the same calls of `cryptography` and `hashlib` on the same bytes, in a plain function: keys are loaded,
+inputs lie ready, and nothing is read or checked. *Resolve* is what the service does with the bytes of a request: read
+the outer form, open, find the root, check. Neither profile can do with fewer public-key operations:
+
+=========== ===================================================================================
+two-layer/1 two openings of HPKE (agreement, key derivation, cipher), SHA-256, one verification
+label/1     one opening of HPKE
+=========== ===================================================================================
+
+The other rows are orientation: seals and messages as multiples of one X25519 agreement.
 """
 
+import hashlib
 import statistics
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from tests.benchmarks._figures import Row, ratio
 
 from communicator_impl import session as sessions
 from communicator_impl.addresses import (
@@ -19,40 +31,109 @@ from communicator_impl.addresses import (
     LabelRoot,
     LabelTable,
     Profile,
+    Rdas,
+    SealingKey,
     TwoLayerRoot,
     TwoLayerTable,
     derive_label,
 )
+from communicator_impl.addresses.values import seal_info
 from communicator_impl.entropy import SystemEntropy
-from communicator_impl.envelope import AddressTables, decode_request, label_request, resolve, two_layer_request
+from communicator_impl.envelope import (
+    AddressTables,
+    LabelRequest,
+    TwoLayerRequest,
+    decode_request,
+    label_request,
+    resolve,
+    two_layer_request,
+)
 from communicator_impl.session_state import session_to_bytes
 from communicator_spec.parameters import PARAMETERS
 
+__all__ = ["tables"]
+
 NOW = 1_767_225_600
 UNTIL = NOW + 86_400
-ROUNDS, REPEATS = 15, 60
+ROUNDS, REPEATS = 25, 60
 ENTROPY = SystemEntropy()
+ADDRESS = PARAMETERS.address
+CIPHERTEXT = bytes(PARAMETERS.envelope.ciphertext_classes_bytes[0])
+SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 Job = Callable[[], object]
 
 
-def resolving() -> dict[str, Job]:
-    """Jobs of the receiving service, and the sender's sealing."""
-    schedule = KeySchedule.generate("https://rs.example", tuple(Profile), NOW, ENTROPY)
-    tables = AddressTables(TwoLayerTable(), LabelTable())
-    two, one = TwoLayerRoot.generate(ENTROPY), LabelRoot.generate(ENTROPY)
-    tables.two_layer.register(two.registration())
-    tables.label.register(one.grant(0, UNTIL, 1000, NOW))
-    text = bytes(PARAMETERS.envelope.ciphertext_classes_bytes[0])
-    key, label = schedule.config().sealing_key(NOW), derive_label(one.epoch_key(0), 0, 0)
-    rdas = two.issue(schedule.config(), range(1), UNTIL, NOW, ENTROPY)[0]
-    by_layers = two_layer_request(rdas, key, text, ENTROPY)
-    by_label = label_request(label, key, text, ENTROPY)
+class Service(NamedTuple):
+    """A receiving service with one root of each profile, and what a sender of one message to each of them has."""
+
+    schedule: KeySchedule
+    tables: AddressTables
+    key: SealingKey
+    two_layer: TwoLayerRoot
+    address: Rdas
+    label: LabelRoot
+
+    @classmethod
+    def make(cls) -> "Service":
+        schedule = KeySchedule.generate("https://rs.example", tuple(Profile), NOW, ENTROPY)
+        held = AddressTables(TwoLayerTable(), LabelTable())
+        two, one = TwoLayerRoot.generate(ENTROPY), LabelRoot.generate(ENTROPY)
+        held.two_layer.register(two.registration())
+        held.label.register(one.grant(0, UNTIL, 1000, NOW))
+        address = two.issue(schedule.config(), range(1), UNTIL, NOW, ENTROPY)[0]
+        return cls(schedule, held, schedule.config().sealing_key(NOW), two, address, one)
+
+    def by_layers(self) -> bytes:
+        return two_layer_request(self.address, self.key, CIPHERTEXT, ENTROPY)
+
+    def by_label(self) -> bytes:
+        return label_request(derive_label(self.label.epoch_key(0), 0, 0), self.key, CIPHERTEXT, ENTROPY)
+
+    def info(self, label: str, profile: Profile, bound: bytes = b"") -> bytes:
+        return seal_info(label, profile, 0, self.schedule.uri, bound)
+
+
+def resolving(service: Service) -> dict[Profile, Job]:
+    """What the service does with a request; it changes nothing, so it may be repeated."""
+    schedule, held = service.schedule, service.tables
+    layers, label = service.by_layers(), service.by_label()
     return {
-        "resolve two-layer/1": lambda: resolve(decode_request(by_layers), schedule, tables, NOW),
-        "resolve label/1": lambda: resolve(decode_request(by_label), schedule, tables, NOW),
-        "seal two-layer/1": lambda: two_layer_request(rdas, key, text, ENTROPY),
-        "seal label/1": lambda: label_request(label, key, text, ENTROPY),
+        Profile.TWO_LAYER: lambda: resolve(decode_request(layers), schedule, held, NOW),
+        Profile.LABEL: lambda: resolve(decode_request(label), schedule, held, NOW),
     }
+
+
+def bare(service: Service) -> dict[Profile, Job]:
+    """The bare primitives of each profile."""
+    outer = X25519PrivateKey.from_private_bytes(service.schedule.outer[0].secret)
+    inner = X25519PrivateKey.from_private_bytes(service.schedule.inner[0].secret)
+    verifier = Ed25519PublicKey.from_public_bytes(service.two_layer.registration().verify_key)
+    digest = hashlib.sha256(CIPHERTEXT).digest()
+    outer_info = service.info(ADDRESS.outer_label, Profile.TWO_LAYER, digest)
+    inner_info = service.info(ADDRESS.inner_label, Profile.TWO_LAYER)
+    label_info = service.info(ADDRESS.seal_label, Profile.LABEL)
+    rda, signature = service.address[: ADDRESS.rda_bytes], service.address[ADDRESS.rda_bytes :]
+    signed, inner_box = ADDRESS.signature_label.encode() + b"\0" + rda, rda[1:]
+    layers, labelled = decode_request(service.by_layers()), decode_request(service.by_label())
+    assert isinstance(layers, TwoLayerRequest)
+    assert isinstance(labelled, LabelRequest)
+    outer_box, label_box = layers.address[1:], labelled.sealed[1:]
+
+    def two_layer() -> None:
+        hashlib.sha256(CIPHERTEXT).digest()
+        SUITE.decrypt(outer_box, outer, outer_info)
+        SUITE.decrypt(inner_box, inner, inner_info)
+        verifier.verify(signature, signed)
+
+    def label() -> None:
+        SUITE.decrypt(label_box, outer, label_info)
+
+    return {Profile.TWO_LAYER: two_layer, Profile.LABEL: label}
+
+
+def sealing(service: Service) -> dict[str, Job]:
+    """What a sender does."""
+    return {"seal two-layer/1": service.by_layers, "seal label/1": service.by_label}
 
 
 def talking() -> dict[str, Job]:
@@ -74,36 +155,38 @@ def talking() -> dict[str, Job]:
     }
 
 
-def primitives() -> dict[str, Job]:
-    """The bare operations: one X25519 agreement, one Ed25519 verification."""
-    secret, signer = X25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-    public, verifier = secret.public_key(), signer.public_key()
-    signature = signer.sign(bytes(73))
-    return {"X25519": lambda: secret.exchange(public), "Ed25519 verify": lambda: verifier.verify(signature, bytes(73))}
+def agreeing() -> dict[str, Job]:
+    """One X25519 agreement, the unit of the other rows."""
+    secret = X25519PrivateKey.generate()
+    public = secret.public_key()
+    return {"X25519": lambda: secret.exchange(public)}
 
 
-def measure(jobs: dict[str, Job]) -> dict[str, float]:
-    """Return the median time of each job in seconds; rounds are interleaved, so drift hits all alike."""
+def measured(jobs: dict[str, Job], rounds: int) -> dict[str, list[float]]:
+    """Return the time of each job in each round in microseconds; jobs take turns, so drift hits all alike."""
     times: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, job in jobs.items():
             begin = time.perf_counter()
             for _ in range(REPEATS):
                 job()
-            times[name].append((time.perf_counter() - begin) / REPEATS)
-    return {name: statistics.median(values) for name, values in times.items()}
+            times[name].append((time.perf_counter() - begin) / REPEATS * 1e6)
+    return times
 
 
-def main() -> None:
-    """Print one line a job."""
-    medians = measure(primitives() | resolving() | talking())
-    x25519, verify = medians["X25519"], medians["Ed25519 verify"]
-    floors = {"resolve two-layer/1": 2 * x25519 + verify, "resolve label/1": x25519}
-    for name, seconds in medians.items():
-        floor = floors.get(name, x25519)
-        what = "bare operations" if name in floors else "X25519"
-        print(f"{name:26}{seconds * 1e6:9.1f} µs{seconds / floor:8.2f} × {what}")
+def tables(is_short: bool) -> dict[str, list[Row]]:
+    """Return the rows of both tables."""
+    rounds, service = 2 if is_short else ROUNDS, Service.make()
+    names = {Profile.TWO_LAYER: "two-layer/1", Profile.LABEL: "label/1"}
+    kinds = {"bare": bare(service), "resolve": resolving(service)}
+    both = {f"{kind} {names[profile]}": job for kind, jobs in kinds.items() for profile, job in jobs.items()}
+    times = measured(dict(sorted(both.items(), key=lambda item: item[0].split()[1])), rounds)
+    first = [_compared(name, times[f"bare {name}"], times[f"resolve {name}"]) for name in names.values()]
+    others = {n: statistics.median(v) for n, v in measured(agreeing() | sealing(service) | talking(), rounds).items()}
+    second: list[Row] = [{"what": name, "µs": us, "× X25519": us / others["X25519"]} for name, us in others.items()]
+    return {"speed of resolving, as a share of the bare primitives'": first, "orientation": second}
 
 
-if __name__ == "__main__":
-    main()
+def _compared(name: str, bare_us: list[float], resolve_us: list[float]) -> Row:
+    medians = {"bare µs": statistics.median(bare_us), "resolve µs": statistics.median(resolve_us)}
+    return {"profile": name, **medians, **ratio(bare_us, resolve_us).row(), "asked": 0.85}

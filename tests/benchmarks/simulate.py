@@ -1,6 +1,6 @@
 """What a simulated message costs: the model against a bare SimPy loop, and the real cores against the model.
 
-Run: python -m tests.benchmarks.simulate
+Run: python -m tests.benchmarks simulate
 
 Ratios in one run; absolute figures depend on the machine and stand beside them for orientation. The bare loop runs as
 many timeouts as the model's world does, and nothing else: it is what SimPy itself takes.
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import simpy
+from tests.benchmarks._figures import Row
 
 from communicator_model.faults import FaultKind
 from communicator_model.phones import Phones
@@ -19,7 +20,7 @@ from communicator_simulations.real import impl_fidelity
 from communicator_simulations.runs import RunKey, Supplies, model_fidelity, simulate
 from communicator_simulations.scenario import load_scenario
 
-__all__ = ["main"]
+__all__ = ["tables"]
 
 SCENARIO = load_scenario("migration")
 KEY = RunKey("two", FaultKind.SUNSET, 0)
@@ -57,17 +58,20 @@ def by_cores(supplies: Supplies) -> int:
     return len(simulate(SCENARIO, 1, supplies, KEY, impl_fidelity(SCENARIO.profile, 1)).log)
 
 
-def main() -> None:
-    """Print two ratios."""
-    rows, messages = by_model(LARGE), LARGE.trace.messages
+def tables(is_short: bool) -> dict[str, list[Row]]:
+    """Return one row for the model and one for the real cores."""
+    if is_short:
+        return {"small": [_row("model", SMALL, seconds(lambda: by_model(SMALL)), 1.0, "itself")]}
+    rows = by_model(LARGE)
     rounds = [(seconds(lambda: by_model(LARGE)), seconds(lambda: bare(rows))) for _ in range(ROUNDS)]
     model, loop = (statistics.median(column) for column in zip(*rounds, strict=True))
-    print(f"model            {messages / model:10,.0f} messages/s, {rows / messages:.1f} rows of the log each")
-    print(f"                 {model / loop:10.2f} × a bare SimPy loop with a timeout a row")
     small = statistics.median(seconds(lambda: by_model(SMALL)) for _ in range(ROUNDS))
     cores = statistics.median(seconds(lambda: by_cores(SMALL)) for _ in range(2))
-    print(f"real cores       {SMALL.trace.messages / cores:10,.0f} messages/s, {cores / small:.0f} × the model")
+    first = _row(
+        "model", LARGE, model, model / loop, f"SimPy with {rows / LARGE.trace.messages:.1f} timeouts a message"
+    )
+    return {"time of a simulated message": [first, _row("real cores", SMALL, cores, cores / small, "the model")]}
 
 
-if __name__ == "__main__":
-    main()
+def _row(what: str, supplies: Supplies, seconds: float, times: float, of: str) -> Row:
+    return {"what": what, "messages/s": supplies.trace.messages / seconds, "times": times, "of": of}

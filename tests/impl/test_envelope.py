@@ -117,6 +117,24 @@ def test_one_fault_in_the_outer_form_is_malformed(fault: str, value: object) -> 
     assert refused(wire.encode(value)) is ErrorClass.MALFORMED, fault
 
 
+@pytest.mark.parametrize("profile", Profile)
+def test_a_request_that_is_read_is_the_one_encoding_of_what_was_read(profile: Profile) -> None:  # ENV-1
+    whole = request(profile)
+    around = (*range(12), *range(190, 202))
+    read = 0
+    for place, value in ((place, value) for place in around for value in range(256)):
+        changed = whole[:place] + bytes([value]) + whole[place + 1 :]
+        try:
+            found = decode_request(changed)
+        except PeerError:
+            continue
+        strings = (found.address, found.ciphertext) if isinstance(found, TwoLayerRequest) else (found.sealed,)
+        assert changed == wire.encode({0: 1, 1: int(profile), **dict(enumerate(strings, 2))})
+        read += 1
+    inside = 4 + 8 if profile is Profile.TWO_LAYER else 3 + 12  # of these places, those in a byte string
+    assert read == inside * 256 + len(around) - inside
+
+
 def test_their_positive_twins_pass_whatever_the_address_says() -> None:
     outer = decode_request(wire.encode({0: 1, 1: 1, 2: bytes(186), 3: CIPHERTEXT}))
     assert isinstance(outer, TwoLayerRequest)

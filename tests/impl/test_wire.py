@@ -1,3 +1,4 @@
+import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +8,7 @@ from communicator_impl.errors import PeerError
 from communicator_spec.errors import ErrorClass
 
 LIMIT = 4096
+SIMPLE = cbor2.CBORSimpleValue(0)
 leaves = st.integers(0, 2**64 - 1) | st.binary(max_size=20) | st.text(max_size=8) | st.booleans()
 
 
@@ -80,7 +82,14 @@ def test_a_map_names_its_keys() -> None:
     required, optional = frozenset({0, 1}), frozenset({2})
     assert wire.fields({0: 1, 1: 2}, required, optional) == {0: 1, 1: 2}
     assert wire.fields({0: 1, 1: 2, 2: 3}, required, optional)
-    for wrong in ({0: 1}, {0: 1, 1: 2, 3: 3}, {False: 1, 1: 2}, [0, 1], {0: 1, "1": 2}):
+    for wrong in (
+        {0: 1},
+        {0: 1, 1: 2, 3: 3},
+        {False: 1, 1: 2},
+        {SIMPLE: 1, 1: 2},
+        [0, 1],
+        {0: 1, "1": 2},
+    ):
         with pytest.raises(PeerError):
             wire.fields(wrong, required, optional)
 
