@@ -142,7 +142,9 @@ def test_one_instance_may_die_under_load(pair: Pair, clients: tuple[httpx.Client
     for thread in threads:
         thread.start()
     for _ in range(2):
-        time.sleep(0.5)
+        wanted, until = len(acknowledged) + 30, time.monotonic() + 30
+        while len(acknowledged) < wanted and time.monotonic() < until:
+            time.sleep(0.01)
         first.kill()
         first.start()
     stopped.set()

@@ -69,7 +69,7 @@ class Database:
         self.is_postgres: Final = dialect.name == _POSTGRES
         self.url: Final = url
         self.engine: Final[Engine] = create_engine(parsed, hide_parameters=True, pool_size=connections, max_overflow=0)
-        self._turn: AbstractContextManager[object] = (
+        self.turn: Final[AbstractContextManager[object]] = (
             nullcontext() if self.is_postgres else threading.Lock()
         )  # SQLite has one writer: it waits in line
         if not self.is_postgres:
@@ -85,7 +85,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Run one transaction; all of it is durable when it ends, or nothing."""
-        with self._turn, self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        with self.turn, self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
             yield connection
 
     def transact(self, work: Callable[[Connection], Result]) -> Result:

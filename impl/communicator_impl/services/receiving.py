@@ -1,8 +1,10 @@
 """The endpoints of a receiving service (chapter 8.2).
 
 Theory. Acceptance looks at the outer form and at nothing else, makes the bytes durable and answers; a resolver takes
-them later (`resolver`). So the time until the answer says nothing of the address (RECV-3), and neither does the answer
-(ENV-8). Everything else is an owner's, who shows an access key.
+them in another process (`resolving`). So the time until the answer says nothing of the address (RECV-3), and neither
+does the answer (ENV-8). Resolving holds up whoever writes next, and for longer if there is more to store; so an answer
+leaves a whole number of beats after its request, and what the requests before have caused is over by then. Everything
+else is an owner's, who shows an access key.
 
 Rules:
 
@@ -53,6 +55,7 @@ _EMPTY: Final = 204
 _GOING_AWAY: Final = 1001
 _SOCKET_LOOK_S: Final = 60.0
 _ALL: Final = (1 << 53) - 1
+_BEAT_S: Final = 0.01
 
 
 class _Roots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,7 +129,9 @@ class ReceivingEndpoints:
         body = await body_of(request, CBOR, _E.request_bytes_max)
         decode_request(body)
         self._backlog.check()
+        begin_s = time.monotonic()
         await asyncio.wrap_future(self._commit.put(self._kit.now_ms, body))  # RECV-1
+        await _beat(time.monotonic() - begin_s)  # RECV-3
         return Response(status_code=202)
 
     # ---------------------------------------------------------------- what owners do
@@ -152,7 +157,7 @@ class ReceivingEndpoints:
         found, _ = await json_of(request, _Epochs)
         wanted = EpochRegistration(found.epoch, found.key, found.valid_until, found.capacity, found.lanes)
         now_ms = self._kit.now_ms
-        return await self._change(lambda connection: self._store.issue(connection, now_ms, key, wanted))
+        return await self._change(key, lambda connection: self._store.issue(connection, now_ms, key, wanted))
 
     async def revoke(self, request: Request) -> Response:
         """Forget a root or an epoch; an unknown key has nothing to forget (SVC-12)."""
@@ -161,14 +166,17 @@ class ReceivingEndpoints:
             key = access_key(request)
         except PeerError as error:
             raise PeerError(ErrorClass.MALFORMED, "access key") from error
-        return await self._change(lambda connection: self._store.revoke(connection, key, found.epoch))
+        try:
+            return await self._change(key, lambda connection: self._store.revoke(connection, key, found.epoch))
+        except PeerError:
+            return Response(status_code=_EMPTY)
 
     async def set_latency(self, request: Request) -> Response:
         """Choose a latency class."""
         key = access_key(request)
         found, _ = await json_of(request, _LatencyOf)
         now_ms, chosen, epoch = self._kit.now_ms, found.latency, found.epoch
-        answer = await self._change(lambda connection: self._store.set_latency(connection, now_ms, key, chosen, epoch))
+        answer = await self._change(key, lambda c: self._store.set_latency(c, now_ms, key, chosen, epoch))
         self._kit.bells.ring((access_key_topic(key),))
         return answer
 
@@ -177,7 +185,7 @@ class ReceivingEndpoints:
         key = access_key(request)
         found, _ = await json_of(request, _Confirm)
         now_ms = self._kit.now_ms
-        return await self._change(lambda connection: self._store.confirm(connection, now_ms, key, found.numbers))
+        return await self._change(key, lambda connection: self._store.confirm(connection, now_ms, key, found.numbers))
 
     async def messages(self, request: Request) -> Response:
         """Return what is stored; with `wait`, as soon as a class allows to tell of something (RECV-12, RECV-13)."""
@@ -222,8 +230,15 @@ class ReceivingEndpoints:
 
     # ---------------------------------------------------------------- work in threads
 
-    async def _change(self, work: Callable[[Connection], None]) -> Response:
-        await self._kit.work.run(self._kit.database.transact, work)
+    async def _change(self, key: bytes, work: Callable[[Connection], None]) -> Response:
+        """Change what belongs to a key; who has none is refused without a turn to write (SEC-8)."""
+
+        def change() -> None:
+            with self._kit.database.reading() as connection:
+                self._store.owner(connection, key)
+            self._kit.database.transact(work)
+
+        await self._kit.work.run(change)
         return Response(status_code=_EMPTY)
 
     def _fetch(self, key: bytes) -> tuple[Delivery, ...]:
@@ -260,6 +275,11 @@ class Backlog:
         """Refuse with `LIMIT` when there is no room: for a cause that is the same for every address (ENV-12)."""
         if self.waiting >= self._most:
             raise PeerError(ErrorClass.LIMIT, "no room")
+
+
+async def _beat(taken_s: float) -> None:
+    """Wait until an answer is a whole number of beats after its request: longer than it takes to resolve one."""
+    await asyncio.sleep(_BEAT_S - taken_s % _BEAT_S)
 
 
 async def _until_closed(socket: WebSocket) -> None:

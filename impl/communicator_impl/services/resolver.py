@@ -50,7 +50,7 @@ from communicator_impl.services.schema import accepted, blocks, epochs, labels, 
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Resolved", "Resolver"]
+__all__ = ["Looked", "Resolved", "Resolver"]
 
 _MESSAGES_MAX: Final = PARAMETERS.service.root_messages_max
 _CLASSES_BYTES: Final = PARAMETERS.envelope.ciphertext_classes_bytes
@@ -76,6 +76,14 @@ class Resolved(NamedTuple):
     refused: "Counter[ErrorClass]"
 
 
+class Looked(NamedTuple):
+    """A batch that was opened and is not decided: rows, what is inside, and what was refused (steps 1 and 2)."""
+
+    ids: list[int]
+    opened: list[_Opened]
+    refused: "Counter[ErrorClass]"
+
+
 class Resolver:
     """Takes batches until nothing is left; one thread of a process runs it."""
 
@@ -88,12 +96,20 @@ class Resolver:
     def step(self) -> Resolved:
         """Resolve one batch; `rows` 0: there was nothing to do."""
         if self._database.is_postgres:
-            return self._database.transact(lambda connection: self._decide(connection, *self._take(connection)))
-        with self._database.reading() as connection:
-            taken = self._take(connection)
-        return self._database.transact(lambda connection: self._decide(connection, *taken))
+            return self._database.transact(lambda connection: self._decide(connection, self._take(connection)))
+        return self.decide(self.look())
 
-    def _take(self, connection: Connection) -> "tuple[list[int], list[_Opened], Counter[ErrorClass]]":
+    def look(self) -> Looked:
+        """Take steps 1 and 2, where rows need not be held: where this process alone resolves, or what it opens twice
+        is decided once."""
+        with self._database.reading() as connection:
+            return self._take(connection)
+
+    def decide(self, looked: Looked) -> Resolved:
+        """Take steps 3 to 6, of what is still there."""
+        return self._database.transact(lambda connection: self._decide(connection, looked))
+
+    def _take(self, connection: Connection) -> Looked:
         wanted = select(accepted).order_by(accepted.c.id).limit(self._batch).with_for_update(skip_locked=True)
         rows = connection.execute(wanted).all()  # 1
         refused: Counter[ErrorClass] = Counter()
@@ -105,7 +121,7 @@ class Resolver:
                 opened.append(_open(row.id, row.request, schedule, row.at_ms // 1000))  # 2
             except PeerError as error:
                 refused[error.error_class] += 1
-        return [row.id for row in rows], opened, refused
+        return Looked([row.id for row in rows], opened, refused)
 
     def _keys(self, connection: Connection) -> KeySchedule:
         stored = stored_schedule(connection)
@@ -113,9 +129,8 @@ class Resolver:
             self._stored, self._schedule = stored, KeySchedule.from_bytes(stored)
         return self._schedule
 
-    def _decide(
-        self, connection: Connection, ids: list[int], opened: list[_Opened], refused: "Counter[ErrorClass]"
-    ) -> Resolved:
+    def _decide(self, connection: Connection, looked: Looked) -> Resolved:
+        ids, opened, refused = looked
         if not ids:
             return Resolved(0, (), 0, refused)
         mine = set(

@@ -49,7 +49,7 @@ from communicator_impl.services.proxy import ProxyEndpoints
 from communicator_impl.services.published import Published, publish
 from communicator_impl.services.receiving import Backlog, Kit, ReceivingEndpoints
 from communicator_impl.services.receiving_store import ReceivingStore
-from communicator_impl.services.resolver import Resolver
+from communicator_impl.services.resolving import ResolverApart
 from communicator_impl.services.sending import SendingEndpoints
 from communicator_impl.services.sending_store import SendingStore
 from communicator_impl.services.settings import Settings
@@ -130,6 +130,7 @@ class Host:
         self._stopping = asyncio.Event()
         self._workers: list[Worker] = []
         self._ends: list[Callable[[], None]] = []
+        self._last: list[Callable[[], None]] = []
         self._kit = Kit(self.database, Work(_CONNECTIONS - 4), _till(settings), self.bells)
         self._issuers = Issuers(_issuers(settings), self.database, self.outward, self._kit.work, self._kit.till)
         service = settings.service
@@ -166,7 +167,7 @@ class Host:
     def _receiving(self) -> list[BaseRoute]:
         settings = self.settings.receiving
         backlog = self._backlog = Backlog(settings.pending_max)
-        resolver = Resolver(self.database)
+        resolver = ResolverApart(self.database)
 
         def step() -> bool:
             done = resolver.step()
@@ -186,6 +187,7 @@ class Host:
 
         commit = GroupCommit(self.database, stored)
         self._ends.insert(0, commit.stop)
+        self._last.append(resolver.stop)
         self.metrics.gauge("requests_to_resolve", lambda: backlog.waiting)
         profiles = tuple(Profile(number) for number in settings.profiles)
         self._store = ReceivingStore(profiles, settings.lanes_max)
@@ -240,6 +242,8 @@ class Host:
             end()
         for worker in self._workers:
             worker.stop()
+        for end in self._last:
+            end()
         self.database.close()
         self.log.write("stopped")
 
