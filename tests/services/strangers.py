@@ -18,9 +18,10 @@ from tests.services.running import Service
 
 from communicator_impl import wire
 from communicator_impl.addresses import Rdas, diversify, round_up_to_hour
+from communicator_impl.document import base64url
 from communicator_impl.envelope import TwoLayerRequest, decode_request
 
-__all__ = ["KINDS", "LABEL_KINDS", "Answer", "Line", "Senders", "http_request", "post"]
+__all__ = ["FETCH_KINDS", "KINDS", "LABEL_KINDS", "Answer", "Line", "Senders", "http_request", "post"]
 
 _PER_ROOT: Final = 512
 _DATE: Final = re.compile(rb"\r\ndate: [^\r]*", re.IGNORECASE)
@@ -29,10 +30,11 @@ _HOUR_S: Final = 3600
 KINDS: Final = ("valid", "replayed", "spent", "forged", "unsigned", "expired", "generation", "revoked", "garbage")
 """Kinds of two-layer/1; `forged`: a byte of the ciphertext changed; `unsigned`: signed by somebody else."""
 LABEL_KINDS: Final = ("label valid", "label replayed", "label forged", "label revoked", "label garbage")
+FETCH_KINDS: Final = ("unknown key", "near key", "gone key")
 
 
 class Senders:
-    """Makes submissions of each kind for one service, as many as are wanted."""
+    """Makes requests of each kind for one service, as many as are wanted."""
 
     def __init__(self, client: httpx.Client, service: Service, chance: random.Random) -> None:
         self._client, self._chance = client, chance
@@ -67,8 +69,19 @@ class Senders:
         }
 
     def make(self, kind: str) -> bytes:
-        """Return one submission."""
+        """Return the bytes of one request."""
+        return post(self._makers[kind]()) if kind in self._makers else self._fetch(kind)
+
+    def submission(self, kind: str) -> bytes:
+        """Return the body of one submission."""
         return self._makers[kind]()
+
+    def _fetch(self, kind: str) -> bytes:
+        """Return a fetch with a key that opens nothing: drawn, one bit beside one that does, or of what is gone."""
+        near = bytearray(self._used.access_key)
+        near[-1] ^= 1
+        keys = {"unknown key": self._chance.randbytes(32), "near key": bytes(near), "gone key": self._gone.access_key}
+        return http_request("GET", "/v1/messages", {"authorization": f"Bearer {base64url(keys[kind])}"})
 
     def _two_layer(self) -> TwoLayerOwner:
         return TwoLayerOwner(self._config).register(self._client)
@@ -166,12 +179,16 @@ class Line:
     def ask(self, data: bytes) -> Answer:
         """Send and measure until the answer is whole; `OSError` if the connection ends before."""
         begin_ns = time.perf_counter_ns()
-        self.socket.sendall(data)
+        self.send(data)
         got = self.read()
-        return Answer(_DATE.sub(b"", got), time.perf_counter_ns() - begin_ns)
+        return Answer(got, time.perf_counter_ns() - begin_ns)
+
+    def send(self, data: bytes) -> None:
+        """Send what the next answer is for."""
+        self.socket.sendall(data)
 
     def read(self) -> bytes:
-        """Read one answer."""
+        """Read one answer; its date is left out."""
         got = b""
         while True:
             part = self.socket.recv(1 << 16)
@@ -180,7 +197,7 @@ class Line:
             got += part
             head, found, rest = got.partition(b"\r\n\r\n")
             if found and len(rest) >= _length(head):
-                return got
+                return _DATE.sub(b"", got)
 
     def close(self) -> None:
         """Close the connection."""
