@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from tests.services.owning import CBOR, LabelOwner, Owner, TwoLayerOwner, accept, body, config_of, settled
 from tests.services.running import Service
@@ -70,6 +71,36 @@ def test_a_window_moves_with_what_arrives(client: httpx.Client, service: Service
     settled(client, owner, 4)
     time.sleep(0.3)
     assert [one.index for one in owner.fetch(client)] == [0, 255, 300, 45]  # the window was 45 to 556
+
+
+def test_a_key_that_two_roots_register_stops_nobody(client: httpx.Client, service: Service) -> None:  # ADDR-36
+    owner = LabelOwner(config_of(client, service.uri)).register(client)
+    for index in (255, 256):
+        assert accept(client, owner.request(index, body(index))) == 202
+    assert len(settled(client, owner, 2)) == 2  # the window is 1 to 512
+    thief = LabelOwner(owner.config)
+    thief.grant = msgspec.structs.replace(thief.grant, key=owner.grant.key)
+    thief.register(client)
+    for index in (0, 255, 257, 300):  # at the first two the window of the thief moves into that of the owner
+        assert accept(client, owner.request(index, body(1000 + index))) == 202
+    other = TwoLayerOwner(owner.config).register(client)
+    assert accept(client, other.request(0, body(1))) == 202
+    assert len(settled(client, other, 1)) == 1, "nobody else is stopped"
+    assert [one.index for one in settled(client, owner, 4)] == [255, 256, 257, 300]
+    assert [one.index for one in thief.fetch(client)] == [0, 255]
+
+
+@pytest.mark.parametrize("path", ["/v1/revoke", "/v1/latency"])
+def test_an_epoch_that_is_no_number_is_not_taken_for_the_root(
+    client: httpx.Client, service: Service, path: str
+) -> None:
+    owner = LabelOwner(config_of(client, service.uri)).register(client)
+    asked = {"latency": "pull"} if path == "/v1/latency" else {}
+    for epoch in (None, 1 << 32, -1, True, "1"):
+        answer = client.post(path, json={**asked, "epoch": epoch}, headers=owner.authority)
+        assert (answer.status_code, answer.json()["class"]) == (400, "malformed"), epoch
+    assert client.post(path, json={**asked, "epoch": 0}, headers=owner.authority).status_code == 204
+    assert owner.fetch(client) == []
 
 
 def test_every_address_gets_one_answer(client: httpx.Client, service: Service) -> None:  # ENV-8, ENV-12

@@ -246,12 +246,14 @@ class LabelTable:
         self._add(held, old.lane, range(max(old_high, new_low), new_high))
 
     def _add(self, held: _Held, lane: int, indices: Iterable[int]) -> None:
-        key = held.grant.key
-        self._labels.update({derive_label(key, lane, i): (held, lane, i) for i in indices})
+        for index in indices:
+            self._labels.setdefault(derive_label(held.grant.key, lane, index), (held, lane, index))  # ADDR-36
 
     def _drop(self, held: _Held, lane: int, indices: Iterable[int]) -> None:
         for index in indices:
-            self._labels.pop(derive_label(held.grant.key, lane, index), None)
+            label = derive_label(held.grant.key, lane, index)
+            if label in self._labels and self._labels[label][0] is held:
+                del self._labels[label]
 
     def _forget(self, name: tuple[Root, int]) -> None:
         held = self._grants.pop(name)
@@ -260,7 +262,7 @@ class LabelTable:
 
 
 class LabelChange(msgspec.Struct, frozen=True):
-    """A label that came into a window, or left it; for one that left, only the label counts."""
+    """A label that came into the window of an epoch, or left it."""
 
     label: Label
     root: Root

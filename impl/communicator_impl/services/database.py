@@ -41,7 +41,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from communicator_impl.services.schema import accepted
 from communicator_impl.services.settings import SettingsError
 
-__all__ = ["Database", "GroupCommit", "insert_new", "migrate", "put"]
+__all__ = ["Database", "GroupCommit", "add_new", "insert_new", "migrate", "put"]
 
 Result = TypeVar("Result")
 
@@ -138,6 +138,12 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) 
     """Insert a row, and tell whether it is new; one with a key that is there already changes nothing."""
     made = _insert(connection)(table).values(row).on_conflict_do_nothing()
     return connection.execute(made).rowcount == 1
+
+
+def add_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows; those with a key that is there already change nothing."""
+    if rows:
+        connection.execute(_insert(connection)(table).on_conflict_do_nothing(), rows)
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:

@@ -16,7 +16,7 @@ Rules:
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import Connection
@@ -25,6 +25,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from communicator_impl import wire
 from communicator_impl.envelope import Delivery, decode_request
 from communicator_impl.errors import PeerError
 from communicator_impl.latency import Latency
@@ -50,6 +51,8 @@ from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["Backlog", "Kit", "ReceivingEndpoints"]
 
+Value = TypeVar("Value")
+
 _E: Final = PARAMETERS.envelope
 _EMPTY: Final = 204
 _GOING_AWAY: Final = 1001
@@ -62,7 +65,7 @@ class _Roots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     root: Octets
     profile: int
     access_key: Octets
-    verify_key: Octets | None = None
+    verify_key: Octets | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Epochs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,13 +76,16 @@ class _Epochs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lanes: int = 1
 
 
+Epoch = Annotated[int, msgspec.Meta(ge=0, le=PARAMETERS.address.epoch_max)]
+
+
 class _Revoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    epoch: int | None = None
+    epoch: Epoch | msgspec.UnsetType = msgspec.UNSET
 
 
 class _LatencyOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     latency: Latency
-    epoch: int | None = None
+    epoch: Epoch | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Confirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,6 +125,7 @@ class ReceivingEndpoints:
             Route("/v1/latency", frame.endpoint("latency", self.set_latency), methods=["POST"]),
             Route("/v1/messages", frame.endpoint("messages", self.messages), methods=["GET"]),
             WebSocketRoute("/v1/notify", frame.socket("notify", self.notify)),
+            Route("/v1/notify", frame.endpoint("notify", self.no_socket), methods=["GET"]),
             Route("/v1/confirm", frame.endpoint("confirm", self.confirm), methods=["POST"]),
         ]
 
@@ -141,7 +148,7 @@ class ReceivingEndpoints:
         shown = self._kit.till.shown(request, Purpose.REGISTER, self._kit.now_ms)
         found, body = await json_of(request, _Roots)
         digest = self._kit.till.digest(request, body)
-        wanted = RootRegistration(found.root, found.profile, found.access_key, found.verify_key)
+        wanted = RootRegistration(found.root, found.profile, found.access_key, _of(found.verify_key))
         now_ms = self._kit.now_ms
 
         def work(connection: Connection) -> None:
@@ -167,7 +174,7 @@ class ReceivingEndpoints:
         except PeerError as error:
             raise PeerError(ErrorClass.MALFORMED, "access key") from error
         try:
-            return await self._change(key, lambda connection: self._store.revoke(connection, key, found.epoch))
+            return await self._change(key, lambda connection: self._store.revoke(connection, key, _of(found.epoch)))
         except PeerError:
             return Response(status_code=_EMPTY)
 
@@ -175,7 +182,7 @@ class ReceivingEndpoints:
         """Choose a latency class."""
         key = access_key(request)
         found, _ = await json_of(request, _LatencyOf)
-        now_ms, chosen, epoch = self._kit.now_ms, found.latency, found.epoch
+        now_ms, chosen, epoch = self._kit.now_ms, found.latency, _of(found.epoch)
         answer = await self._change(key, lambda c: self._store.set_latency(c, now_ms, key, chosen, epoch))
         self._kit.bells.ring((access_key_topic(key),))
         return answer
@@ -212,6 +219,11 @@ class ReceivingEndpoints:
                 await self._send(socket, key, bell, gone)
             finally:
                 gone.cancel()
+
+    async def no_socket(self, request: Request) -> Response:
+        """Refuse a request for messages as they come that opens no WebSocket."""
+        access_key(request)
+        raise wire.wrong("a WebSocket is opened here")
 
     async def _send(self, socket: WebSocket, key: bytes, bell: asyncio.Event, gone: "asyncio.Task[None]") -> None:
         after = -1
@@ -280,6 +292,11 @@ class Backlog:
 async def _beat(taken_s: float) -> None:
     """Wait until an answer is a whole number of beats after its request: longer than it takes to resolve one."""
     await asyncio.sleep(_BEAT_S - taken_s % _BEAT_S)
+
+
+def _of(member: Value | msgspec.UnsetType) -> Value | None:
+    """Return a member that may be absent; `null` is no way to say that it is."""
+    return None if isinstance(member, msgspec.UnsetType) else member
 
 
 async def _until_closed(socket: WebSocket) -> None:

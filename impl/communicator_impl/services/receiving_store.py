@@ -25,7 +25,7 @@ from communicator_impl.errors import PeerError
 from communicator_impl.latency import NO_NOTICE, Latency, Notice, tellable_ms
 from communicator_impl.root_owners import EpochRegistration, RootRegistration, Told, checked_registration
 from communicator_impl.root_record import Item, delivery_of
-from communicator_impl.services.database import insert_new, put
+from communicator_impl.services.database import add_new, insert_new, put
 from communicator_impl.services.schema import accepted, blocks, epochs, labels, latencies, messages, positions, roots
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
@@ -216,7 +216,7 @@ class ReceivingStore:
         lanes = [{**name, "lane": lane, "top": 0, "bits": _NOTHING_SPENT} for lane in range(grant.lanes)]
         connection.execute(insert(positions), lanes)
         rows = [{**name, "label": c.label, "lane": c.lane, "place": c.index} for c in window.changes]
-        connection.execute(insert(labels), rows)
+        add_new(connection, labels, rows)  # ADDR-36
 
     def _classes(self, connection: Connection, owner: Owner) -> dict[int, Latency]:
         if owner.profile is not Profile.LABEL:

@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
 from communicator_impl.addresses import (
     EpochKey,
@@ -43,7 +43,7 @@ from communicator_impl.addresses.values import label as checked_label
 from communicator_impl.envelope import TwoLayerRequest, decode_request
 from communicator_impl.errors import PeerError
 from communicator_impl.root_record import address_name
-from communicator_impl.services.database import Database, put
+from communicator_impl.services.database import Database, add_new, put
 from communicator_impl.services.published import stored_schedule
 from communicator_impl.services.receiving_store import owner_topic
 from communicator_impl.services.schema import accepted, blocks, epochs, labels, messages, positions, roots
@@ -268,14 +268,15 @@ class _Batch:
         self._counts[root] = (count + 1, number + 1)
 
     def _write_labels(self) -> None:
-        last = {change.label: change for change in self._labels.changes}
-        gone = [change.label for change in last.values() if not change.added]
+        last = {(change.label, change.root, change.epoch): change for change in self._labels.changes}
+        gone = [name for name, change in last.items() if not change.added]
         new = [change for change in last.values() if change.added]
+        name = tuple_(labels.c.label, labels.c.root, labels.c.epoch)
         if gone:
-            self._connection.execute(delete(labels).where(labels.c.label.in_(gone)))
+            self._connection.execute(delete(labels).where(name.in_(gone)))
         if new:
             rows = [{"label": c.label, "root": c.root, "epoch": c.epoch, "lane": c.lane, "place": c.index} for c in new]
-            self._connection.execute(insert(labels), rows)
+            add_new(self._connection, labels, rows)  # ADDR-36
 
 
 def _block_row(root: Root, block: SpentBlock) -> dict[str, object]:
