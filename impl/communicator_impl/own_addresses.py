@@ -135,7 +135,9 @@ class OwnAddresses:
         """End the relationship here: revoke its root at every service, then forget all keys (DELIV-29, PORT-11)."""
         p = turn.particle
         p.ended = True
-        turn.requests.extend(RevokeRoot(service, p.roots[service].root) for service in sorted(p.roots))
+        turn.requests.extend(
+            RevokeRoot(service, own.root, own.access_key()) for service, own in sorted(p.roots.items())
+        )
         self._forget(p)
 
     def _forget(self, p: Particle) -> None:
@@ -191,10 +193,10 @@ class OwnAddresses:
             own: OwnRoot
             if self._profile(turn.particle, service) is Profile.LABEL:
                 own = LabelRoot.generate(self._entropy)
-                turn.requests.append(RegisterRoot(service, own.root, None))
+                turn.requests.append(RegisterRoot(service, own.root, None, own.access_key()))
             else:
                 own = TwoLayerRoot.generate(self._entropy)
-                turn.requests.append(RegisterRoot(service, own.root, own.registration().verify_key))
+                turn.requests.append(RegisterRoot(service, own.root, own.registration().verify_key, own.access_key()))
             roots[service] = own
         return roots[service]
 
@@ -203,7 +205,7 @@ class OwnAddresses:
         if isinstance(own, LabelRoot):
             key = own.epoch_key(grant.serial)
             registered = LabelGrant(own.root, grant.serial, key, until_s, grant.capacity)
-            turn.requests.append(IssueGrant(grant.service, registered))
+            turn.requests.append(IssueGrant(grant.service, registered, own.access_key()))
             return key
         first = address_index(grant.serial, 0)
         last = address_index(grant.serial, grant.capacity - 1)

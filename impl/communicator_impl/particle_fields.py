@@ -78,11 +78,15 @@ class Setting(NamedTuple):
 
 
 class RegisterRoot(NamedTuple):
-    """To a receiving service: here is a root; `verify_key` in two-layer/1 only."""
+    """To a receiving service: here is a root; `verify_key` in two-layer/1 only.
+
+    `access_key` shows the service, in this request and in all later ones about the root, whose it is (SVC-11).
+    """
 
     service: int
     root: Root
     verify_key: bytes | None
+    access_key: bytes
 
 
 class IssueGrant(NamedTuple):
@@ -90,6 +94,7 @@ class IssueGrant(NamedTuple):
 
     service: int
     grant: LabelGrant
+    access_key: bytes
 
 
 class RevokeRoot(NamedTuple):
@@ -97,6 +102,7 @@ class RevokeRoot(NamedTuple):
 
     service: int
     root: Root
+    access_key: bytes
 
 
 Request = RegisterRoot | IssueGrant | RevokeRoot
@@ -256,24 +262,24 @@ def _read_losses(value: object) -> tuple[MayBeLost, ...]:
 
 def _write_request(request: Request) -> object:
     if isinstance(request, RegisterRoot):
-        return [0, request.service, request.root, request.verify_key or b""]
+        return [0, request.service, request.root, request.access_key, request.verify_key or b""]
     if isinstance(request, RevokeRoot):
-        return [1, request.service, request.root]
+        return [1, request.service, request.root, request.access_key]
     g = request.grant
-    return [2, request.service, g.root, g.epoch, g.key, g.valid_until_s, g.capacity, g.lanes]
+    return [2, request.service, g.root, request.access_key, g.epoch, g.key, g.valid_until_s, g.capacity, g.lanes]
 
 
 def _read_request(value: object) -> Request:
-    kind, service, name, *rest = wire.array(value, 8)
-    place, of = wire.uint(service), root(wire.octets(name))
+    kind, service, name, key, *rest = wire.array(value, 9)
+    place, of, shown = wire.uint(service), root(wire.octets(name)), wire.octets(key)
     if kind == 0:
-        return RegisterRoot(place, of, wire.octets(rest[0]) or None)
+        return RegisterRoot(place, of, wire.octets(rest[0]) or None, shown)
     if kind == 1:
-        return RevokeRoot(place, of)
+        return RevokeRoot(place, of, shown)
     if kind != 2 or len(rest) != 5:
         raise PeerError(ErrorClass.MALFORMED, "stored request")
     epoch, until_s, capacity, lanes = _uints((rest[0], *rest[2:]))
-    return IssueGrant(place, LabelGrant(of, epoch, epoch_key(wire.octets(rest[1])), until_s, capacity, lanes))
+    return IssueGrant(place, LabelGrant(of, epoch, epoch_key(wire.octets(rest[1])), until_s, capacity, lanes), shown)
 
 
 NUMBER = Codec(int, wire.uint)

@@ -110,6 +110,11 @@ class RelationshipManager:
         own = self._of(relationship).roots.get(service)
         return None if own is None else own.root
 
+    def access_key(self, relationship: int, service: int) -> bytes | None:
+        """Return what shows a service that one may fetch and confirm there, if there is a root."""
+        own = self._of(relationship).roots.get(service)
+        return None if own is None else own.access_key()
+
     def peer_set(self, relationship: int) -> WireSet | None:
         """Return the peer's complete address set that is held: all that this end knows of where the peer is."""
         return self._of(relationship).peer
@@ -343,7 +348,8 @@ class RelationshipManager:
         for relationship in self.relationships():
             if service in self._of(relationship).roots:
                 turn = self._turn(now_ms, relationship)
-                request = RevokeRoot(service, turn.particle.roots.pop(service).root)
+                own = turn.particle.roots.pop(service)
+                request = RevokeRoot(service, own.root, own.access_key())
                 turn.requests.append(request)  # PORT-5
                 self._finish(turn)
                 requests.append(request)

@@ -25,7 +25,18 @@ from communicator_conformance.errors import ConformanceError
 from communicator_impl.services.settings import SettingsError
 from communicator_model.traces import DataError
 from communicator_reports import VERSION
-from communicator_reports.commands import authorization, conform, directory, report, serve, simulate, spec, study
+from communicator_reports.commands import (
+    authorization,
+    conform,
+    directory,
+    events,
+    judge,
+    report,
+    serve,
+    simulate,
+    spec,
+    study,
+)
 from communicator_simulations.scenario import ScenarioError
 from communicator_spec.clauses import ClauseError
 from communicator_spec.terms import TermsError
@@ -48,8 +59,10 @@ app.command("simulate")(simulate.simulate)
 app.command("conform", context_settings={"allow_interspersed_args": False})(conform.conform)
 app.command("report")(report.report)
 app.command("serve")(serve.serve)
+app.command("judge")(judge.judge)
 app.add_typer(directory.app, name="directory")
 app.add_typer(authorization.app, name="authorization")
+app.add_typer(events.app, name="events")
 app.add_typer(spec.app, name="spec")
 
 

@@ -44,7 +44,7 @@ class SuffixesOneAddress(OwnAddresses):
             return own
         tagged = LabelRoot(root(self._base + own.root[_COMMON:]), own.secret)
         turn.particle.roots[service] = tagged
-        turn.requests[-1] = RegisterRoot(service, tagged.root, None)
+        turn.requests[-1] = RegisterRoot(service, tagged.root, None, tagged.access_key())
         return tagged
 
     def _make_secret(self, turn: Turn, own: OwnRoot, grant: Grant) -> Secret:
@@ -52,7 +52,7 @@ class SuffixesOneAddress(OwnAddresses):
             return super()._make_secret(turn, own, grant)
         key = epoch_key(self._base + own.epoch_key(grant.serial)[_COMMON:])
         registered = LabelGrant(own.root, grant.serial, key, grant.valid_until_ms // 1000, grant.capacity)
-        turn.requests.append(IssueGrant(grant.service, registered))
+        turn.requests.append(IssueGrant(grant.service, registered, own.access_key()))
         return key
 
 

@@ -316,11 +316,11 @@ class _Managers:
                 continue
             self._views.requested(now_ms, end, request)
             match request:
-                case RegisterRoot(_, root, verify_key):
+                case RegisterRoot(_, root, verify_key, _):
                     service.core.register_root(root, verify_key)
-                case IssueGrant(_, grant):
+                case IssueGrant(_, grant, _):
                     service.core.issue(grant)
-                case RevokeRoot(_, root):
+                case RevokeRoot(_, root, _):
                     service.core.revoke(root)
 
 

@@ -56,10 +56,10 @@ class TakenViews(Views):
     def requested(self, now_ms: int, end: int, request: Request) -> None:
         """A receiving service was asked by an owner to register, issue or revoke."""
         match request:
-            case RegisterRoot(service, root, verify_key):
+            case RegisterRoot(service, root, verify_key, _):
                 signed = _fits(verify_key, "public-key") if verify_key else b""
                 self._see(now_ms, Role.RECEIVING, service, "register", root + signed, end)
-            case IssueGrant(service, grant):
+            case IssueGrant(service, grant, _):
                 self._see(now_ms, Role.RECEIVING, service, "issue", grant.root + _fits(grant.key, "epoch-key"), end)
             case _:
                 self._see(now_ms, Role.RECEIVING, request.service, "revoke", request.root, end)

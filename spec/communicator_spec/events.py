@@ -10,8 +10,12 @@ Two rules make the log evidence:
    decrypted the bytes in question, never from what it was going to send.
 2. The log holds no ciphertext. What a role saw byte for byte is an `Observation`, kept apart (`views`), so that the
    logs of two fidelities can be compared event for event.
+
+Where a message column is a request, token, order, entry or contact, it is `named(bytes)`: the same number at whoever
+has the same bytes. Only live processes know it; a simulated log has NONE there, and none of the kinds from TAKEN on.
 """
 
+import hashlib
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -24,6 +28,7 @@ __all__ = [
     "Row",
     "end_of",
     "is_sending",
+    "named",
     "peer_of",
 ]
 
@@ -60,6 +65,13 @@ class Kind(IntEnum):
     RECOVERED = 21
     DIED = 22
     INJECTED = 23
+    TAKEN = 24
+    FETCHED = 25
+    SPENT = 26
+    GRANTED = 27
+    ENTERED = 28
+    DEPOSITED = 29
+    HANDED = 30
 
 
 class Command(IntEnum):
@@ -100,10 +112,12 @@ VOCABULARY: Final[dict[Kind, str]] = {
     Kind.ISSUED: "end (owner), service, serial; message = version of the set that it first appears in; "
     "position = 1 if long-term; value = valid-until in ms. A grant exists.",
     Kind.SENT: "end (sender), message, service, serial, position, via; value = command. Handed to a sending service.",
-    Kind.FORWARDED: "via, service. A receiving service took the bytes from a sending service.",
-    Kind.GAVE_UP: "via, service. A sending service stopped trying.",
-    Kind.STORED: "end (owner), service, serial, position. The address resolved, was spent, and its message was stored.",
-    Kind.REFUSED: "service; value = position of the error class. Resolving failed; nobody outside learns it.",
+    Kind.FORWARDED: "via, service; message = request. A receiving service took the bytes from a sending service.",
+    Kind.GAVE_UP: "via, service; message = request. A sending service stopped trying.",
+    Kind.STORED: "end (owner), service, serial, position; message = request. The address resolved, was spent, and its "
+    "message was stored.",
+    Kind.REFUSED: "service; message = request; value = position of the error class. Resolving failed; nobody outside "
+    "learns it.",
     Kind.CONFIRMED: "end (owner), service, serial, position. The device has the message; the service deleted it.",
     Kind.DELIVERED: "end (receiver), message (the sender's number), service. Handed to the application.",
     Kind.DUPLICATE: "end (receiver), message, service. Opened, known already, dropped.",
@@ -121,6 +135,14 @@ VOCABULARY: Final[dict[Kind, str]] = {
     Kind.RECOVERED: "service or via. Reachable again.",
     Kind.DIED: "service or via. Gone for good, with everything that it stored.",
     Kind.INJECTED: "service; value = 0 junk, 1 replay. Somebody without a relationship submitted bytes.",
+    Kind.TAKEN: "service, and via at a sending service; message = request. A receiving service (202) or, with via, a "
+    "sending service (ticket) answered that it has a request, durably.",
+    Kind.FETCHED: "end (owner), service, serial, position. The service shows a stored message to its owner.",
+    Kind.SPENT: "service; message = token. It paid at this service.",
+    Kind.GRANTED: "service; message = order; value = tokens. An authorization service counted them and signs them.",
+    Kind.ENTERED: "service; message = entry; position = its place. It is in the log of a directory.",
+    Kind.DEPOSITED: "service; message = contact. A directory keeps it for one stranger.",
+    Kind.HANDED: "service; message = contact. A directory gave it to a stranger.",
 }
 
 
@@ -137,3 +159,8 @@ def end_of(relationship: int, side: int) -> int:
 def is_sending(event: Event) -> bool:
     """Tell whether a fault event concerns a sending service."""
     return event.via != NONE
+
+
+def named(data: bytes) -> int:
+    """Return the number of some bytes in a log: 53 bits of their SHA-256, so that every reader of JSON keeps it."""
+    return int.from_bytes(hashlib.sha256(data).digest()[:8]) >> 11

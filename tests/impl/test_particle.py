@@ -76,10 +76,10 @@ def full(data: bytes) -> Particle:
     particle.inbox = (Delivered(1, b"a"), Delivered(0, b""))
     grant = LabelGrant(root, 1, SeededEntropy(b"k").draw("k", 32), 3600, 5)  # type: ignore[arg-type]
     particle.pending = (
-        RegisterRoot(1, root, None),
-        RegisterRoot(2, root, bytes(32)),
-        IssueGrant(1, grant),
-        RevokeRoot(0, root),
+        RegisterRoot(1, root, None, bytes(32)),
+        RegisterRoot(2, root, bytes(32), bytes(32)),
+        IssueGrant(1, grant, bytes(32)),
+        RevokeRoot(0, root, bytes(32)),
     )
     return particle
 

@@ -262,7 +262,7 @@ class Years:
         with self.database.reading() as connection:
             order = self.store.order(connection, at_s, self.account, body)
         signed = self.store.sign(order)
-        self.database.transact(lambda c: self.store.count(c, order))
+        self.database.transact(lambda c: self.store.count(c, at_s * 1000, order))
         return signed
 
     def left(self, at_s: int) -> int:

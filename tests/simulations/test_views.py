@@ -25,7 +25,7 @@ def travel(parcel: bytes) -> Travel:
 def test_bytes_that_fit_are_seen() -> None:
     views = TakenViews()
     views.submitted(0, travel(REQUEST))
-    views.requested(0, 2, RegisterRoot(1, Root(bytes(16)), bytes(32)))
+    views.requested(0, 2, RegisterRoot(1, Root(bytes(16)), bytes(32), bytes(32)))
     views.posted(0, 1, REQUEST)
     views.stored(0, 1, 2, bytes(16))
     views.fetched(0, 1, 2, bytes(16), [CIPHERTEXT])
@@ -39,9 +39,9 @@ def test_bytes_that_do_not_fit_end_the_run_at_every_boundary() -> None:
     with pytest.raises(MisfitError):
         views.submitted(0, travel(REQUEST + b"\0"))
     with pytest.raises(MisfitError):
-        views.requested(0, 2, RegisterRoot(1, Root(bytes(16)), bytes(33)))
+        views.requested(0, 2, RegisterRoot(1, Root(bytes(16)), bytes(33), bytes(32)))
     with pytest.raises(MisfitError):
-        views.requested(0, 2, IssueGrant(1, LabelGrant(Root(bytes(16)), 0, EpochKey(bytes(31)), 0, 1, 1)))
+        views.requested(0, 2, IssueGrant(1, LabelGrant(Root(bytes(16)), 0, EpochKey(bytes(31)), 0, 1, 1), bytes(32)))
     views.posted(0, 1, REQUEST[:-1])
     with pytest.raises(MisfitError):
         views.stored(0, 1, 2, bytes(16))

@@ -164,12 +164,12 @@ def _transmission(c: Call, out: Outgoing) -> object:
 def _request(c: Call, request: Request) -> object:
     uri = _person(c).book.uri(request.service)
     match request:
-        case RegisterRoot(_, of, verify_key):
+        case RegisterRoot(_, of, verify_key, _):
             return {"op": "register", "uri": uri, "root": of, "verify_key": verify_key}
-        case IssueGrant(_, g):
+        case IssueGrant(_, g, _):
             dates = {"epoch": g.epoch, "valid_until_s": g.valid_until_s, "capacity": g.capacity, "lanes": g.lanes}
             return {"op": "issue", "uri": uri, "root": g.root, "key": g.key, **dates}
-        case RevokeRoot(_, of):
+        case RevokeRoot(_, of, _):
             return {"op": "revoke", "uri": uri, "root": of}
 
 

@@ -105,7 +105,7 @@ class AuthorizationPart:
         signed = self._store.sign(order)
 
         def count(connection: Connection) -> None:
-            self._store.count(connection, order)
+            self._store.count(connection, at_ms, order)
 
         self._kit.database.transact(count)  # SVC-8: counted, and then answered
         return signed

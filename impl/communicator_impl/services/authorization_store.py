@@ -29,11 +29,14 @@ from communicator_impl.errors import InputError, OwnError, PeerError
 from communicator_impl.issuer_keys import IssuerKey, epoch_of
 from communicator_impl.services.authorization_schema import accounts, answered, issued, issuer_keys
 from communicator_impl.services.database import insert_new, put
+from communicator_impl.services.events import write
 from communicator_impl.services.process import held
 from communicator_impl.services.schema import kept
 from communicator_impl.tokens import Asked, Purpose, read_requests
-from communicator_spec import ErrorClass
+from communicator_spec import ErrorClass, Kind
+from communicator_spec.events import named
 from communicator_spec.parameters import PARAMETERS
+from communicator_spec.places import PlaceEvent
 
 __all__ = ["AuthorizationStore", "Order", "close_account", "open_account"]
 
@@ -140,7 +143,7 @@ class AuthorizationStore:
         """Return the blind signatures in the order of the requests: `MALFORMED` for what is no number below a key."""
         return b"".join(self._signed(own, row) for own, row in order.rows)  # AUTH-1
 
-    def count(self, connection: Connection, order: Order) -> None:
+    def count(self, connection: Connection, now_ms: int, order: Order) -> None:
         """Count an order, once however often it comes (AUTH-2), as far as the allowance goes (AUTH-3)."""
         locked = select(accounts).where(accounts.c.account == order.account).with_for_update()
         if connection.execute(locked).first() is None:
@@ -152,6 +155,8 @@ class AuthorizationStore:
         rows = [{**row, "purpose": p.value, "tokens": taken[p] + n} for p, n in order.counts.items()]
         put(connection, issued, rows)
         connection.execute(insert(answered).values({**row, "digest": order.digest}))
+        name = named(order.account + order.epoch.to_bytes(8) + order.digest)
+        write(connection, [PlaceEvent(now_ms, Kind.GRANTED, message=name, value=len(order.rows))])
 
     def _check(self, connection: Connection, order: Order) -> bool:
         """Tell whether an order was counted before; raise `LIMIT` if it was not and is more than is left."""

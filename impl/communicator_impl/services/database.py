@@ -38,8 +38,12 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from communicator_impl.services.events import EVENT_LOG, is_on, write
 from communicator_impl.services.schema import accepted
 from communicator_impl.services.settings import SettingsError
+from communicator_spec import Kind
+from communicator_spec.events import named
+from communicator_spec.places import PlaceEvent
 
 __all__ = ["Database", "GroupCommit", "add_new", "insert_new", "migrate", "put"]
 
@@ -55,9 +59,9 @@ _CHANNEL: Final = "communicator"
 
 
 class Database:
-    """Connections to one database, and the transactions on it."""
+    """Connections to one database, and the transactions on it; `event_log`: the URI whose event log is written."""
 
-    def __init__(self, url: str, connections: int = 16) -> None:
+    def __init__(self, url: str, connections: int = 16, event_log: str = "") -> None:
         try:
             parsed = make_url(url)
             dialect = parsed.get_dialect()
@@ -68,7 +72,9 @@ class Database:
         self._lock: BinaryIO | None = None
         self.is_postgres: Final = dialect.name == _POSTGRES
         self.url: Final = url
-        self.engine: Final[Engine] = create_engine(parsed, hide_parameters=True, pool_size=connections, max_overflow=0)
+        self.event_log: Final = event_log
+        made = create_engine(parsed, hide_parameters=True, pool_size=connections, max_overflow=0)
+        self.engine: Final[Engine] = made.execution_options(**{EVENT_LOG: event_log}) if event_log else made
         self.turn: Final[AbstractContextManager[object]] = (
             nullcontext() if self.is_postgres else threading.Lock()
         )  # SQLite has one writer: it waits in line
@@ -99,6 +105,13 @@ class Database:
                     raise
                 time.sleep(0.01 * 2**attempt)
         raise AssertionError("the last attempt returns or raises")
+
+    def look(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work`, which changes nothing but the event log, if there is one."""
+        if self.event_log:
+            return self.transact(work)
+        with self.reading() as connection:
+            return work(connection)
 
     def tell(self, connection: Connection, topic: str) -> None:
         """Tell all instances, when this transaction is durable (RECV-12); SQLite has one, which tells itself."""
@@ -199,6 +212,9 @@ class GroupCommit:
 
         def store(connection: Connection) -> None:
             connection.execute(insert(accepted), values)
+            if is_on(connection):
+                taken = [PlaceEvent(at_ms, Kind.TAKEN, message=named(request)) for at_ms, request, _ in rows]
+                write(connection, taken)
 
         try:
             self._database.transact(store)

@@ -136,13 +136,14 @@ class DirectoryLog:
         if (head.uri, head.size, head.tree) != (self._uri, entries, tree):
             raise OwnError(ErrorClass.MALFORMED, "the log does not fit its newest head, or has another URI")
 
-    def append(self, connection: Connection, writer: Writer, entry: Entry, now_s: int) -> None:
-        """Put an entry at the end, under a new head (DIR-12, DIR-13); who calls has checked it."""
+    def append(self, connection: Connection, writer: Writer, entry: Entry, now_s: int) -> int:
+        """Put an entry at the end, under a new head (DIR-12, DIR-13); who calls has checked it. Returns its place."""
         tree = _StoredTree(connection, self.head(connection).size)
         row = {"place": len(tree), "name": entry.name.encode(), "sequence": entry.sequence, "entry": entry.encode()}
         connection.execute(insert(log_entries).values(row))
         tree.append(entry.leaf().hash())
         self._sign(connection, writer, tree, now_s)
+        return len(tree) - 1
 
     def refresh(self, connection: Connection, writer: Writer, now_s: int) -> None:
         """Sign the tree again if the newest head is half a day old (DIR-16)."""

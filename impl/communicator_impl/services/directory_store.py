@@ -31,8 +31,11 @@ from communicator_impl.redemption import Redeemed
 from communicator_impl.services.database import put
 from communicator_impl.services.directory_log import DirectoryLog, locked
 from communicator_impl.services.directory_schema import contacts, names
-from communicator_spec import ErrorClass
+from communicator_impl.services.events import write
+from communicator_spec import ErrorClass, Kind
+from communicator_spec.events import named
 from communicator_spec.parameters import PARAMETERS
+from communicator_spec.places import PlaceEvent
 
 __all__ = ["DirectoryStore", "open_account"]
 
@@ -81,7 +84,9 @@ class DirectoryStore:
                 raise PeerError(ErrorClass.REFUSED, "sequence is not the next one")  # DIR-2
             if last is not None:
                 entry.check_after(last)  # DIR-1
-            self._log.append(connection, writer, entry, now_ms // 1000)  # 4
+            place = self._log.append(connection, writer, entry, now_ms // 1000)  # 4
+            event = PlaceEvent(now_ms, Kind.ENTERED, message=named(data), position=place)
+            write(connection, [event])
             self._forget_stale(connection, entry)
         return self._proof(connection, name)
 
@@ -107,6 +112,8 @@ class DirectoryStore:
         rows = (_row(name, n, d, one) for n, (d, one) in enumerate(fresh.items(), (last or 0) + 1))
         if fresh:
             connection.execute(insert(contacts), list(rows))
+            given = (PlaceEvent(now_ms, Kind.DEPOSITED, message=named(one.contact)) for one in fresh.values())
+            write(connection, list(given))
         return self._left(connection, now_s, name)
 
     # ---------------------------------------------------------------- what strangers do
@@ -129,7 +136,9 @@ class DirectoryStore:
             raise PeerError(ErrorClass.LIMIT, "no contact")  # DIR-10
         marked = {"given_day": day_of(now_s), "mark": paid.place if paid else None}
         connection.execute(update(contacts).where(_this(row)).values(marked))  # DIR-5
-        return _stored(row).contact
+        contact = _stored(row).contact
+        write(connection, [PlaceEvent(now_ms, Kind.HANDED, message=named(contact))])
+        return contact
 
     # ---------------------------------------------------------------- time
 

@@ -19,11 +19,14 @@ from starlette.requests import Request
 from communicator_impl.errors import PeerError
 from communicator_impl.issuer_keys import IssuerKey
 from communicator_impl.redemption import Redeemed, Redemption, request_digest
+from communicator_impl.services.events import is_on, write
 from communicator_impl.services.http import Refusal
 from communicator_impl.services.schema import spent
 from communicator_impl.storage import MemoryStorage
 from communicator_impl.tokens import Purpose, read_authorization
-from communicator_spec import ErrorClass
+from communicator_spec import ErrorClass, Kind
+from communicator_spec.events import named
+from communicator_spec.places import PlaceEvent
 
 __all__ = ["Till"]
 
@@ -98,6 +101,9 @@ class Till:
         redemption = self._redemption(_Marks(connection))
         redeemed = redemption.check(now_ms, purpose, shown, digest)
         redemption.keep(redeemed)
+        if is_on(connection) and not redeemed.repeated:
+            token = named(redeemed.key_id + redeemed.nonce)
+            write(connection, [PlaceEvent(now_ms, Kind.SPENT, message=token)])
         return redeemed
 
     def verify(self, now_ms: int, purpose: Purpose, shown: bytes) -> None:

@@ -33,6 +33,7 @@ from starlette.routing import BaseRoute, Route
 from communicator_impl.document import Document
 from communicator_impl.services.database import Database, insert_new, migrate
 from communicator_impl.services.draining import Application, Receive, Scope, Send, drained
+from communicator_impl.services.events import warn
 from communicator_impl.services.http import JSON, Frame, Rates, Work
 from communicator_impl.services.observation import Log, Metrics
 from communicator_impl.services.schema import kept
@@ -132,7 +133,8 @@ class _Host:
         self._settings = settings
         self.log = log
         metrics = Metrics()
-        self._kit = Kit(Database(settings.database.url, _CONNECTIONS), Work(_CONNECTIONS - 4), log, metrics)
+        database = Database(settings.database.url, _CONNECTIONS, settings.event_log)
+        self._kit = Kit(database, Work(_CONNECTIONS - 4), log, metrics)
         migrate(self._kit.database)
         self._part = make(self._kit)
         self._revision, self._document = self._publish()
@@ -164,6 +166,7 @@ class _Host:
     def start(self) -> None:
         """Start the keeper; ready is who has kept once."""
         self._keeper.start()
+        warn(self.log, self._settings.event_log)
         self.log.write("started", revision=self._revision)
 
     def stop(self) -> None:

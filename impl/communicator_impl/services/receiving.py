@@ -28,8 +28,8 @@ from starlette.websockets import WebSocket
 from communicator_impl import wire
 from communicator_impl.envelope import Delivery, decode_request
 from communicator_impl.errors import PeerError
-from communicator_impl.latency import Latency
-from communicator_impl.root_owners import EpochRegistration, RootRegistration
+from communicator_impl.latency import Latency, Notice
+from communicator_impl.root_owners import EpochRegistration, RootRegistration, Told
 from communicator_impl.services.database import Database, GroupCommit
 from communicator_impl.services.http import (
     CBOR,
@@ -43,7 +43,7 @@ from communicator_impl.services.http import (
     wait_of,
 )
 from communicator_impl.services.paying import Till
-from communicator_impl.services.receiving_store import ReceivingStore, access_key_topic
+from communicator_impl.services.receiving_store import Owner, ReceivingStore, access_key_topic
 from communicator_impl.services.waiting import Bells, heard
 from communicator_impl.tokens import Purpose
 from communicator_spec import ErrorClass
@@ -255,9 +255,12 @@ class ReceivingEndpoints:
 
     def _fetch(self, key: bytes) -> tuple[Delivery, ...]:
         now_ms = self._kit.now_ms
-        with self._kit.database.reading() as connection:
+
+        def work(connection: Connection) -> tuple[Owner, tuple[Delivery, ...]]:
             owner = self._store.owner(connection, key)
-            found = self._store.messages(connection, key)
+            return owner, self._store.messages(connection, now_ms, key)
+
+        owner, found = self._kit.database.look(work)
         if self._store.is_new_day(owner, now_ms):
             self._kit.database.transact(lambda c: self._store.note(c, now_ms, key, owner.notice))
         return found
@@ -265,9 +268,12 @@ class ReceivingEndpoints:
     def _tell(self, key: bytes, after: int) -> tuple[tuple[Delivery, ...], int | None]:
         """Look what may be told now; what that changes is stored before it is told."""
         now_ms = self._kit.now_ms
-        with self._kit.database.reading() as connection:
+
+        def work(connection: Connection) -> tuple[Owner, Told, Notice]:
             owner = self._store.owner(connection, key)
-            told, notice = self._store.tell(connection, now_ms, key, after)
+            return owner, *self._store.tell(connection, now_ms, key, after)
+
+        owner, told, notice = self._kit.database.look(work)
         if notice != owner.notice or self._store.is_new_day(owner, now_ms):
             self._kit.database.transact(lambda c: self._store.note(c, now_ms, key, notice))
         return told.deliveries, told.next_ms

@@ -26,9 +26,11 @@ from communicator_impl.latency import NO_NOTICE, Latency, Notice, tellable_ms
 from communicator_impl.root_owners import EpochRegistration, RootRegistration, Told, checked_registration
 from communicator_impl.root_record import Item, delivery_of
 from communicator_impl.services.database import add_new, insert_new, put
+from communicator_impl.services.events import is_on, write
 from communicator_impl.services.schema import accepted, blocks, epochs, labels, latencies, messages, positions, roots
-from communicator_spec import ErrorClass
+from communicator_spec import ErrorClass, Kind
 from communicator_spec.parameters import PARAMETERS
+from communicator_spec.places import PlaceEvent
 
 __all__ = ["Owner", "ReceivingStore", "access_key_topic", "owner_topic"]
 
@@ -120,18 +122,18 @@ class ReceivingStore:
 
     # ---------------------------------------------------------------- messages
 
-    def messages(self, connection: Connection, access_key: bytes) -> tuple[Delivery, ...]:
+    def messages(self, connection: Connection, now_ms: int, access_key: bytes) -> tuple[Delivery, ...]:
         """Answer a fetch without waiting: at most 64 of the oldest messages, whatever their class (RECV-11)."""
-        owner = self.owner(connection, access_key)
+        owner = self.owner(connection, access_key, lock=is_on(connection))
         oldest = select(messages).where(messages.c.root == owner.root).order_by(messages.c.number)
-        return self._deliveries(connection, owner, oldest.limit(_V.fetch_messages_max))
+        return self._deliveries(connection, now_ms, owner, oldest.limit(_V.fetch_messages_max))
 
     def tell(self, connection: Connection, now_ms: int, access_key: bytes, after: int = -1) -> tuple[Told, Notice]:
         """Answer whoever waits, with numbers above `after`: what the classes allow now, and when to look again.
 
         The notice is what is to be kept before this is told (`note`), if it is not the one that was.
         """
-        owner = self.owner(connection, access_key)
+        owner = self.owner(connection, access_key, lock=is_on(connection))
         names = select(messages.c.number, messages.c.serial).where(messages.c.root == owner.root)
         found = connection.execute(names.where(messages.c.number > after).order_by(messages.c.number)).all()
         classes = self._classes(connection, owner)
@@ -145,7 +147,7 @@ class ReceivingStore:
         next_ms = now_ms if len(shown) < len(allowed) else min(later, default=None)
         numbers = [row.number for row in shown]
         of = select(messages).where(messages.c.root == owner.root, messages.c.number.in_(numbers))
-        deliveries = self._deliveries(connection, owner, of.order_by(messages.c.number)) if numbers else ()
+        deliveries = self._deliveries(connection, now_ms, owner, of.order_by(messages.c.number)) if numbers else ()
         return Told(deliveries, next_ms), notice
 
     def note(self, connection: Connection, now_ms: int, access_key: bytes, notice: Notice) -> None:
@@ -162,8 +164,11 @@ class ReceivingStore:
             raise PeerError(ErrorClass.MALFORMED, "count of numbers")
         owner = self.owner(connection, access_key, lock=True)
         self._touch(connection, now_ms, owner)
-        gone = messages.c.number.in_(sorted(set(numbers)))
-        connection.execute(delete(messages).where(messages.c.root == owner.root, gone))  # DELIV-26
+        theirs = (messages.c.root == owner.root) & messages.c.number.in_(sorted(set(numbers)))
+        gone = select(messages.c.serial, messages.c.position).where(theirs).order_by(messages.c.number)
+        found = connection.execute(gone).all() if is_on(connection) else ()
+        connection.execute(delete(messages).where(theirs))  # DELIV-26
+        write(connection, [_event(now_ms, Kind.CONFIRMED, owner, *row) for row in found])
 
     # ---------------------------------------------------------------- what ends
 
@@ -225,10 +230,16 @@ class ReceivingStore:
         return {row.epoch: Latency(row.latency) for row in rows}
 
     def _deliveries(
-        self, connection: Connection, owner: Owner, rows: "Select[tuple[object, ...]]"
+        self, connection: Connection, now_ms: int, owner: Owner, rows: "Select[tuple[object, ...]]"
     ) -> tuple[Delivery, ...]:
-        items = (Item(row.number, row.serial, row.position, row.body) for row in connection.execute(rows))
+        items = [Item(row.number, row.serial, row.position, row.body) for row in connection.execute(rows)]
+        if is_on(connection):
+            write(connection, [_event(now_ms, Kind.FETCHED, owner, item.serial, item.position) for item in items])
         return tuple(delivery_of(item, owner.profile) for item in items)
+
+
+def _event(now_ms: int, kind: Kind, owner: Owner, serial: int, position: int) -> PlaceEvent:
+    return PlaceEvent(now_ms, kind, root=owner.root, serial=serial, position=position)
 
 
 def owner_topic(owner: bytes) -> str:

@@ -44,11 +44,14 @@ from communicator_impl.envelope import TwoLayerRequest, decode_request
 from communicator_impl.errors import PeerError
 from communicator_impl.root_record import address_name
 from communicator_impl.services.database import Database, add_new, put
+from communicator_impl.services.events import is_on, refusal, write
 from communicator_impl.services.published import stored_schedule
 from communicator_impl.services.receiving_store import owner_topic
 from communicator_impl.services.schema import accepted, blocks, epochs, labels, messages, positions, roots
-from communicator_spec import ErrorClass
+from communicator_spec import NONE, ErrorClass, Kind
+from communicator_spec.events import named
 from communicator_spec.parameters import PARAMETERS
+from communicator_spec.places import PlaceEvent
 
 __all__ = ["Looked", "Resolved", "Resolver"]
 
@@ -62,9 +65,15 @@ class _Opened(NamedTuple):
     """A request on its way: `found` is what is inside, `ciphertext` what is stored if it resolves."""
 
     row: int
-    now_s: int
+    at_ms: int
     found: OpenedAddress | OpenedLabel
     ciphertext: bytes
+    request: int
+
+    @property
+    def now_s(self) -> int:
+        """The time at which it is judged, in seconds."""
+        return self.at_ms // 1000
 
 
 class Resolved(NamedTuple):
@@ -81,7 +90,7 @@ class Looked(NamedTuple):
 
     ids: list[int]
     opened: list[_Opened]
-    refused: "Counter[ErrorClass]"
+    refused: "dict[int, tuple[ErrorClass, PlaceEvent]]"
 
 
 class Resolver:
@@ -112,16 +121,17 @@ class Resolver:
     def _take(self, connection: Connection) -> Looked:
         wanted = select(accepted).order_by(accepted.c.id).limit(self._batch).with_for_update(skip_locked=True)
         rows = connection.execute(wanted).all()  # 1
-        refused: Counter[ErrorClass] = Counter()
-        opened = []
+        taken = Looked([row.id for row in rows], [], {})
         schedule = self._keys(connection) if rows else None
+        names = is_on(connection)
         for row in rows:
+            request = named(row.request) if names else NONE
             try:
                 assert schedule is not None
-                opened.append(_open(row.id, row.request, schedule, row.at_ms // 1000))  # 2
+                taken.opened.append(_open(row.id, row.at_ms, row.request, schedule, request))  # 2
             except PeerError as error:
-                refused[error.error_class] += 1
-        return Looked([row.id for row in rows], opened, refused)
+                taken.refused[row.id] = (error.error_class, _refused(row.at_ms, request, error))
+        return taken
 
     def _keys(self, connection: Connection) -> KeySchedule:
         stored = stored_schedule(connection)
@@ -130,34 +140,38 @@ class Resolver:
         return self._schedule
 
     def _decide(self, connection: Connection, looked: Looked) -> Resolved:
-        ids, opened, refused = looked
-        if not ids:
-            return Resolved(0, (), 0, refused)
-        mine = set(
-            connection.execute(delete(accepted).where(accepted.c.id.in_(ids)).returning(accepted.c.id)).scalars()
-        )
-        waiting = [one for one in opened if one.row in mine]
+        if not looked.ids:
+            return Resolved(0, (), 0, Counter())
+        gone = delete(accepted).where(accepted.c.id.in_(looked.ids)).returning(accepted.c.id)
+        mine = set(connection.execute(gone).scalars())
+        waiting = [one for one in looked.opened if one.row in mine]
         batch = _Batch(connection, waiting)  # 3, 4
-        counted = Counter(refused)
+        refused = [found for row, found in looked.refused.items() if row in mine]
         for one in waiting:
             try:
                 batch.store(one)  # 5
             except PeerError as error:
-                counted[error.error_class] += 1
+                refused.append((error.error_class, _refused(one.at_ms, one.request, error)))
         topics = batch.write()  # 6
+        write(connection, [event for _, event in refused])
         for topic in topics:
             self._database.tell(connection, topic)
-        return Resolved(len(mine), topics, len(batch.messages), counted)
+        return Resolved(len(mine), topics, len(batch.messages), Counter(error_class for error_class, _ in refused))
 
 
-def _open(row: int, request: bytes, schedule: KeySchedule, now_s: int) -> _Opened:
-    form = decode_request(request)
+def _open(row: int, at_ms: int, data: bytes, schedule: KeySchedule, request: int) -> _Opened:
+    form, now_s = decode_request(data), at_ms // 1000
     if isinstance(form, TwoLayerRequest):
-        return _Opened(row, now_s, open_address(form.address, form.ciphertext, schedule, now_s), form.ciphertext)
+        opened = open_address(form.address, form.ciphertext, schedule, now_s)
+        return _Opened(row, at_ms, opened, form.ciphertext, request)
     found = open_labelled(form.sealed, schedule, now_s)
     if len(found.ciphertext) not in _CLASSES_BYTES:  # ENV-9
         raise PeerError(ErrorClass.MALFORMED, "ciphertext of no size class")
-    return _Opened(row, now_s, found, found.ciphertext)
+    return _Opened(row, at_ms, found, found.ciphertext, request)
+
+
+def _refused(at_ms: int, request: int, error: PeerError) -> PlaceEvent:
+    return PlaceEvent(at_ms, Kind.REFUSED, message=request, value=refusal(error.error_class))
 
 
 class _Batch:
@@ -166,6 +180,7 @@ class _Batch:
     def __init__(self, connection: Connection, opened: Sequence[_Opened]) -> None:
         self._connection = connection
         self.messages: list[dict[str, object]] = []
+        self._events: list[PlaceEvent] = []
         self._blocks: dict[tuple[Root, int], SpentBlock] = {}
         self._positions: dict[tuple[Root, int, int], Position] = {}
         wanted = [one.found.label for one in opened if isinstance(one.found, OpenedLabel)]
@@ -183,13 +198,13 @@ class _Batch:
             self._check_room(label.root)  # RECV-4
             position = self._labels.spend(label)  # ADDR-17
             self._positions[label.root, label.epoch, position.lane] = position
-            self._add(label.root, label.epoch, label.index, one.ciphertext)
+            self._add(one, label.root, label.epoch, label.index)
             return
         found = self._two_layer.admit(one.found, one.now_s)
         self._check_room(found.root)
         block = self._two_layer.spend(found)
         self._blocks[found.root, block.block] = block
-        self._add(found.root, *address_name(found.index), one.ciphertext)
+        self._add(one, found.root, *address_name(found.index))
 
     def write(self) -> tuple[str, ...]:
         """Write all that changed; returns whom to tell."""
@@ -204,6 +219,7 @@ class _Batch:
         lanes = [_position_row(name, position) for name, position in self._positions.items()]
         put(self._connection, positions, lanes)
         self._write_labels()
+        write(self._connection, self._events)
         return tuple(owner_topic(self._roots[root].owner) for root in changed)
 
     # ---------------------------------------------------------------- loading
@@ -261,10 +277,11 @@ class _Batch:
         if held[0] >= _MESSAGES_MAX:
             raise PeerError(ErrorClass.LIMIT, "messages of one root")
 
-    def _add(self, root: Root, serial: int, position: int, body: bytes) -> None:
+    def _add(self, one: _Opened, root: Root, serial: int, position: int) -> None:
         count, number = self._counts[root]
         name = {"root": root, "number": number}
-        self.messages.append({**name, "serial": serial, "position": position, "body": body})
+        self.messages.append({**name, "serial": serial, "position": position, "body": one.ciphertext})
+        self._events.append(PlaceEvent(one.at_ms, Kind.STORED, NONE, root, one.request, "", serial, position))
         self._counts[root] = (count + 1, number + 1)
 
     def _write_labels(self) -> None:

@@ -73,7 +73,7 @@ class ResolverApart:
         if self._process is None:
             pipe = subprocess.PIPE
             self._process = subprocess.Popen(_COMMAND, stdin=pipe, stdout=pipe, text=True, start_new_session=True)
-            _write(self._process.stdin, self._database.url)
+            _write(self._process.stdin, json.dumps([self._database.url, self._database.event_log]))
         return self._process
 
     def _asked(self, word: str) -> Resolved:
@@ -87,10 +87,11 @@ class ResolverApart:
 
 
 def main() -> None:
-    """Do what is asked on the standard input, until it ends; the first line is the database."""
+    """Do what is asked on the standard input, until it ends; the first line is the database, and whose event log."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # the process that answers says when
-    resolver, looked = Resolver(Database(sys.stdin.readline().rstrip("\n"), 1)), Looked([], [], Counter())
+    url, event_log = json.loads(sys.stdin.readline())
+    resolver, looked = Resolver(Database(url, 1, event_log)), Looked([], [], {})
     try:
         for line in sys.stdin:
             word, found = line.rstrip("\n"), Resolved(0, (), 0, Counter())

@@ -14,6 +14,7 @@ pays once, because its nonce is a key; a submission has one ticket, because its 
     submissions  the queue of the sending service
     uploads      attachments                  chunks                       their bytes
     spent        nonces of tokens
+    events       the event log, empty unless a test switches it on
 
 Rules:
 
@@ -42,6 +43,7 @@ __all__ = [
     "blocks",
     "chunks",
     "epochs",
+    "events",
     "kept",
     "labels",
     "latencies",
@@ -201,4 +203,21 @@ spent: Final = Table(
     Column("nonce", LargeBinary(32), primary_key=True),
     Column("ends_s", BigInteger, nullable=False, index=True),
     Column("digest", LargeBinary(32), nullable=False),
+)
+
+events: Final = Table(
+    "events",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("t_ms", BigInteger, nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("root", LargeBinary(16), nullable=True),
+    Column("message", BigInteger, nullable=False),
+    Column("service", String(512), nullable=False),
+    Column("serial", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("via", String(512), nullable=False),
+    Column("value", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
 )

@@ -12,6 +12,7 @@ Rules:
 """
 
 import hmac
+import time
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
@@ -20,9 +21,12 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from communicator_impl.errors import PeerError
 from communicator_impl.queue_entry import Entry, State, Ticket
 from communicator_impl.sending_service import Level, Offer, Status, check_submission, status_of
+from communicator_impl.services.events import is_on, origin, write
 from communicator_impl.services.schema import submissions
 from communicator_impl.submission import Submission, checked_request, first_attempt_ms
-from communicator_spec import ErrorClass, Terms
+from communicator_spec import ErrorClass, Kind, Terms
+from communicator_spec.events import named
+from communicator_spec.places import PlaceEvent
 
 __all__ = ["SendingStore", "Taken", "ticket_topic"]
 
@@ -66,6 +70,8 @@ class SendingStore:
         due_ms = first_attempt_ms(now_ms, submission, draw)
         entry = Entry(submission.uri, submission.request, submission.not_after_ms, due_ms, due_ms, nonce, digest)
         connection.execute(insert(submissions).values(ticket=fresh, name=entry.name, **_columns(entry)))  # SEND-1
+        if is_on(connection):
+            self._write(connection, Kind.TAKEN, submission.uri, submission.request)
         return fresh
 
     def status(self, connection: Connection, now_ms: int, ticket: bytes) -> Status:
@@ -108,9 +114,14 @@ class SendingStore:
         """Write what became of attempts; returns whom to tell. What is over already stays as it is (SEND-10)."""
         topics = []
         for ticket, entry in sorted(after, key=lambda taken: taken.ticket):
-            still = update(submissions).where(_C.ticket == ticket, _C.state == State.QUEUED)
-            if connection.execute(still.values(**_columns(entry))).rowcount:
+            mine = (_C.ticket == ticket) & (_C.state == State.QUEUED)
+            ends = is_on(connection) and entry.state is not State.QUEUED
+            before = connection.execute(select(_C.request).where(mine).with_for_update()).first() if ends else None
+            if connection.execute(update(submissions).where(mine).values(**_columns(entry))).rowcount:
                 topics.append(ticket_topic(ticket))
+            if before is not None:
+                kind = Kind.FORWARDED if entry.state is State.FORWARDED else Kind.GAVE_UP
+                self._write(connection, kind, entry.uri, before.request)
         return topics
 
     def release(self, connection: Connection) -> None:
@@ -120,6 +131,10 @@ class SendingStore:
     def erase(self, connection: Connection, now_ms: int) -> None:
         """Forget finished submissions whose date has passed."""
         connection.execute(delete(submissions).where(_C.state != State.QUEUED, _C.not_after_ms <= now_ms))
+
+    def _write(self, connection: Connection, kind: Kind, uri: str, request: bytes) -> None:
+        t_ms = time.time_ns() // 1_000_000
+        write(connection, [PlaceEvent(t_ms, kind, message=named(request), service=uri, via=origin(connection))])
 
     def count(self, connection: Connection) -> None:
         """Count what there is."""

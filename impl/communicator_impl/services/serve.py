@@ -39,6 +39,7 @@ from communicator_impl.sending_service import Offer
 from communicator_impl.services.attachments import AttachmentEndpoints
 from communicator_impl.services.database import Database, GroupCommit, migrate
 from communicator_impl.services.draining import Application, drained
+from communicator_impl.services.events import warn
 from communicator_impl.services.forwarder import Forwarder
 from communicator_impl.services.http import JSON, Frame, Rates, Work
 from communicator_impl.services.issuers import Issuers
@@ -118,7 +119,7 @@ class Host:
         self.settings = settings
         self.log = log
         self.metrics = Metrics()
-        self.database = Database(settings.database.url, _CONNECTIONS)
+        self.database = Database(settings.database.url, _CONNECTIONS, settings.event_log)
         self.database.keep_to_oneself()
         migrate(self.database)
         self.published = self._publish()
@@ -226,6 +227,7 @@ class Host:
             self._tasks.append(asyncio.create_task(self._forwarder.run()))
         self._tasks.append(asyncio.create_task(self._learn()))
         self.is_ready = True
+        warn(self.log, self.settings.event_log)
         self.log.write("started", run=self.settings.service.run, revision=self.published.revision)
 
     async def stop(self) -> None:

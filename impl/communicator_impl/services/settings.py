@@ -6,7 +6,7 @@ default that is good for one machine.
 
 ::
 
-    [service]      uri, operator, run, listen_host, listen_port, operations_port, tls_certificate, tls_key
+    [service]      uri, operator, run, listen_host, listen_port, operations_port, tls_certificate, tls_key, event_log
     [database]     url
     [receiving]    profiles, rotate_s, accept_per_s, accept_burst, lanes_max, proxy, tokens
     [sending]      delay_mean_s, submissions_max, uploads_bytes_max, named_addresses, tokens
@@ -51,7 +51,10 @@ class SettingsError(ValueError):
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The origin and where it listens; `operations_port` 0: no health, readiness and metrics."""
+    """The origin and where it listens; `operations_port` 0: no health, readiness and metrics.
+
+    `event_log` writes down which message came to which address (`events`): for tests, never for strangers.
+    """
 
     uri: str = "http://127.0.0.1:8420"
     operator: str = "Communicator"
@@ -63,6 +66,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_key: str = ""
     address_per_s: float = 200.0
     address_burst: int = 1000
+    event_log: bool = False
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,6 +114,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def sends(self) -> bool:
         """Whether a sending service runs."""
         return self.service.run in ("sending", "both")
+
+    @property
+    def event_log(self) -> str:
+        """The URI whose event log is written; empty: none is."""
+        return self.service.uri if self.service.event_log else ""
 
     @property
     def host(self) -> str:

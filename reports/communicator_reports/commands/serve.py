@@ -28,6 +28,9 @@ def serve(
     operations_port: Annotated[
         int | None, typer.Option(help="Loopback port of /health/live, /health/ready and /metrics.")
     ] = None,
+    event_log: Annotated[
+        bool | None, typer.Option("--event-log", help="Write down which message came to which address: for tests only.")
+    ] = None,
 ) -> None:
     """Run services over HTTP until Ctrl-C.
 
@@ -35,7 +38,13 @@ def serve(
     options here. Without any, both services run at http://127.0.0.1:8420 on a SQLite file in this folder. A directory
     and an authorization service each have an origin and a process of their own.
     """
-    service = {"uri": uri, "listen_host": host, "listen_port": port, "operations_port": operations_port}
+    service = {
+        "uri": uri,
+        "listen_host": host,
+        "listen_port": port,
+        "operations_port": operations_port,
+        "event_log": event_log,
+    }
     flags = {"service": _given(service), "database": _given({"url": database})}
     from communicator_impl.services.observation import Log  # the server is loaded by this command alone
 

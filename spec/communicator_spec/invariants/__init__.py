@@ -1,6 +1,6 @@
 """The invariants of the standard, as monitors over the event log.
 
-The same nine classes judge traces of the formal model, runs of the population model, the reference implementation in
+The same twelve classes judge traces of the formal model, runs of the population model, the reference implementation in
 the simulated world, and somebody else's implementation. Each class states its promise in one sentence and the clauses
 that it enforces. All have the same parts in the same order: `name`, `clauses`, `handlers`, the handlers, and `finish`
 where something is only known at the end.
@@ -10,7 +10,8 @@ Conventions of the log that the monitors rely on:
 1. `end ^ 1` is the peer. The owner of the address in a SENT row is the peer of its end; in ISSUED, STORED and
    CONFIRMED rows `end` is the owner.
 2. An UPDATED row stands before the row of the command that carried the set (DELIVERED, DUPLICATE or RECEIVED).
-3. What a dead service stored is gone, and so is the store of an end that has ENDED: nothing more is said about it.
+3. TAKEN and what follows it are of live services; no simulated world writes them.
+4. What a dead service stored is gone, and so is the store of an end that has ENDED: nothing more is said about it.
 
 Cost: about one microsecond a row over all monitors, and memory for what is open, not for what has happened.
 """
@@ -20,13 +21,17 @@ from collections.abc import Iterable
 from communicator_spec.events import Kind, Row
 from communicator_spec.invariants.addresses import NoExpiredAddress, NoReturn, SafeDeparture, SetsOnlyGrow, SingleUse
 from communicator_spec.invariants.delivery import AUTOMATED, ExactlyOnce, HumanRate, NothingLost, OnlyPeers
+from communicator_spec.invariants.services import Accounted, CountedOnce, KeptUntilConfirmed
 from communicator_spec.monitors import Invariant, Violation, recall
 from communicator_spec.policies import Terms
 
 __all__ = [
     "AUTOMATED",
+    "Accounted",
+    "CountedOnce",
     "ExactlyOnce",
     "HumanRate",
+    "KeptUntilConfirmed",
     "Monitors",
     "NoExpiredAddress",
     "NoReturn",
@@ -39,9 +44,9 @@ __all__ = [
 
 
 class Monitors:
-    """All invariants over one log."""
+    """All invariants over one log; `settled`: at its end nothing is under way any more."""
 
-    def __init__(self, terms: Terms, *, tolerate_failed: bool = True, grace_ms: int = 0) -> None:
+    def __init__(self, terms: Terms, *, tolerate_failed: bool = True, grace_ms: int = 0, settled: bool = False) -> None:
         lost = NothingLost(terms.message_lifetime_ms, tolerate_failed=tolerate_failed, grace_ms=grace_ms)
         self.invariants: tuple[Invariant, ...] = (
             ExactlyOnce(),
@@ -53,6 +58,9 @@ class Monitors:
             SetsOnlyGrow(),
             NoReturn(),
             SafeDeparture(terms.queue_lifetime_ms),
+            Accounted(settled=settled),
+            KeptUntilConfirmed(settled=settled),
+            CountedOnce(),
         )
         tables = [invariant.handlers() for invariant in self.invariants]
         kinds = range(max(Kind) + 1)

@@ -1,0 +1,69 @@
+"""`communicator judge`: hold the event logs of live services and devices against the invariants of the standard."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from communicator_reports.commands import options
+from communicator_spec import NONE, Event, Kind, Monitors, Violation
+from communicator_spec.places import PlaceError, merged
+from communicator_spec.terms import standard_terms
+
+__all__ = ["judge"]
+
+_SHOWN = 20
+
+
+def judge(
+    logs: Annotated[list[Path], typer.Argument(metavar="LOG...", help="Files of services and devices.")],
+    settled: Annotated[bool, typer.Option("--settled", help="Nothing was under way any more at the end.")] = False,
+    profile: Annotated[Literal["label/1", "two-layer/1"], typer.Option(help="Address profile.")] = "two-layer/1",
+    as_json: options.Json = False,
+) -> None:
+    """Bring the logs of all places together and judge them. Exit code 1: an invariant is broken.
+
+    A service writes its log if `event_log` is on (`communicator events export`); a device, or who tests one, writes
+    the events of the device in the same form, and which root is which end.
+
+    Example:
+
+      communicator judge receiving.jsonl sending.jsonl ann.jsonl ben.jsonl --settled
+    """
+    try:
+        found = merged([(str(path), path.read_text("utf-8").splitlines()) for path in logs])
+    except (PlaceError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(str(error), param_hint="LOG") from error
+    monitors = Monitors(standard_terms(profile), settled=settled)
+    monitors.feed_all(found.rows)
+    violations = monitors.finish(max((row[0] for row in found.rows), default=0), found.rows)
+    counts = Counter(Kind(row[1]).name for row in found.rows)
+    if as_json:
+        print(json.dumps({"events": dict(sorted(counts.items())), "violations": [_plain(v) for v in violations]}))
+    else:
+        print(", ".join(f"{count} {name.lower()}" for name, count in sorted(counts.items())))
+        _show(violations, len(found.rows))
+    raise typer.Exit(1 if violations else 0)
+
+
+def _show(violations: Sequence[Violation], rows: int) -> None:
+    for violation in violations[:_SHOWN]:
+        print(f"{violation.invariant}: {violation.detail}")
+        for event in violation.events:
+            print(f"    {_said(event)}")
+    print(
+        f"{len(violations)} violations over {rows} events" if violations else f"all invariants hold over {rows} events"
+    )
+
+
+def _said(event: Event) -> str:
+    columns = zip(event._fields[2:], event[2:], strict=True)
+    return f"{event.t_ms} {Kind(event.kind).name} " + " ".join(f"{name}={v}" for name, v in columns if v != NONE)
+
+
+def _plain(violation: Violation) -> dict[str, object]:
+    events = [_said(event) for event in violation.events]
+    return {"invariant": violation.invariant, "detail": violation.detail, "events": events}
