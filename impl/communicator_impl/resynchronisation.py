@@ -40,6 +40,7 @@ from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.session import Session
 from communicator_impl.turn import Turn
 from communicator_spec import ErrorClass, Terms, escalation_ms
+from communicator_spec import Kind as Event
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["Resynchronisation", "is_sign"]
@@ -102,12 +103,26 @@ class Resynchronisation:
         body = decode_body(plain)
         if p.asked and own.public.sign < session.peer.sign:  # PORT-21
             p.restart_s = _restart_s(begun)
+            self._learn(turn, body)
             raise PeerError(ErrorClass.REFUSED, "both began, and ours is adopted")
         if not p.asked:
             self._keep_to_read(turn, session)
         p.session, p.restart_s, p.asked = begun, _restart_s(begun), False
         p.credit += 1  # STATE-12: the peer's person restored a device
         return body
+
+    def _learn(self, turn: Turn, body: Body) -> None:
+        """Take from an opening that is not adopted where the peer is now, and begin again there (step 4).
+
+        Else each end could wait for the other for ever: the winner knows no address that still works, and refuses the
+        one message in which a better one is. What a lost device may have used of them is skipped.
+        """
+        p = turn.particle
+        if body.addresses is not None and self._peer.is_newer(p, body.addresses):
+            self._peer.adopt(p, body.addresses)
+            self._peer.skip(p)
+            p.resync_due = turn.now_ms
+            turn.report(Event.UPDATED, value=p.held_version)
 
     def read_old(self, turn: Turn, ciphertext: bytes) -> Body:
         """Open what came in the session before; else `PeerError`."""

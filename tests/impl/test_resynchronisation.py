@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.impl.small_town import DAY, HOUR, PROFILES, TICK, Town, talk
+from tests.impl.small_town import DAY, HOUR, PROFILES, SETTINGS, TICK, Town, talk
 
 from communicator_impl import session as sessions
 from communicator_impl.addresses import Profile
@@ -103,6 +103,30 @@ def test_when_both_begin_the_lower_key_wins(first: int) -> None:  # PORT-21
     winner = 0 if signs[0] < signs[1] else 1
     assert [_associated(town, p) for p in (0, 1)] == [begun[winner]] * 2
     assert begun[0] != begun[1]
+    find_each_other(town)
+    expect_both_ways(town)
+
+
+@PROFILES
+def test_the_winner_learns_where_the_other_is_from_the_opening_that_it_refuses(profile: Profile) -> None:  # PORT-21
+    town = Town(profile)
+    talk(town)
+    winner = 0 if _signing_key(town, 0) < _signing_key(town, 1) else 1
+    loser, backups = 1 - winner, [Backup(town, winner)]
+    old, sending = SETTINGS[loser]
+    (free,) = {0, 1, 2} - set(old)
+    moves = (Setting((3, old[1]), sending), Setting((3, free), sending))
+    for gone, setting in zip(old, moves, strict=True):
+        town.people[loser].move(town.now, loser, gone, setting, town.now, leave=True)
+        town.run(3 * DAY)
+    backups.append(Backup(town, loser))
+    for gone in old:
+        town.receiving[gone] = False
+    for backup in backups:
+        backup.restore(town)
+    held = town.particle(winner).held_version
+    town.run(2 * DAY)
+    assert town.particle(winner).held_version > held
     find_each_other(town)
     expect_both_ways(town)
 
