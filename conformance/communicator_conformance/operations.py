@@ -186,7 +186,7 @@ LIVE_OPERATIONS: dict[str, Operation] = {
     "person.read": _op("rm live", f"{_OF} numbers", _STEP),
     "person.end": _op("rm live", f"{_OF} tell silent", _STEP),
     "person.root": _op("rm live", f"{_OF} uri", "root"),
-    "person.standing": _op("rm live", _OF, "synchronised next losses seen peer"),
+    "person.standing": _op("rm live", _OF, "synchronised next waiting losses seen peer"),
     # A sending service, with its disk.
     "sender.start": _op("ssa live", "uri", "handle"),
     "sender.submit": _op("ssa live", "sender submission:submission", "ticket"),

@@ -42,6 +42,11 @@ class Fault(StrEnum):
     VACUOUS = "vacuous"  # refused rightly, but the faultless twin fails as well
     UNSUPPORTED = "unsupported"  # declared in the hello, and then not there
     DISHONEST = "dishonest"  # knows an operation that does not exist
+    LOST = "lost"  # a script: said, and never delivered
+    DOUBLED = "doubled"  # a script: delivered twice
+    INVARIANT = "invariant"  # a script: the log breaks a promise of the standard
+    UNMET = "unmet"  # a script: something expected is not so
+    UNFIRED = "unfired"  # a script: its own fault never happened, so it has tested nothing
     HUNG = "hung"
     DIED = "died"
     GARBAGE = "garbage"

@@ -34,10 +34,12 @@ from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.session import Session
 from communicator_impl.turn import Turn
 from communicator_spec import ErrorClass, Kind
+from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["Introduction"]
 
-_INVITATION_S: Final = 3600
+_INVITATION_S: Final = 86_400
+_BACKDATE_S: Final = PARAMETERS.session.backdate_s
 
 
 class Introduction:
@@ -52,7 +54,8 @@ class Introduction:
     def invite(self, now_ms: int, setting: Setting) -> tuple[Particle, bytes]:
         """Return a Particle that waits for an answer, and the package to show."""
         identity = Identity.generate(self._entropy)
-        secret = make_package(identity, now_ms // 1000, _INVITATION_S, self._entropy)
+        begin_s = max(now_ms // 1000 - _BACKDATE_S, 0)  # SES-26
+        secret = make_package(identity, begin_s, _BACKDATE_S + _INVITATION_S, self._entropy)
         particle = Particle(services=setting.receiving, senders=setting.sending, identity=identity, invitation=secret)
         return particle, secret.package.encode()
 

@@ -160,6 +160,10 @@ class RelationshipManager:
         self._keep(turn)
         return number
 
+    def waiting(self, relationship: int) -> tuple[int, ...]:
+        """Return the numbers of the own messages that are neither acknowledged nor given up, ascending."""
+        return tuple(sorted(self._of(relationship).outbox))
+
     def next_number(self, relationship: int) -> int:
         """Return the number that the next message gets: after a crash it tells whether the last one was accepted."""
         return self._of(relationship).next_number

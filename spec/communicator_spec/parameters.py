@@ -103,6 +103,7 @@ class SessionParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     version: int
     package_id_bytes: int
     package_lifetime_s_max: int
+    backdate_s: int
     package_grace_s: int
     opening_bytes: int
     opening_sealed_bytes: int

@@ -23,7 +23,7 @@ from communicator_impl.adapter.lines import Call, Operation
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import Entropy
 from communicator_impl.storage import MemoryStorage
-from communicator_spec import NONE
+from communicator_spec import NONE, Kind
 
 __all__ = ["Book", "Role", "ms", "operations", "played", "seconds"]
 
@@ -86,7 +86,7 @@ class Role:
 
     def row(self, event: CoreEvent) -> dict[str, object]:
         """Return an event with names in the place of numbers; what does not apply is left out."""
-        names = ("service", "via")
+        names = ("service", "via", "position") if event.kind is Kind.MOVED else ("service", "via")
         told = {
             k: self.uri(v) if k in names else v
             for k, v in event._asdict().items()

@@ -135,6 +135,7 @@ def _standing(c: Call) -> object:
     return {
         "synchronised": core.is_synchronised(number),
         "next": core.next_number(number),
+        "waiting": core.waiting(number),
         "losses": losses,
         "seen": [seen.floor, seen.ranges],
         "peer": [service.uri for service in held.services] if held else [],
