@@ -2,8 +2,8 @@
 
 A run goes like this:
 
-1. read and check all vectors; a fault in the suite's own files stops here
-2. start the testee and play the vectors that match the selection
+1. read and check all vectors and scripts; a fault in the suite's own files stops here
+2. start the testee, play the vectors that match the selection, and the scripts with the reference for a partner
 3. hold the results against the expectation list, or rewrite the list
 4. write the reports
 
@@ -26,10 +26,11 @@ from rich.console import Console
 from communicator_conformance import expectations as lists
 from communicator_conformance import report
 from communicator_conformance.errors import TesteeError
-from communicator_conformance.runner import PROTOCOL_TESTS, play_all
-from communicator_conformance.testee import Testee
+from communicator_conformance.runner import HELLO, PROTOCOL_TESTS, Seen, play_all
+from communicator_conformance.scripts import between, published_scripts, scripts_of
+from communicator_conformance.testee import REFERENCE, Testee
 from communicator_conformance.vectors import Vector, digest_of, load_folder, published, spec_digest
-from communicator_conformance.verdicts import Digests, Result, Verdict
+from communicator_conformance.verdicts import Digests, Result, Status, Verdict
 
 __all__ = ["run"]
 
@@ -54,9 +55,9 @@ def run(
     whatever the testee does wrong is part of the verdict.
     """
     known = published() if vectors is None else load_folder(vectors)  # 1
-    chosen = _selected(known, select)
-    with Testee(testee, timeout_s) as program:  # 2
-        results = _played(program, chosen, console)
+    chosen, plays = _selected(known, select), _plays(select if vectors is None else "")
+    with Testee(testee, timeout_s) as program, Testee([REFERENCE], timeout_s) as partner:  # 2
+        results = _played(program, partner, chosen, plays, console)
         name, about = _about(program)
     results = _held_against(results, expectations, update)  # 3
     verdict = Verdict(name, Digests(_suite_digest(), spec_digest(), digest_of(chosen), about), results)
@@ -74,11 +75,30 @@ def _selected(known: dict[str, Vector], pattern: str) -> dict[str, Vector]:
     return {name: vector for name, vector in known.items() if name in chosen | twins}
 
 
-def _played(program: Testee, chosen: dict[str, Vector], console: Console | None) -> tuple[Result, ...]:
+def _plays(pattern: str) -> frozenset[str]:
+    """Return the plays of scripts whose id matches."""
+    plays = [test for name, script in published_scripts().items() for test, _ in scripts_of(script, name)]
+    return frozenset(fnmatch.filter(plays, pattern))
+
+
+def _played(
+    program: Testee, partner: Testee, chosen: dict[str, Vector], plays: frozenset[str], console: Console | None
+) -> tuple[Result, ...]:
     if console is None:
-        return play_all(program, chosen)
-    with report.Live(console, " ".join(program.command), (*PROTOCOL_TESTS, *chosen)) as live:
-        return play_all(program, chosen, live.seen)
+        return _results(program, partner, chosen, plays, lambda _: None)
+    with report.Live(console, " ".join(program.command), (*PROTOCOL_TESTS, *chosen, *sorted(plays))) as live:
+        return _results(program, partner, chosen, plays, live.seen)
+
+
+def _results(
+    program: Testee, partner: Testee, chosen: dict[str, Vector], plays: frozenset[str], seen: Seen
+) -> tuple[Result, ...]:
+    found = list(play_all(program, chosen, seen))
+    if plays and not any(r.id == HELLO and r.status is Status.FAILED for r in found):
+        for result in between(program, partner, published_scripts(), plays):
+            found.append(result)
+            seen(result)
+    return tuple(found)
 
 
 def _held_against(results: tuple[Result, ...], path: Path | None, update: bool) -> tuple[Result, ...]:
@@ -110,4 +130,5 @@ def _suite_digest() -> str:
 
 
 def _sources() -> list[Traversable]:
-    return [f for f in files("communicator_conformance").iterdir() if f.name.endswith(".py")]
+    folders = (files("communicator_conformance"), files("communicator_conformance.scripts"))
+    return [f for folder in folders for f in folder.iterdir() if f.name.endswith((".py", ".toml"))]

@@ -34,7 +34,7 @@ from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import Ruling, Step, Vector, commitment, step_entropy
 from communicator_conformance.verdicts import Fault, Result, Status
 
-__all__ = ["HELLO", "HONESTY", "PROTOCOL_TESTS", "play_all"]
+__all__ = ["HELLO", "HONESTY", "PROTOCOL_TESTS", "Seen", "play_all"]
 
 HELLO = "protocol/hello"
 HONESTY = "protocol/honesty"

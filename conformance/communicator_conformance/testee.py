@@ -28,7 +28,7 @@ from communicator_conformance import protocol
 from communicator_conformance.errors import Died, Garbage, Hung, TesteeError
 from communicator_conformance.protocol import Answer, Hello
 
-__all__ = ["Testee", "resolve"]
+__all__ = ["REFERENCE", "Testee", "resolve"]
 
 REFERENCE = "reference"
 _TAIL_LINES = 5

@@ -52,6 +52,7 @@ __all__ = [
     "TurnedDown",
     "check_submission",
     "concluded",
+    "kept_until_ms",
     "reading",
     "status_of",
 ]
@@ -172,9 +173,10 @@ class SendingService:
                 raise PeerError(ErrorClass.REPLAYED, "token of another submission")  # SEND-2
             return known
         self._check(now_ms, submission)
-        due_ms = first_attempt_ms(now_ms, submission, draw)
+        until_ms = kept_until_ms(now_ms, submission, self._terms)
+        due_ms = first_attempt_ms(now_ms, submission.delay_mean_s, until_ms, draw)
         ticket = Ticket(self._entropy.draw("sending.ticket", _V.ticket_bytes))  # SEND-3
-        entry = Entry(submission.uri, submission.request, submission.not_after_ms, due_ms, due_ms, nonce, digest)
+        entry = Entry(submission.uri, submission.request, until_ms, due_ms, due_ms, nonce, digest)
         self._keep(ticket, entry)  # SEND-1
         return ticket
 
@@ -266,7 +268,7 @@ class SendingService:
     # ---------------------------------------------------------------- rules
 
     def _check(self, now_ms: int, submission: Submission) -> None:
-        check_submission(now_ms, submission, self._offer, self._terms)
+        check_submission(now_ms, submission, self._offer)
         if self._is_full():  # SEND-15
             raise PeerError(ErrorClass.LIMIT, "no room")
 
@@ -295,14 +297,17 @@ class SendingService:
             heapq.heappush(self._due, (entry.due_ms, ticket))
 
 
-def check_submission(now_ms: int, submission: Submission, offer: Offer, terms: Terms) -> None:
-    """Check what depends on the time and on what a service offers: `REFUSED`, `EXPIRED`, `LIMIT`."""
+def kept_until_ms(now_ms: int, submission: Submission, terms: Terms) -> int:
+    """Return when a submission is given up: at its not-after time, and never later than a queue lifetime from now."""
+    return min(submission.not_after_ms, now_ms + terms.queue_lifetime_ms)  # SEND-4
+
+
+def check_submission(now_ms: int, submission: Submission, offer: Offer) -> None:
+    """Check what depends on the time and on what a service offers: `REFUSED`, `EXPIRED`."""
     if submission.delay_mean_s not in offer.delay_mean_s:  # SEND-6
         raise PeerError(ErrorClass.REFUSED, "delay is not offered")
     if now_ms >= submission.not_after_ms:  # SEND-5
         raise PeerError(ErrorClass.EXPIRED, "not-after time has passed")
-    if submission.not_after_ms - now_ms > terms.queue_lifetime_ms:  # SEND-4
-        raise PeerError(ErrorClass.LIMIT, "not-after time is too late")
 
 
 def status_of(now_ms: int, entry: Entry | None, terms: Terms) -> Status:

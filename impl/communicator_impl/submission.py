@@ -73,10 +73,10 @@ def checked_request(request: bytes) -> bytes:
     return request
 
 
-def first_attempt_ms(now_ms: int, submission: Submission, draw: float) -> int:
-    """Return when a submission goes out first: after an exponential delay, but just before its not-after time (SEND-7).
+def first_attempt_ms(now_ms: int, delay_mean_s: int, until_ms: int, draw: float) -> int:
+    """Return when a submission goes out first: after an exponential delay, but just before it is given up (SEND-7).
 
     `draw` in [0, 1) is one of its own for each submission.
     """
-    delay_ms = int(-math.log1p(-draw) * submission.delay_mean_s * 1000)
-    return max(now_ms, min(now_ms + delay_ms, submission.not_after_ms - _JUST_BEFORE_MS))
+    delay_ms = int(-math.log1p(-draw) * delay_mean_s * 1000)
+    return max(now_ms, min(now_ms + delay_ms, until_ms - _JUST_BEFORE_MS))

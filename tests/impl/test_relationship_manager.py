@@ -275,6 +275,15 @@ def test_a_service_in_use_is_not_left() -> None:
     assert not town.reported(Kind.LEFT)
 
 
+@pytest.mark.parametrize("skew_ms", [-86_399_000, 86_399_000])
+def test_an_invitation_is_read_by_a_device_whose_clock_is_wrong_by_a_day(skew_ms: int) -> None:  # SES-26
+    town = Town(Profile.LABEL)
+    package = town.people[0].invite(town.now, 5, SETTINGS[0])
+    answer = town.people[1].accept(town.now + skew_ms, 5, SETTINGS[1], package)
+    greeting, _ = town.people[0].complete(town.now, 5, answer)
+    assert town.people[1].conclude(town.now + skew_ms, 5, greeting).requests
+
+
 def test_texts_of_another_meeting_are_refused_and_change_nothing() -> None:
     town = Town(Profile.LABEL)
     package = town.people[0].invite(town.now, 5, SETTINGS[0])

@@ -175,9 +175,16 @@ def test_token_digest_and_submission_are_one_write() -> None:  # SEND-1, SVC-8
 # -------------------------------------------------------------------- what is refused
 
 
-def test_dates_are_between_now_and_two_days() -> None:
+def test_a_date_beyond_two_days_is_taken_as_two_days() -> None:  # SEND-4
     desk = Desk()
-    assert refused(desk, other(not_after_ms=LATER + 1)) is ErrorClass.LIMIT  # SEND-4
+    ticket = desk.submit(not_after_ms=LATER + 86_400_000)
+    assert desk.core.attempt(LATER - 1, ticket) is not None
+    assert desk.core.attempt(LATER, ticket) is None
+    assert desk.core.status(LATER, ticket).state is State.EXPIRED
+
+
+def test_dates_are_after_now() -> None:
+    desk = Desk()
     assert refused(desk, other(not_after_ms=NOW)) is ErrorClass.EXPIRED  # SEND-5
     desk.submit(not_after_ms=LATER)
     desk.submit(not_after_ms=NOW + 1)
@@ -235,18 +242,18 @@ def test_a_service_that_closes_takes_nothing_new_and_finishes_what_it_has() -> N
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(1, 3600), st.integers(1, TERMS.queue_lifetime_ms))
 def test_a_delay_never_misses_the_date(draw: float, mean_s: int, left_ms: int) -> None:  # SEND-7
-    at_ms = first_attempt_ms(NOW, other(not_after_ms=NOW + left_ms, delay_mean_s=mean_s), draw)
+    at_ms = first_attempt_ms(NOW, mean_s, NOW + left_ms, draw)
     assert NOW <= at_ms < NOW + left_ms
 
 
 def test_delays_are_exponential_with_the_mean_that_was_asked_for() -> None:  # SEND-7
     points = [(n + 0.5) / 10_000 for n in range(10_000)]
-    delays = [first_attempt_ms(NOW, other(delay_mean_s=600), draw) - NOW for draw in points]
+    delays = [first_attempt_ms(NOW, 600, LATER, draw) - NOW for draw in points]
     assert sum(delays) / len(delays) == pytest.approx(600_000, rel=0.01)
     for share in (0.1, 0.5, 0.9):
         expected = -math.log(1 - share) * 600_000
         assert sum(delay <= expected for delay in delays) / len(delays) == pytest.approx(share, abs=0.001)
-    assert first_attempt_ms(NOW, other(delay_mean_s=0), 0.999) == NOW
+    assert first_attempt_ms(NOW, 0, LATER, 0.999) == NOW
 
 
 def test_what_is_due_is_named_once_in_the_order_of_time() -> None:

@@ -27,7 +27,7 @@ from communicator_conformance.verdicts import Fault, Result, Status
 from communicator_spec.invariants import Monitors
 from communicator_spec.terms import standard_terms
 
-__all__ = ["Cast", "play"]
+__all__ = ["Cast", "play", "script_id"]
 
 Cast = Callable[[str, str], Testee]
 """(kind, name) → the program that plays it."""
@@ -35,9 +35,14 @@ Cast = Callable[[str, str], Testee]
 _EVENTS: Final = "events"
 
 
+def script_id(name: str, profile: str) -> str:
+    """Return the id of a play, which never changes."""
+    return f"script/{name}:{profile.partition('/')[0]}"
+
+
 def play(name: str, script: Script, profile: str, cast: Cast, seed: int = 0) -> Result:
-    """Play a script and return its result, `script/NAME [PROFILE]`."""
-    test = f"script/{name}:{profile.partition('/')[0]}"
+    """Play a script and return its result."""
+    test = script_id(name, profile)
     try:
         _play(name, script, profile, cast, seed)
     except Flaw as flaw:

@@ -72,16 +72,6 @@ def _submit(stage: Stage, who: Device, to: Device, media: str, data: bytes) -> N
     stage.step(who, number, taken)
 
 
-def _cannot_say(stage: Stage, scene: Scene, turn: int) -> None:
-    who, to = _devices(stage, scene)
-    content = cbor2.dumps({0: 1, 1: _TEXT, 2: b"in vain"}, canonical=True).hex()
-    try:
-        stage.ask(who, "submit", relationship=relationship_of(stage, who, to), content=content)
-    except Refused:
-        return
-    raise Flaw(Fault.ACCEPTED, f"{who.name} could say something to {to.name} that must not be said")
-
-
 def _read(stage: Stage, scene: Scene, turn: int) -> None:
     who, to = _devices(stage, scene)
     relationship = relationship_of(stage, who, to)
@@ -119,6 +109,8 @@ def _leave(stage: Stage, scene: Scene, turn: int) -> None:
     who, service = stage.devices[scene.who], stage.receivers[scene.to]
     roots = [stage.ask(who, "root", relationship=number, uri=service.uri)["root"] for number in who.ends]
     held = [root for root in roots if root is not None]
+    if not all(stage.ask(who, "released", relationship=number, uri=service.uri)["released"] for number in who.ends):
+        raise Flaw(Fault.REJECTED, f"addresses of {who.name} still point to {service.name}")
     empty = [root for root in held if not stage.ask(service, "fetch", root=root)["deliveries"]]
     left = stage.ask(who, "leave", uri=service.uri, empty=empty)
     if not left["left"]:
@@ -240,7 +232,6 @@ DOINGS: Final[dict[str, Callable[[Stage, Scene, int], None]]] = {
     "meet": _meet,
     "say": _say,
     "tell profile": _tell_profile,
-    "cannot say": _cannot_say,
     "read": _read,
     "end": _end,
     "move": _move,

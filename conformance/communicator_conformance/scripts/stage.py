@@ -294,8 +294,9 @@ class Stage:
         self._pump_at(sender, outcome["next_s"])
 
     def _notice(self, sender: Service, ticket: str) -> None:
+        """Let a device ask what became of a submission, and believe it (DELIV-24)."""
         device, relationship, uri, reference = self._tickets[sender.name, ticket]
-        if device.awake:
+        if device.awake and sender.answers and self.ask(sender, "status", ticket=ticket)["unreachable"]:
             result = self.ask(device, "unreachable", relationship=relationship, uri=uri, reference=reference)
             self.step(device, relationship, result)
 

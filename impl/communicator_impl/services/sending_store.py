@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from communicator_impl.errors import PeerError
 from communicator_impl.queue_entry import Entry, State, Ticket
-from communicator_impl.sending_service import Level, Offer, Status, check_submission, status_of
+from communicator_impl.sending_service import Level, Offer, Status, check_submission, kept_until_ms, status_of
 from communicator_impl.services.events import is_on, origin, write
 from communicator_impl.services.schema import submissions
 from communicator_impl.submission import Submission, checked_request, first_attempt_ms
@@ -64,11 +64,12 @@ class SendingStore:
             if not hmac.compare_digest(row.digest, digest):
                 raise PeerError(ErrorClass.REPLAYED, "token of another submission")  # SEND-2
             return Ticket(row.ticket)
-        check_submission(now_ms, submission, self._offer, self.terms)
+        check_submission(now_ms, submission, self._offer)
         if self.held >= self._offer.submissions_max:  # SEND-15
             raise PeerError(ErrorClass.LIMIT, "no room")
-        due_ms = first_attempt_ms(now_ms, submission, draw)
-        entry = Entry(submission.uri, submission.request, submission.not_after_ms, due_ms, due_ms, nonce, digest)
+        until_ms = kept_until_ms(now_ms, submission, self.terms)
+        due_ms = first_attempt_ms(now_ms, submission.delay_mean_s, until_ms, draw)
+        entry = Entry(submission.uri, submission.request, until_ms, due_ms, due_ms, nonce, digest)
         connection.execute(insert(submissions).values(ticket=fresh, name=entry.name, **_columns(entry)))  # SEND-1
         if is_on(connection):
             self._write(connection, Kind.TAKEN, submission.uri, submission.request)

@@ -1,0 +1,67 @@
+"""Who plays what: a program under test among partners, or against another program.
+
+Theory. Two programs interoperate if each can be either end. So roles alternate: the first, third … of a kind is played
+by the program under test, the others by its partner; the roles that it does not offer are all the partner's. In the
+cast the other way round everybody plays the other part.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from communicator_conformance.errors import TesteeError
+from communicator_conformance.scripts.playing import play, script_id
+from communicator_conformance.scripts.script import Script
+from communicator_conformance.testee import Testee
+from communicator_conformance.verdicts import Result, Status
+
+__all__ = ["between", "scripts_of"]
+
+ROLES = {"person": "rm", "sender": "ssa", "receiver": "rsa"}
+LIVE = "live"
+
+
+def scripts_of(script: Script, name: str) -> Iterator[tuple[str, str]]:
+    """Return the id of each play of a script, with its profile."""
+    for profile in script.profiles:
+        yield script_id(name, profile), profile
+
+
+def between(
+    first: Testee, second: Testee, scripts: Mapping[str, Script], chosen: frozenset[str], *, swapped: bool = False
+) -> Iterator[Result]:
+    """Play the chosen scripts with two programs; `swapped` gives each the parts of the other."""
+    for name, script in sorted(scripts.items()):
+        for test, profile in scripts_of(script, name):
+            if test in chosen:
+                yield _played(first, second, name, script, profile, swapped)
+
+
+def _played(first: Testee, second: Testee, name: str, script: Script, profile: str, swapped: bool) -> Result:
+    test = script_id(name, profile)
+    try:
+        missing = _missing(first, second, profile)
+    except TesteeError as error:
+        return Result(test, Status.FAILED, script.clauses, error.fault, str(error))
+    if missing:
+        return Result(test, Status.SKIPPED, script.clauses, detail=missing)
+    turns = dict.fromkeys(ROLES, 0)
+
+    def cast(kind: str, _: str) -> Testee:
+        turns[kind] += 1
+        wanted, other = (first, second) if turns[kind] % 2 != swapped else (second, first)
+        return wanted if _can(wanted, kind, profile) else other
+
+    return play(name, script, profile, cast)
+
+
+def _missing(first: Testee, second: Testee, profile: str) -> str:
+    """Return why a script cannot be played with these two; the first must have a part in it."""
+    if not any(_can(first, kind, profile) for kind in ROLES):
+        return f"needs live, {profile} and one of {', '.join(ROLES.values())}"
+    nobody = [kind for kind in ROLES if not (_can(first, kind, profile) or _can(second, kind, profile))]
+    return f"nobody plays a {nobody[0]}" if nobody else ""
+
+
+def _can(testee: Testee, kind: str, profile: str) -> bool:
+    """Tell whether a program plays this kind of role; a sending service knows no profile."""
+    wanted = {LIVE, ROLES[kind]} | (set() if kind == "sender" else {profile})
+    return wanted <= testee.hello.offers
