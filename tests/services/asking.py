@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import httpx
-from tests.services.lone import Service
+from tests.services.running import Service
 
 from communicator_impl import wire
 from communicator_impl.address_set import ServiceEntry, WireGrant, WireSet

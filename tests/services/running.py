@@ -1,8 +1,6 @@
 """What tests of the services share: real processes on free ports of the loopback address, and how they are killed."""
 
-import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -10,12 +8,12 @@ import sys
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
-from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Self
 
 import httpx
+from tests.services.interface import Interface
 
 COMMAND = (sys.executable, "-c", "from communicator_reports.cli import main; main()", "serve")
 BARE = (
@@ -23,12 +21,12 @@ BARE = (
     "-c",
     "import asyncio, os;"
     "from communicator_impl.services.observation import Log;"
-    "from communicator_impl.services.serve import serve;"
+    "from communicator_impl.services.host import serve;"
     "from communicator_impl.services.settings import Settings;"
     "asyncio.run(serve(Settings.read(None, os.environ), Log()))",
 )
 """What `communicator serve` does, without loading its other commands."""
-START_S = 30.0
+START_S = 60.0
 
 
 def free_port() -> int:
@@ -49,40 +47,8 @@ def _status(port: int, path: str) -> int | None:
         connection.close()
 
 
-def _operations() -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what each operation of the interfaces may answer, by method and pattern of its path."""
-    found = {}
-    for name in ("receiving", "sending", "directory", "authorization"):
-        paths = json.loads((files("communicator_spec") / "openapi" / f"{name}.json").read_text())["paths"]
-        for path, operations in paths.items():
-            for method, operation in operations.items():
-                found[method.upper(), re.sub(r"\{[a-z]+\}", "[^/]+", path)] = operation["responses"]
-    return found
-
-
-OPERATIONS: Final = _operations()
-
-
-def check_answer(response: httpx.Response) -> None:
-    """Hold an answer against the interface: its status is there, its body and its headers are of the kind it says."""
-    method, path = response.request.method, response.request.url.path
-    found = [of for (verb, pattern), of in OPERATIONS.items() if verb == method and re.fullmatch(pattern, path)]
-    if not found:
-        assert response.status_code == 404, f"{method} {path} is in no interface"
-        return
-    answers = found[0]
-    assert str(response.status_code) in answers, f"{method} {path}: {response.status_code}"
-    answer = answers[str(response.status_code)]
-    if response.status_code >= 400:
-        assert response.headers["content-type"] == "application/problem+json"
-        return
-    kinds = list(answer.get("content", {}))
-    assert [response.headers["content-type"]] == kinds if kinds else response.headers.get("content-length", "0") == "0"
-    assert "headers" not in answer or "communicator-revision" in response.headers
-
-
 class Service:
-    """One process with a service; `stop` asks it, `kill` does not."""
+    """One process with the services that `role` names; `stop` asks it to end, `kill` does not."""
 
     def __init__(
         self,
@@ -155,7 +121,7 @@ class Service:
 
     def client(self) -> httpx.Client:
         """Return a client that holds every answer against the interface of the service."""
-        return httpx.Client(base_url=self.base, timeout=70, event_hooks={"response": [check_answer]})
+        return Interface().client(self.base, 70)
 
     def __enter__(self) -> Self:
         return self if self._process is not None else self.start()

@@ -26,9 +26,8 @@ from tests.services.asking import (
     open_account,
 )
 from tests.services.interface import Interface
-from tests.services.lone import Service
 from tests.services.postgres import postgres
-from tests.services.running import free_port
+from tests.services.running import Service, free_port
 
 from communicator_impl.document import Document
 from communicator_impl.errors import PeerError
@@ -55,7 +54,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def client(service: Service) -> Iterator[httpx.Client]:
-    with Interface("authorization").client(service) as opened:
+    with Interface("authorization").client(service.base) as opened:
         yield opened
 
 
@@ -133,7 +132,7 @@ def test_all_or_none(client: httpx.Client, service: Service, account: bytes) -> 
 
 def test_every_status_of_the_file_happens(service: Service, account: bytes, tmp_path: Path) -> None:  # SVC-4, SVC-5
     interface = Interface("authorization")
-    with interface.client(service) as client:
+    with interface.client(service.base) as client:
         assert client.get(WELL_KNOWN).status_code == 200
         good = batch(client, service, Purpose.SUBMIT, 2)
         used = {row.key.identifier()[-1] for row in read_issuer_document(client.get(ISSUER_KEYS).content)}
@@ -145,7 +144,7 @@ def test_every_status_of_the_file_happens(service: Service, account: bytes, tmp_
         assert refused(client.get("/v1/allowance", headers=bearer(bytes(32)))) == (401, "forged")
         assert left(client, account)["submit"] == 0
     few = {"COMMUNICATOR_SERVICE_ADDRESS_PER_S": "0.01", "COMMUNICATOR_SERVICE_ADDRESS_BURST": "3"}
-    with Service(tmp_path, "authorization", settings=few) as slow, interface.client(slow) as hurried:
+    with Service(tmp_path, "authorization", settings=few) as slow, interface.client(slow.base) as hurried:
         while hurried.get("/v1/allowance").status_code != 429:
             pass
         for path in (WELL_KNOWN, ISSUER_KEYS):
@@ -156,7 +155,7 @@ def test_every_status_of_the_file_happens(service: Service, account: bytes, tmp_
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_any_bytes_get_an_answer_of_the_standard(service: Service, data: st.DataObject) -> None:  # SVC-4
-    with Interface("authorization").client(service) as client:
+    with Interface("authorization").client(service.base) as client:
         keys = [key.key.identifier()[-1] for key in read_issuer_document(client.get(ISSUER_KEYS).content)]
         row = st.tuples(st.sampled_from([*keys, 0, 255]), st.binary(min_size=256, max_size=256))
         rows = st.lists(row.map(lambda one: b"\x00\x02" + bytes([one[0]]) + one[1]), max_size=3).map(b"".join)

@@ -26,7 +26,7 @@ from tests.services.asking import (
     tokens,
 )
 from tests.services.interface import Interface
-from tests.services.lone import Service
+from tests.services.running import Service
 
 from communicator_impl import wire
 from communicator_impl.directory import Contact, Entry, Leaf, Proof, make_entry, read_path
@@ -85,7 +85,7 @@ def asks(world: World) -> Iterator[str]:
 
 @pytest.fixture
 def client(world: World) -> Iterator[httpx.Client]:
-    with INTERFACE.client(world.directory) as opened:
+    with INTERFACE.client(world.directory.base) as opened:
         yield opened
 
 
@@ -358,7 +358,7 @@ def test_any_bytes_get_an_answer_of_the_standard(world: World, data: st.DataObje
     media = data.draw(st.sampled_from([CBOR, SEQUENCE, {}]))
     name = data.draw(st.sampled_from([alex.name]) | st.text(min_size=1, max_size=140).filter(encodes))
     method, what = data.draw(st.sampled_from(PLACES))
-    with INTERFACE.client(world.directory) as client:
+    with INTERFACE.client(world.directory.base) as client:
         answer = client.request(method, path_of(name, what), content=content, headers=authority | media)
     assert answer.status_code < 500
 
@@ -366,7 +366,7 @@ def test_any_bytes_get_an_answer_of_the_standard(world: World, data: st.DataObje
 def hurry(interface: Interface, folder: Path) -> None:
     """Ask faster than one address may."""
     few = {"COMMUNICATOR_SERVICE_ADDRESS_PER_S": "0.01", "COMMUNICATOR_SERVICE_ADDRESS_BURST": "3"}
-    with Service(folder, "directory", settings=few) as slow, interface.client(slow) as hurried:
+    with Service(folder, "directory", settings=few) as slow, interface.client(slow.base) as hurried:
         while hurried.get("/v1/log/head").status_code != 429:
             pass
         for method, what in PLACES:
@@ -380,7 +380,7 @@ def test_every_status_of_the_file_happens(
 ) -> None:  # SVC-4, SVC-5, SEC-8
     interface = Interface("directory")
     alex, blair = person(world), person(world)
-    with interface.client(world.directory) as client:
+    with interface.client(world.directory.base) as client:
         for one in (alex, blair):
             one.register(client)
             one.deposit(client, one.contacts(1))

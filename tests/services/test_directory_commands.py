@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.services.asking import CBOR, ENTROPY, ISSUER_KEYS, Person, bearer, path_of
-from tests.services.lone import Service
+from tests.services.running import Service
 
 from communicator_impl.directory import make_entry
 from communicator_impl.document import unbase64url

@@ -11,9 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.services.asking import ENTROPY, Person, key_of, leaves_of, open_account, path_of, tokens
-from tests.services.lone import Service
 from tests.services.postgres import postgres
-from tests.services.running import free_port
+from tests.services.running import Service, free_port
 
 from communicator_impl.directory import Entry, Head, Leaf, Proof, make_entry
 from communicator_impl.directory_reader import SplitView

@@ -17,9 +17,9 @@ from communicator_impl.services.database import Database, migrate
 from communicator_impl.services.http import Frame, Rates, Work
 from communicator_impl.services.observation import Log, Metrics
 from communicator_impl.services.outward import Outward
+from communicator_impl.services.part import Kit
 from communicator_impl.services.paying import Till
 from communicator_impl.services.proxy import ProxyEndpoints
-from communicator_impl.services.receiving import Kit
 from communicator_impl.services.waiting import Bells
 
 PUBLIC = "93.184.216.34"
@@ -109,7 +109,7 @@ def fetch(server: Server, certificate: Certificate, folder: Path, path: str) -> 
         migrate(database)
         network = ConnectsHere(server.http.server_port)
         outward = Outward((), 20.0, certificate.trusted(), network)
-        kit = Kit(database, Work(2), Till("proxy.example", {}), Bells())
+        kit = Kit(database, Work(2), Till("proxy.example", {}), Bells(), Log(), Metrics())
         frame = Frame(Rates(100, 100), Metrics(), Log(), lambda: 1)
         transport = httpx.ASGITransport(Starlette(routes=ProxyEndpoints(kit, outward).routes(frame)))
         headers = {"cookie": "a=b", "user-agent": "device", "x-forwarded-for": "198.51.100.7"}

@@ -89,7 +89,7 @@ def test_outside_tls_1_3_there_is_no_answer(tmp_path: Path) -> None:  # SVC-2
     process = subprocess.Popen((*COMMAND, "receiving", "--settings", str(settings)), cwd=tmp_path, stderr=sys.stderr)
     try:
         context = made.trusted()
-        assert _version(port, context, within_s=30) == "TLSv1.3"
+        assert _version(port, context, within_s=60) == "TLSv1.3"
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         assert _version(port, context, within_s=0) is None
         with socket.create_connection(("127.0.0.1", port)) as plain:

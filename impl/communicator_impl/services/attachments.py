@@ -22,7 +22,7 @@ import asyncio
 import hashlib
 import hmac
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -35,15 +35,14 @@ from communicator_impl.document import base64url, unbase64url
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import PeerError
 from communicator_impl.services.http import OCTETS, Frame, access_key, check_media, respond
+from communicator_impl.services.part import Kit
 from communicator_impl.services.paying import target_of
-from communicator_impl.services.published import UPLOAD_TOKENS
-from communicator_impl.services.receiving import Kit
 from communicator_impl.services.schema import chunks, uploads
 from communicator_impl.tokens import Purpose, read_authorization
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["AttachmentEndpoints"]
+__all__ = ["UPLOAD_TOKENS", "AttachmentEndpoints"]
 
 _A: Final = PARAMETERS.attachment
 _ID_BYTES: Final = 32
@@ -52,6 +51,9 @@ _CHUNK_S: Final = 60.0
 _CREATED: Final = 201
 _EMPTY: Final = 204
 _LABEL: Final = b"communicator delete key"
+UPLOAD_TOKENS: Final = ((1, 1), (2, 1), (4, 1), (8, 1), (16, 2), (32, 3), (64, 5))
+"""Tokens of an upload by its number of chunks (ATT-9); what is not listed is not offered."""
+
 _TOKENS: Final = dict(UPLOAD_TOKENS)
 
 
@@ -66,7 +68,7 @@ class _Upload(NamedTuple):
 class AttachmentEndpoints:
     """The endpoints for attachments; `uri` is that of the service, `secret` makes the keys that delete."""
 
-    def __init__(self, kit: Kit, uri: str, entropy: Entropy, secret: Callable[[], bytes], bytes_max: int) -> None:
+    def __init__(self, kit: Kit, uri: str, entropy: Entropy, secret: bytes, bytes_max: int) -> None:
         self._kit = kit
         self._uri = uri
         self._entropy = entropy
@@ -248,7 +250,7 @@ class AttachmentEndpoints:
         self._kit.database.transact(work)
 
     def _delete_key(self, place: bytes) -> bytes:
-        return hmac.digest(self._secret(), _LABEL + b"\0" + place, "sha256")
+        return hmac.digest(self._secret, _LABEL + b"\0" + place, "sha256")
 
 
 def _place(request: Request) -> bytes:

@@ -1,4 +1,4 @@
-"""The endpoints of an authorization service (chapter 8.5), and the process that serves them.
+"""An authorization service as a part of a process: its endpoints (chapter 8.5), and its keys.
 
 Theory. The service sees an account and what it cannot read, and answers with what it cannot recognise. So nothing of a
 request goes into a log or a metric, and all that is kept is in `authorization_store`.
@@ -11,6 +11,7 @@ Rules:
 
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,15 +21,16 @@ from communicator_impl import wire
 from communicator_impl.blind_rsa import SigningKey
 from communicator_impl.document import Authorization, Document
 from communicator_impl.entropy import SystemEntropy
-from communicator_impl.issuer_keys import epoch_of, write_issuer_document
-from communicator_impl.services.authorization_settings import AuthorizationHostSettings
+from communicator_impl.errors import PeerError
+from communicator_impl.issuer_keys import epoch_begin_s, epoch_of, write_issuer_document
 from communicator_impl.services.authorization_store import AuthorizationStore
-from communicator_impl.services.http import JSON, OCTETS, Frame, access_key, body_of, respond
-from communicator_impl.services.observation import Log
-from communicator_impl.services.process import Kit, now_ms, run
+from communicator_impl.services.http import JSON, OCTETS, Frame, Limited, access_key, body_of, respond
+from communicator_impl.services.part import Kit, Part
+from communicator_impl.services.settings import Settings
+from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["AuthorizationPart", "serve_authorization"]
+__all__ = ["AuthorizationPart"]
 
 _T: Final = PARAMETERS.token
 _ISSUER: Final = "/.well-known/private-token-issuer-directory"
@@ -36,22 +38,21 @@ _REQUEST: Final = "application/private-token-request"
 _RESPONSE: Final = "application/private-token-response"
 
 
-class AuthorizationPart:
-    """One authorization service: its part of the document, its endpoints, and what it does once in a while."""
+class AuthorizationPart(Part):
+    """One authorization service; `shown` is what it shows of its keys, also to other parts of the process."""
 
-    def __init__(self, settings: AuthorizationHostSettings, kit: Kit) -> None:
+    def __init__(self, settings: Settings, kit: Kit) -> None:
         self._settings = settings
         self._kit = kit
         allowances = settings.authorization.by_purpose()
         self._store = AuthorizationStore(allowances, SystemEntropy(), SigningKey.generate)
         self._woken_epoch = -1
-        self.keep(now_ms())
+        self.keep(kit.now_ms)
 
-    def document(self, revision: int) -> Document:
-        """Return the document; the issuer is the host of the origin."""
-        service = self._settings.service
-        part = Authorization(service.uri, self._settings.host, _T.epoch_s, _T.redeem_grace_s)
-        return Document(revision, service.operator, authorization=part)
+    def describe(self, connection: Connection, document: Document, now_s: int) -> Document:
+        """Publish the issuer: the host of the origin."""
+        part = Authorization(self._settings.service.uri, self._settings.host, _T.epoch_s, _T.redeem_grace_s)
+        return msgspec.structs.replace(document, authorization=part)
 
     def routes(self, frame: Frame) -> list[BaseRoute]:
         """Return what is served."""
@@ -68,9 +69,14 @@ class AuthorizationPart:
             self._kit.database.transact(lambda connection: self._store.wake(connection, now_ms // 1000))
             self._woken_epoch = epoch
 
+    def shown(self) -> bytes:
+        """Return the document of the issuer (RFC 9578 §4)."""
+        with self._kit.database.reading() as connection:
+            return write_issuer_document(self._store.keys(connection, self._kit.now_ms // 1000))
+
     async def issuer(self, request: Request) -> Response:
         """Show everybody the same keys (TOK-2)."""
-        return Response(await self._kit.work.run(self._keys), media_type=JSON)
+        return Response(await self._kit.work.run(self.shown), media_type=JSON)
 
     async def tokens(self, request: Request) -> Response:
         """Sign blinded messages, all or none."""
@@ -80,7 +86,14 @@ class AuthorizationPart:
         body = await body_of(request, _REQUEST if single else OCTETS, most)
         if not single and len(body) == _T.request_bytes:
             raise wire.wrong(f"one token request is {_REQUEST}")
-        signed = await self._kit.work.run(self._issue, now_ms(), key, body)
+        now_ms = self._kit.now_ms
+        try:
+            signed = await self._kit.work.run(self._issue, now_ms, key, body)
+        except PeerError as error:
+            if error.error_class is ErrorClass.LIMIT:  # AUTH-3
+                left_s = epoch_begin_s(epoch_of(now_ms // 1000) + 1) - now_ms // 1000
+                raise Limited(left_s, error.detail) from error
+            raise
         return Response(signed, media_type=_RESPONSE if single else OCTETS)
 
     async def allowance(self, request: Request) -> Response:
@@ -90,13 +103,9 @@ class AuthorizationPart:
 
     # ---------------------------------------------------------------- work in threads
 
-    def _keys(self) -> bytes:
-        with self._kit.database.reading() as connection:
-            return write_issuer_document(self._store.keys(connection, now_ms() // 1000))
-
     def _left(self, key: bytes) -> dict[str, object]:
         with self._kit.database.reading() as connection:
-            left = self._store.allowance(connection, now_ms() // 1000, key)
+            left = self._store.allowance(connection, self._kit.now_ms // 1000, key)
         return {purpose.value: tokens for purpose, tokens in left.items()}
 
     def _issue(self, at_ms: int, key: bytes, body: bytes) -> bytes:
@@ -109,8 +118,3 @@ class AuthorizationPart:
 
         self._kit.database.transact(count)  # SVC-8: counted, and then answered
         return signed
-
-
-async def serve_authorization(settings: AuthorizationHostSettings, log: Log) -> None:
-    """Run an authorization service until the process is told to stop."""
-    await run(settings, log, lambda kit: AuthorizationPart(settings, kit))

@@ -30,7 +30,7 @@ from communicator_impl.issuer_keys import IssuerKey, epoch_of
 from communicator_impl.services.authorization_schema import accounts, answered, issued, issuer_keys
 from communicator_impl.services.database import insert_new, put
 from communicator_impl.services.events import write
-from communicator_impl.services.process import held
+from communicator_impl.services.kept import held
 from communicator_impl.services.schema import kept
 from communicator_impl.tokens import Asked, Purpose, read_requests
 from communicator_spec import ErrorClass, Kind

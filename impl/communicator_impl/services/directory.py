@@ -1,4 +1,4 @@
-"""The endpoints of a directory (chapter 8.4), and the process that serves them.
+"""A directory as a part of a process: its endpoints (chapter 8.4), and the heads that it signs.
 
 Theory. An owner shows the access key of his name, a stranger a token; the log is for everybody. What a token pays for
 and the mark that it was spent are one transaction; a query that finds nothing is an answer, and costs its token
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -27,47 +28,42 @@ from communicator_impl.document import Directory, Document
 from communicator_impl.entropy import SystemEntropy
 from communicator_impl.errors import PeerError
 from communicator_impl.redemption import Redeemed
-from communicator_impl.services.directory_issuers import Issuers
 from communicator_impl.services.directory_log import DirectoryLog, locked
-from communicator_impl.services.directory_settings import DirectoryHostSettings
 from communicator_impl.services.directory_store import DirectoryStore
 from communicator_impl.services.http import CBOR, CBOR_SEQUENCE, Frame, access_key, body_of, respond
-from communicator_impl.services.observation import Log
-from communicator_impl.services.process import Kit, now_ms, run
+from communicator_impl.services.part import Kit, Part
+from communicator_impl.services.settings import Settings
 from communicator_impl.tokens import Purpose
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["DirectoryPart", "serve_directory"]
+__all__ = ["DirectoryPart"]
 
 Value = TypeVar("Value")
 
 _D: Final = PARAMETERS.directory
-_ERASE_S: Final = 60
 _SEGMENT: Final = re.compile(r"(?:[^%\x80-\xff]|%[0-9A-Fa-f]{2})+")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _INTEGER_MAX: Final = (1 << 53) - 1
 
 
-class DirectoryPart:
+class DirectoryPart(Part):
     """One directory: its part of the document, its endpoints, and what it does once in a while."""
 
-    def __init__(self, settings: DirectoryHostSettings, kit: Kit) -> None:
+    def __init__(self, settings: Settings, kit: Kit) -> None:
         self._settings = settings
         self._kit = kit
         self._entropy = SystemEntropy()
         self._log = DirectoryLog(settings.service.uri)
         self._store = DirectoryStore(self._log, settings.directory.rules, self._entropy)
-        self._issuers = Issuers(settings.host, settings.directory.tokens, kit.database, kit.log)
         self._key = kit.database.transact(self._open)
-        self._erased_ms = 0
 
-    def document(self, revision: int) -> Document:
-        """Return the document; its key signs heads."""
-        chosen, service = self._settings.directory, self._settings.service
+    def describe(self, connection: Connection, document: Document, now_s: int) -> Document:
+        """Publish how it introduces, and the key that signs heads."""
+        chosen, uri = self._settings.directory, self._settings.service.uri
         tokens = tuple(sorted(chosen.tokens.items()))
-        part = Directory(service.uri, chosen.mode.value, chosen.namespace, self._key, tokens)
-        return Document(revision, service.operator, directory=part)
+        part = Directory(uri, chosen.mode.value, chosen.namespace, self._key, tokens)
+        return msgspec.structs.replace(document, directory=part)
 
     def routes(self, frame: Frame) -> list[BaseRoute]:
         """Return what is served."""
@@ -85,17 +81,16 @@ class DirectoryPart:
         ]
 
     def keep(self, now_ms: int) -> None:
-        """Sign a head that is due (DIR-16), read issuers, and erase what has ended."""
+        """Sign a head that is due (DIR-16)."""
         database = self._kit.database
         with database.reading() as connection:
             stale = self._log.is_stale(connection, now_ms // 1000)
         if stale:
             database.transact(lambda c: self._log.refresh(c, locked(c, self._entropy), now_ms // 1000))
-        self._issuers.keep(now_ms // 1000)
-        if now_ms - self._erased_ms >= 1000 * _ERASE_S:
-            self._erased_ms = now_ms
-            database.transact(lambda c: self._issuers.till.erase(c, now_ms))
-            database.transact(lambda c: self._store.erase(c, now_ms))
+
+    def erase(self, connection: Connection, now_ms: int) -> None:
+        """Erase contacts that have ended."""
+        self._store.erase(connection, now_ms)
 
     # ---------------------------------------------------------------- what owners do
 
@@ -103,19 +98,19 @@ class DirectoryPart:
         """Register the identity of a name, or replace it."""
         key, name = access_key(request), _name(request)
         body = await body_of(request, CBOR, _D.entry_bytes_max)
-        return _cbor(await self._changed(lambda c: self._store.register(c, now_ms(), key, name, body)))
+        return _cbor(await self._changed(lambda c: self._store.register(c, self._kit.now_ms, key, name, body)))
 
     async def stock(self, request: Request) -> Response:
         """Count the contacts that are left."""
         key, name = access_key(request), _name(request)
-        left = await self._read(lambda c: self._store.stock(c, now_ms(), key, name))
+        left = await self._read(lambda c: self._store.stock(c, self._kit.now_ms, key, name))
         return respond({"contacts": left})
 
     async def deposit(self, request: Request) -> Response:
         """Add contacts, each for one stranger."""
         key, name = access_key(request), _name(request)
         body = await body_of(request, CBOR_SEQUENCE, _D.contacts_upload_max * _D.contact_bytes_max)
-        left = await self._changed(lambda c: self._store.deposit(c, now_ms(), key, name, body))
+        left = await self._changed(lambda c: self._store.deposit(c, self._kit.now_ms, key, name, body))
         return respond({"contacts": left})
 
     # ---------------------------------------------------------------- what strangers do
@@ -131,9 +126,8 @@ class DirectoryPart:
     async def contact(self, request: Request) -> Response:
         """Hand out one contact."""
         name = _name(request)
-        return _cbor(
-            await self._paid(request, Purpose.CONTACT, lambda c, paid: self._store.contact(c, now_ms(), name, paid))
-        )
+        now_ms, give = self._kit.now_ms, self._store.contact
+        return _cbor(await self._paid(request, Purpose.CONTACT, lambda c, paid: give(c, now_ms, name, paid)))
 
     async def no_name(self, request: Request) -> Response:
         """Refuse a path with an empty name, and one that is no endpoint."""
@@ -166,10 +160,9 @@ class DirectoryPart:
     ) -> Value:
         """Carry out what a token pays for, in the transaction that marks it (TOK-14); the body is empty."""
         await _no_body(request)
-        till = self._issuers.till
-        self._issuers.check_known(purpose)
-        shown, digest = till.shown(request, purpose, now_ms()), till.digest(request, b"")
-        return await self._changed(lambda c: work(c, till.pay(c, now_ms(), purpose, shown, digest)))
+        till, now_ms = self._kit.till, self._kit.now_ms
+        shown, digest = till.shown(request, purpose, now_ms), till.digest(request, b"")
+        return await self._changed(lambda c: work(c, till.pay(c, now_ms, purpose, shown, digest)))
 
     async def _changed(self, work: Callable[[Connection], Value]) -> Value:
         return await self._kit.work.run(self._kit.database.transact, work)
@@ -184,13 +177,8 @@ class DirectoryPart:
     def _open(self, connection: Connection) -> bytes:
         """Open the log, and return the key that signs its heads."""
         writer = locked(connection, self._entropy)
-        self._log.open(connection, writer, now_ms() // 1000)
+        self._log.open(connection, writer, self._kit.now_ms // 1000)
         return Ed25519PrivateKey.from_private_bytes(writer.seed).public_key().public_bytes_raw()
-
-
-async def serve_directory(settings: DirectoryHostSettings, log: Log) -> None:
-    """Run a directory until the process is told to stop."""
-    await run(settings, log, lambda kit: DirectoryPart(settings, kit))
 
 
 def _name(request: Request) -> str:

@@ -28,7 +28,7 @@ from communicator_impl.entropy import Entropy
 from communicator_impl.errors import OwnError, PeerError
 from communicator_impl.log_tree import Tree
 from communicator_impl.services.directory_schema import log_entries, log_heads, log_nodes
-from communicator_impl.services.process import held
+from communicator_impl.services.kept import held
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 from communicator_spec.transparency import node_hash

@@ -12,13 +12,15 @@ after (SEC-8). What goes out is as uniform as the standard asks: a refusal is it
 Rules:
 
 1. An endpoint raises `PeerError`; only this module makes an answer of it (SVC-4).
-2. What fails for a reason of ours is 503 without a body: no answer, as the client sees it (SVC-6).
+2. What fails for a reason of ours, whatever it is, is 503 without a body: no answer, as the client sees it (SVC-6). The
+   log gets the class of the error, and nothing that it says.
 3. Work on the database runs in threads, as many as there are connections.
 4. No cookies, and no header that the standard does not name (SVC-10).
 """
 
 import asyncio
 import json
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,7 +29,6 @@ from typing import Final, NoReturn, TypeVar
 
 import anyio.to_thread
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -36,13 +37,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from communicator_impl import wire
 from communicator_impl.document import unbase64url
-from communicator_impl.errors import CommunicatorError, PeerError
+from communicator_impl.errors import PeerError
 from communicator_impl.services.observation import Log, Metrics
 from communicator_spec import ErrorClass
 from communicator_spec.errors import STATUS
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Frame", "Rates", "Work", "access_key", "body_of", "json_of", "octets", "respond", "wait_of"]
+__all__ = ["Frame", "Limited", "Rates", "Work", "access_key", "body_of", "json_of", "octets", "respond", "wait_of"]
 
 Value = TypeVar("Value")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -60,6 +61,7 @@ CBOR_SEQUENCE: Final = "application/cbor-seq"
 OCTETS: Final = "application/octet-stream"
 PROBLEM: Final = "application/problem+json"
 REVISION: Final = "Communicator-Revision"
+RETRY_AFTER: Final = "Retry-After"
 
 
 class Refusal(PeerError):
@@ -68,6 +70,14 @@ class Refusal(PeerError):
     def __init__(self, error_class: ErrorClass, headers: tuple[tuple[str, str], ...], detail: str = "") -> None:
         super().__init__(error_class, detail)
         self.headers = headers
+
+
+class Limited(Refusal):
+    """A refusal of class `LIMIT` that says after how many seconds another request has a chance (SVC-5)."""
+
+    def __init__(self, retry_after_s: float, detail: str) -> None:
+        seconds = max(math.ceil(retry_after_s), _RETRY_AFTER_S)
+        super().__init__(ErrorClass.LIMIT, ((RETRY_AFTER, str(seconds)),), detail)
 
 
 class Work:
@@ -91,7 +101,7 @@ class Rates:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, address: str) -> None:
-        """Take one request of an address; beyond its rate `LIMIT` (ENV-12: nothing else about it counts)."""
+        """Take one request of an address; beyond its rate `LIMIT`, and when there is room again (ENV-12, SVC-5)."""
         now = self._clock()
         left, then = self._buckets.pop(address, (self._burst, now))
         left = min(self._burst, left + (now - then) * self._per_s)
@@ -99,7 +109,7 @@ class Rates:
         if len(self._buckets) > _ADDRESSES_MAX:  # SEC-8
             self._buckets.popitem(last=False)
         if left < 1:
-            raise PeerError(ErrorClass.LIMIT, "rate of a network address")
+            raise Limited((1 - left) / self._per_s, "rate of a network address")
 
 
 class Frame:
@@ -139,7 +149,7 @@ class Frame:
                     await socket.close(_POLICY)
             except WebSocketDisconnect:
                 return
-            except (SQLAlchemyError, CommunicatorError, OSError) as error:
+            except Exception as error:  # rule 2
                 self._log.failed(f"{name} failed", error)
             finally:
                 self._metrics.count("sockets", endpoint=name)
@@ -158,7 +168,7 @@ class Frame:
             return problem(error)
         except ClientDisconnect:
             return Response(status_code=503)
-        except (SQLAlchemyError, CommunicatorError, OSError) as error:
+        except Exception as error:  # rule 2
             self._log.failed(f"{name} failed", error)
             return Response(status_code=503)  # SVC-6: no answer, and the request may have been carried out
 
@@ -168,10 +178,10 @@ def problem(error: PeerError) -> Response:
     status = STATUS[error.error_class]
     body = {"class": error.error_class.value} | ({"detail": error.detail} if error.detail else {})
     response = Response(json.dumps(body), status_code=status, media_type=PROBLEM)
-    if error.error_class is ErrorClass.LIMIT:
-        response.headers["Retry-After"] = str(_RETRY_AFTER_S)  # SVC-5
     for key, value in error.headers if isinstance(error, Refusal) else ():
         response.headers.append(key, value)
+    if error.error_class is ErrorClass.LIMIT:
+        response.headers.setdefault(RETRY_AFTER, str(_RETRY_AFTER_S))  # SVC-5
     return response
 
 

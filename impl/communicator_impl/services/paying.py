@@ -8,6 +8,8 @@ Rules:
 
 1. All instances look at the same rows (TOK-15); two that take one nonce at once are told apart by its key.
 2. Keys come from the documents of the issuers that the operator named, and from nobody else (SVC-13).
+3. While the keys of an issuer were never read, a token that might be its own is not refused, and the request is not
+   answered: the reason is ours.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +18,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select
 from starlette.requests import Request
 
-from communicator_impl.errors import PeerError
+from communicator_impl.errors import OwnError, PeerError
 from communicator_impl.issuer_keys import IssuerKey
 from communicator_impl.redemption import Redeemed, Redemption, request_digest
 from communicator_impl.services.events import is_on, write
@@ -61,7 +63,7 @@ class _Marks:
 
 
 class Till:
-    """What one service takes; `host` is that of its origin, `issuers` the hosts of issuers by purpose."""
+    """What one origin takes; `host` is its own, `issuers` the hosts of issuers by purpose."""
 
     def __init__(self, host: str, issuers: Mapping[Purpose, tuple[str, ...]]) -> None:
         self._host = host
@@ -77,7 +79,10 @@ class Till:
         return bool(self._issuers.get(purpose))
 
     def shown(self, request: Request, purpose: Purpose, now_ms: int) -> bytes | None:
-        """Return the token of a request; None where none is needed. Without one `FORGED`, with a challenge (TOK-6)."""
+        """Return the token of a request; None where none is needed.
+
+        Without one `FORGED`, with a challenge (TOK-6), or `OwnError` if there is nothing to challenge with (rule 3).
+        """
         if not self.needed(purpose):
             return None
         try:
@@ -86,6 +91,8 @@ class Till:
             if error.error_class is not ErrorClass.FORGED:
                 raise
             demand = self._redemption(MemoryStorage()).demand(now_ms, purpose)
+            if not demand:
+                self._check_known(purpose)
             raise Refusal(ErrorClass.FORGED, tuple((_CHALLENGE, value) for value in demand), "token") from error
 
     def digest(self, request: Request, body: bytes) -> bytes:
@@ -99,7 +106,7 @@ class Till:
         if shown is None:
             return None
         redemption = self._redemption(_Marks(connection))
-        redeemed = redemption.check(now_ms, purpose, shown, digest)
+        redeemed = self._checked(redemption, now_ms, purpose, shown, digest)
         redemption.keep(redeemed)
         if is_on(connection) and not redeemed.repeated:
             token = named(redeemed.key_id + redeemed.nonce)
@@ -108,11 +115,24 @@ class Till:
 
     def verify(self, now_ms: int, purpose: Purpose, shown: bytes) -> None:
         """Check all of a token but whether it is spent, before a request costs anything (SEC-8)."""
-        self._redemption(MemoryStorage()).check(now_ms, purpose, shown, b"")
+        self._checked(self._redemption(MemoryStorage()), now_ms, purpose, shown, b"")
 
     def erase(self, connection: Connection, now_ms: int) -> None:
         """Forget marks of keys that have ended (TOK-16)."""
         connection.execute(delete(spent).where(spent.c.ends_s <= now_ms // 1000))
+
+    def _checked(self, redemption: Redemption, now_ms: int, purpose: Purpose, shown: bytes, digest: bytes) -> Redeemed:
+        try:
+            return redemption.check(now_ms, purpose, shown, digest)
+        except PeerError as error:
+            if error.error_class is ErrorClass.FORGED:
+                self._check_known(purpose)
+            raise
+
+    def _check_known(self, purpose: Purpose) -> None:
+        """Raise `OwnError` while the keys of an issuer are not known (rule 3)."""
+        if any(host not in self._keys for host in self._issuers.get(purpose, ())):
+            raise OwnError(ErrorClass.UNKNOWN, "keys of an issuer")
 
     def _redemption(self, marks: "_Marks | MemoryStorage") -> Redemption:
         redemption = Redemption(self._host, self._issuers, marks)

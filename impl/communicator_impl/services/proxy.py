@@ -26,7 +26,7 @@ from communicator_impl import wire
 from communicator_impl.errors import PeerError
 from communicator_impl.services.http import OCTETS, Frame, json_of
 from communicator_impl.services.outward import NotAnswered, Outward
-from communicator_impl.services.receiving import Kit
+from communicator_impl.services.part import Kit
 from communicator_impl.tokens import Purpose
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS

@@ -16,7 +16,7 @@ Rules:
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Annotated, Final, NamedTuple, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Connection
@@ -30,26 +30,25 @@ from communicator_impl.envelope import Delivery, decode_request
 from communicator_impl.errors import PeerError
 from communicator_impl.latency import Latency, Notice
 from communicator_impl.root_owners import EpochRegistration, RootRegistration, Told
-from communicator_impl.services.database import Database, GroupCommit
+from communicator_impl.services.database import GroupCommit
 from communicator_impl.services.http import (
     CBOR,
     CBOR_SEQUENCE,
     Frame,
     Octets,
-    Work,
     access_key,
     body_of,
     json_of,
     wait_of,
 )
-from communicator_impl.services.paying import Till
+from communicator_impl.services.part import Kit
 from communicator_impl.services.receiving_store import Owner, ReceivingStore, access_key_topic
-from communicator_impl.services.waiting import Bells, heard
+from communicator_impl.services.waiting import heard
 from communicator_impl.tokens import Purpose
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Backlog", "Kit", "ReceivingEndpoints"]
+__all__ = ["Backlog", "ReceivingEndpoints"]
 
 Value = TypeVar("Value")
 
@@ -90,20 +89,6 @@ class _LatencyOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Confirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     numbers: tuple[int, ...]
-
-
-class Kit(NamedTuple):
-    """What the endpoints of a process work with."""
-
-    database: Database
-    work: Work
-    till: Till
-    bells: Bells
-
-    @property
-    def now_ms(self) -> int:
-        """The time at which a request is carried out."""
-        return time.time_ns() // 1_000_000
 
 
 class ReceivingEndpoints:

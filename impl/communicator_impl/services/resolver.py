@@ -45,7 +45,7 @@ from communicator_impl.errors import PeerError
 from communicator_impl.root_record import address_name
 from communicator_impl.services.database import Database, add_new, put
 from communicator_impl.services.events import is_on, refusal, write
-from communicator_impl.services.published import stored_schedule
+from communicator_impl.services.generations import stored_schedule
 from communicator_impl.services.receiving_store import owner_topic
 from communicator_impl.services.schema import accepted, blocks, epochs, labels, messages, positions, roots
 from communicator_spec import NONE, ErrorClass, Kind

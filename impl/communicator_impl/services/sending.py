@@ -24,7 +24,7 @@ from communicator_impl.entropy import Entropy
 from communicator_impl.queue_entry import State, Ticket
 from communicator_impl.sending_service import Level, Status
 from communicator_impl.services.http import CBOR, Frame, body_of, octets, respond, wait_of
-from communicator_impl.services.receiving import Kit
+from communicator_impl.services.part import Kit
 from communicator_impl.services.sending_store import SendingStore, ticket_topic
 from communicator_impl.services.waiting import heard
 from communicator_impl.submission import Submission

@@ -24,12 +24,12 @@ def open_(settings: _Settings = None, database: _Database = None) -> None:
     """
     from communicator_impl.document import base64url
     from communicator_impl.entropy import SystemEntropy
-    from communicator_impl.services.authorization_settings import read_authorization_settings
     from communicator_impl.services.authorization_store import open_account
     from communicator_impl.services.database import Database, migrate
+    from communicator_impl.services.settings import Settings
     from communicator_spec.parameters import PARAMETERS
 
-    store = Database(read_authorization_settings(settings, os.environ, _flags(database)).database.url)
+    store = Database(Settings.read(settings, os.environ, _flags(database)).database.url)
     migrate(store)
     key = SystemEntropy().draw("access key", PARAMETERS.service.access_key_bytes)
     store.transact(lambda connection: open_account(connection, key))
@@ -50,15 +50,15 @@ def close(
     """
     from communicator_impl.document import unbase64url
     from communicator_impl.errors import PeerError
-    from communicator_impl.services.authorization_settings import read_authorization_settings
     from communicator_impl.services.authorization_store import close_account
     from communicator_impl.services.database import Database, migrate
+    from communicator_impl.services.settings import Settings
 
     try:
         raw = unbase64url(key)
     except PeerError as error:
         raise typer.BadParameter("not an access key", param_hint="key") from error
-    store = Database(read_authorization_settings(settings, os.environ, _flags(database)).database.url)
+    store = Database(Settings.read(settings, os.environ, _flags(database)).database.url)
     migrate(store)
     store.transact(lambda connection: close_account(connection, raw))
 

@@ -34,12 +34,12 @@ def open_(
     from communicator_impl.entropy import SystemEntropy
     from communicator_impl.errors import CommunicatorError
     from communicator_impl.services.database import Database, migrate
-    from communicator_impl.services.directory_settings import read_directory_settings
     from communicator_impl.services.directory_store import open_account
+    from communicator_impl.services.settings import Settings
     from communicator_spec.parameters import PARAMETERS
 
     flags = {"database": {"url": database}} if database else {}
-    store = Database(read_directory_settings(settings, os.environ, flags).database.url)
+    store = Database(Settings.read(settings, os.environ, flags).database.url)
     migrate(store)
     key = SystemEntropy().draw("access key", PARAMETERS.service.access_key_bytes)
     try:
