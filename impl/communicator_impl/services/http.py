@@ -157,7 +157,7 @@ class Frame:
         return framed
 
     def handlers(self) -> dict[type[Exception], Callable[[Request, Exception], Response]]:
-        """Return what answers a request that no endpoint is for."""
+        """Return what answers a path, or a method on it, that no endpoint is for (SVC-22)."""
         return {HTTPException: lambda _request, _error: problem(PeerError(ErrorClass.UNKNOWN, "no such endpoint"))}
 
     async def _answered(self, name: str, answer: Endpoint, request: Request) -> Response:
