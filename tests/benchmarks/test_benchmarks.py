@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tests.benchmarks.__main__ import main
+from tests.benchmarks._figures import quantile, ratio
 
 
 def test_resolving_is_measured_beside_its_primitives(capsys: pytest.CaptureFixture[str]) -> None:
@@ -15,6 +16,28 @@ def test_resolving_is_measured_beside_its_primitives(capsys: pytest.CaptureFixtu
     assert len(orientation) == 6
     main(["resolve", "--short"])
     assert "two-layer/1" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_acceptance_is_measured_and_all_of_it_resolves(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["accept", "--short", "--json"])
+    closed, steady = json.loads(capsys.readouterr().out)["accept"].values()
+    for rows in (closed, steady):
+        assert [row["contender"] for row in rows] == ["SQLite"]
+        assert 0 < rows[0]["p50 ms"] <= rows[0]["p99 ms"] <= rows[0]["max ms"]
+    assert 0 < closed[0]["resolved/s"] <= closed[0]["messages/s"]
+
+
+def test_a_ratio_is_that_of_paired_rounds() -> None:
+    found = ratio([2.0, 4.0, 8.0], [1.0, 2.0, 4.0])
+    assert found.mean == pytest.approx(2.0)
+    assert found.low == pytest.approx(found.high)
+    wide = ratio([3.0, 5.0], [1.0, 1.0])
+    assert wide.low < 3 < wide.mean < 5 < wide.high
+
+
+def test_a_quantile_is_one_of_the_values() -> None:
+    assert [quantile([4.0, 1.0, 3.0, 2.0], share) for share in (0.5, 0.99, 1.0)] == [2.0, 4.0, 4.0]
 
 
 def test_what_is_no_benchmark_is_refused() -> None:

@@ -37,6 +37,7 @@ from starlette.routing import BaseRoute, Route
 from communicator_impl.errors import OwnError
 from communicator_impl.services.authorization import AuthorizationPart
 from communicator_impl.services.database import Database, migrate
+from communicator_impl.services.direct import direct
 from communicator_impl.services.directory import DirectoryPart
 from communicator_impl.services.draining import Application, drained
 from communicator_impl.services.events import warn
@@ -108,7 +109,7 @@ class Host:
             routes += part.routes(frame)
         application = Starlette(routes=routes, exception_handlers=frame.handlers())
         application.router.redirect_slashes = False  # a path that is not served is unknown, and leads nowhere
-        return drained(as_sent(application))
+        return drained(as_sent(direct(routes, application)))
 
     def operations(self) -> Starlette:
         """Build what only the operator asks: is it alive, is it ready, what does it count."""

@@ -56,6 +56,8 @@ _E: Final = PARAMETERS.envelope
 _EMPTY: Final = 204
 _GOING_AWAY: Final = 1001
 _SOCKET_LOOK_S: Final = 60.0
+_SHARE_MIN: Final = 0.1
+_REST_S_MAX: Final = 0.5
 _ALL: Final = (1 << 53) - 1
 _BEAT_S: Final = 0.01
 
@@ -122,7 +124,7 @@ class ReceivingEndpoints:
         decode_request(body)
         self._backlog.check()
         begin_s = time.monotonic()
-        await asyncio.wrap_future(self._commit.put(self._kit.now_ms, body))  # RECV-1
+        await self._commit.put(self._kit.now_ms, body)  # RECV-1
         await _beat(time.monotonic() - begin_s)  # RECV-3
         return Response(status_code=202)
 
@@ -267,17 +269,37 @@ class ReceivingEndpoints:
 class Backlog:
     """How much is accepted and not yet resolved; beyond what there is room for, nothing more is taken (SEC-8).
 
+    Both cost time of one process. Where more comes in than can be resolved, there will be a backlog in any case, and
+    strangers go first: resolving gets a tenth of the time, and the more the less room is left. Otherwise it gets all.
     `waiting` is counted in the tables now and then, since other instances accept and resolve too.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
+        self._clock = clock
+        self._came = 0
+        self._since_s = clock()
         self.waiting = 0
 
     def check(self) -> None:
         """Refuse with `LIMIT` when there is no room: for a cause that is the same for every address (ENV-12)."""
         if self.waiting >= self._most:
             raise PeerError(ErrorClass.LIMIT, "no room")
+
+    def came(self, count: int) -> None:
+        """Count what was accepted."""
+        self._came += count
+        self.waiting += count
+
+    def resolved(self, count: int, took_s: float) -> float:
+        """Count what was resolved, in how many seconds; returns how many to rest."""
+        came, since_s = self._came, self._since_s
+        self._came, self._since_s = 0, self._clock()
+        self.waiting = max(0, self.waiting - count)
+        if came * took_s <= count * (self._since_s - since_s):
+            return 0.0
+        share = max(_SHARE_MIN, self.waiting / self._most)
+        return min(_REST_S_MAX, took_s * max(0.0, 1 / share - 1))
 
 
 async def _beat(taken_s: float) -> None:

@@ -4,6 +4,7 @@ Theory. Acceptance makes bytes durable and resolving comes later, so this part h
 writes what strangers brought, and the one that tells the resolver's process to work through it.
 """
 
+import time
 from typing import Final
 
 import msgspec
@@ -94,15 +95,17 @@ class ReceivingPart(Part):
     # ---------------------------------------------------------------- threads
 
     def _stored(self, count: int) -> None:
-        self._backlog.waiting += count
+        self._backlog.came(count)
         self._worker.wake()
 
     def _resolve(self) -> bool:
+        began_s = time.monotonic()
         done = self._resolver.step()
-        self._backlog.waiting = max(0, self._backlog.waiting - done.rows)
+        rest_s = self._backlog.resolved(done.rows, time.monotonic() - began_s)
         self._kit.metrics.count("messages_stored", done.stored)
         for error_class, count in done.refused.items():
             self._kit.metrics.count("messages_not_resolved", count, error=error_class.value)
         if not self._kit.database.is_postgres:  # there the database tells, when it is durable
             self._kit.bells.ring_from_thread(done.topics)
+        time.sleep(rest_s)
         return done.rows > 0
