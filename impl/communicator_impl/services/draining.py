@@ -41,14 +41,22 @@ def drained(application: Application) -> Application:
 
 
 class _Body:
-    """The body of one request, and whether all of it was read."""
+    """The body of one request, and whether all of it was read; one at a time waits for a part.
+
+    An answer that is streamed has a second reader, which waits for the client to go away.
+    """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._is_read = False
+        self._turn = asyncio.Lock()
 
     async def receive(self) -> Message:
         """Return the next part."""
+        async with self._turn:
+            return await self._next()
+
+    async def _next(self) -> Message:
         message = await self._receive()
         self._is_read = not message.get("more_body", False)
         return message
@@ -59,6 +67,8 @@ class _Body:
         try:
             async with asyncio.timeout(_S):
                 while left > 0 and not self._is_read:
-                    left -= len((await self.receive()).get("body", b""))
+                    async with self._turn:
+                        if not self._is_read:
+                            left -= len((await self._next()).get("body", b""))
         except TimeoutError:
             return
