@@ -20,6 +20,7 @@ __all__ = [
     "document_path",
     "empty",
     "interface",
+    "linked",
     "octets",
     "operation",
     "query",
@@ -102,6 +103,12 @@ def reply(what: str, media: str = "", schema: Json | None = None, *, revision: b
     if media:
         answer["content"] = {media: {"schema": schema}}
     return answer
+
+
+def linked(answer: Json, **operations: dict[str, str]) -> Json:
+    """Return an answer that says which operations take what is in it: operation → parameter → expression."""
+    links = {name: {"operationId": name, "parameters": parameters} for name, parameters in operations.items()}
+    return {**answer, "links": links}
 
 
 def empty(what: str) -> Json:

@@ -13,6 +13,7 @@ from communicator_spec.openapi.parts import (
     document_path,
     empty,
     interface,
+    linked,
     octets,
     operation,
     query,
@@ -21,6 +22,7 @@ from communicator_spec.openapi.parts import (
     uint,
     uri,
 )
+from communicator_spec.origin import ORIGIN_PATTERN
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["directory", "receiving", "sending"]
@@ -233,10 +235,11 @@ def sending() -> Json:
 
 def _submit() -> Json:
     ticket = record({"ticket": octets(_V.ticket_bytes, "ticket")})
+    asks = {"ticket": "$response.body#/ticket"}
     return operation(
         "submit",
         "Take one request for a receiving service; a repetition gets the same ticket.",
-        (202, reply("Kept until it was taken or its time has come.", JSON, ticket)),
+        (202, linked(reply("Kept until it was taken or its time has come.", JSON, ticket), submission=asks)),
         (*_PAID, _E_.EXPIRED),
         authority="token",
         body=(CBOR, binary("submission", _V.submission_bytes_max, "submission")),
@@ -266,13 +269,14 @@ def _state() -> Json:
 
 
 def _identifier() -> Json:
-    return query("id", {"type": "string", "pattern": "^[A-Za-z0-9_-]{22,86}$"}, place="path")
+    what = "the end of the URI of an upload; any other text is the id of one that is not there"
+    return query("id", {"type": "string", "minLength": 1, "description": what}, place="path")
 
 
 def _upload() -> Json:
     lifetime = query("lifetime", uint(_F.lifetime_s_max, _F.lifetime_s_min), required=True)
     more = {"type": "string", "description": "further tokens, at most seven, separated by commas (ATT-9)"}
-    place = {"type": "string", "format": "uri", "pattern": "^https://"}
+    place = {"type": "string", "pattern": ORIGIN_PATTERN.removesuffix("$") + "/v1/attachments/[A-Za-z0-9_-]{22,86}$"}
     stored = record({"uri": place, "valid_until": date(), "delete_key": octets(_V.access_key_bytes, "delete key")})
     return operation(
         "upload",
@@ -345,10 +349,11 @@ def _proof() -> Json:
 
 
 def _register() -> Json:
+    named = {"name": "$request.path.name"}
     return operation(
         "register",
         "Register the identity of a name, or replace it.",
-        (200, _proof()),
+        (200, linked(_proof(), lookup=named, stock=named)),
         _CONTROL,
         authority="key",
         body=(CBOR, binary("directory-entry", _D.entry_bytes_max, "entry")),
