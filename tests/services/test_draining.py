@@ -1,4 +1,4 @@
-"""Reading what is left of a body, beside an answer that is streamed: one reader at a time, and no waiting for nothing."""
+"""Reading what is left of a body, beside an answer that is streamed: one reader at a time, and none waits in vain."""
 
 import asyncio
 from collections.abc import AsyncIterator
