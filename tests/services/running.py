@@ -59,8 +59,9 @@ class Service:
         port: int | None = None,
         uri: str | None = None,
         settings: Mapping[str, str] | None = None,
+        command: tuple[str, ...] = BARE,
     ) -> None:
-        self.folder, self.role = folder, role
+        self.folder, self.role, self.command = folder, role, command
         self.port, self.operations_port = port or free_port(), free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.uri = uri or self.base
@@ -85,7 +86,7 @@ class Service:
             **self.settings,
         }
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(BARE, env=environment, stdout=log, stderr=log, cwd=self.folder)
+            self._process = subprocess.Popen(self.command, env=environment, stdout=log, stderr=log, cwd=self.folder)
         self._wait_until_ready()
         return self
 
@@ -114,6 +115,12 @@ class Service:
         code = self._process.wait(timeout=20)
         self._process = None
         return code
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        assert self._process is not None
+        return self._process.pid
 
     def metrics(self) -> dict[str, float]:
         text = httpx.get(f"http://127.0.0.1:{self.operations_port}/metrics").text

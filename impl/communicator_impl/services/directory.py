@@ -10,6 +10,7 @@ Rules:
 2. A name is read from the path as it was sent, so that it may hold a slash (DIR-21).
 """
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -42,6 +43,7 @@ __all__ = ["DirectoryPart"]
 Value = TypeVar("Value")
 
 _D: Final = PARAMETERS.directory
+_BODY_S: Final = 10.0
 _SEGMENT: Final = re.compile(r"(?:[^%\x80-\xff]|%[0-9A-Fa-f]{2})+")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _INTEGER_MAX: Final = (1 << 53) - 1
@@ -201,9 +203,13 @@ def _number(request: Request, name: str) -> int:
 
 
 async def _no_body(request: Request) -> None:
-    async for part in request.stream():
-        if part:
-            raise wire.wrong("this request has no body")
+    try:
+        async with asyncio.timeout(_BODY_S):  # SEC-8
+            async for part in request.stream():
+                if part:
+                    raise wire.wrong("this request has no body")
+    except TimeoutError as error:
+        raise PeerError(ErrorClass.LIMIT, "time for a body") from error
 
 
 def _cbor(data: bytes) -> Response:

@@ -49,7 +49,8 @@ Value = TypeVar("Value")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 _V: Final = PARAMETERS.service
-_BODY_S: Final = 30.0
+_BODY_S: Final = 10.0
+_BODY_BYTES_PER_S: Final = 10_000
 _RETRY_AFTER_S: Final = 1
 _POLICY: Final = 1008
 _ADDRESSES_MAX: Final = 1 << 16
@@ -200,7 +201,7 @@ async def body_of(request: Request, media: str, most: int) -> bytes:
         raise PeerError(ErrorClass.TOO_LARGE, "body")
     data = bytearray()
     try:
-        async with asyncio.timeout(_BODY_S):  # SEC-8
+        async with asyncio.timeout(_BODY_S + most / _BODY_BYTES_PER_S):  # SEC-8
             async for part in request.stream():
                 data += part
                 if len(data) > most:

@@ -1,24 +1,32 @@
-"""The server around an application: one socket of its own, TLS 1.3 and nothing below, and peers that are gone noticed.
+"""The server around an application: one socket of its own, TLS 1.3 and nothing below, and a time for everything.
 
 Theory. A device that waits holds a connection for a minute or for days, and one whose network went away says nothing.
 So the system asks each silent peer whether it is still there, below TLS and HTTP, where a client needs to know nothing
-of it; a peer that does not answer is gone like one that closed. Connections of HTTP/2 are asked with its own frames.
+of it; a peer that does not answer, or does not take what was sent to it, is gone like one that closed.
+
+A stranger's connection costs the stranger a packet, and a service that waited for a thousand of them would be closed to
+everybody else. So each has so many seconds for the head of a request, whether nothing comes, or a byte a second, or
+nothing more after an answer; and there is room for many more of them than one machine opens in that time (SEC-8). A
+body has its own time (`http`).
 
 Rules:
 
 1. The socket is bound before anything else is done, by this process alone: a port that another one has is refused.
 2. With a certificate the server speaks TLS 1.3 only (SVC-2).
 3. Paths are matched as they were sent, so that a name may hold whatever a percent sign encodes (DIR-21).
+4. HTTP/1.1 alone: the server has no time limit for the first bytes of a connection that may become HTTP/2.
+5. Each connection is a file descriptor, so the limit of the process is raised as far as it may be.
 """
 
 import errno
+import resource
 import socket
 from pathlib import Path
 from typing import Final
 
 from granian._granian import SocketHolder
-from granian.constants import Interfaces, SSLProtocols
-from granian.http import HTTP2Settings
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from starlette.applications import Starlette
 
@@ -26,8 +34,12 @@ from communicator_impl.services.draining import Application, Receive, Scope, Sen
 from communicator_impl.services.sections import ServiceSettings
 from communicator_impl.services.settings import SettingsError
 
-__all__ = ["Listening", "as_sent"]
+__all__ = ["HEAD_S", "Listening", "as_sent"]
 
+HEAD_S: Final = 10
+_CONNECTIONS_MAX: Final = 8192
+_FILES_APART: Final = 256
+_BUFFER_BYTES: Final = 1 << 16
 _BACKLOG: Final = 1024
 _QUIET_S: Final = 30
 _ASKED_AGAIN_S: Final = 10
@@ -68,15 +80,27 @@ class Listening:
             application,
             interface=Interfaces.ASGINL,
             backlog=_BACKLOG,
-            backpressure=_BACKLOG,
+            backpressure=_room(),
             log_enabled=False,
-            http2_settings=HTTP2Settings(keep_alive_interval=1000 * _QUIET_S, keep_alive_timeout=_ASKED_AGAIN_S),
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(header_read_timeout=1000 * HEAD_S, max_buffer_size=_BUFFER_BYTES),
             ssl_cert=Path(certificate) if certificate else None,
             ssl_key=Path(key) if key else None,
             ssl_protocol_min=SSLProtocols.tls13,  # SVC-2
         )
         made.own_socket = self._socket
         return made
+
+
+def _room() -> int:
+    """Return for how many connections there are file descriptors, once there are as many as may be (rule 5)."""
+    wanted, unlimited = _CONNECTIONS_MAX + _FILES_APART, resource.RLIM_INFINITY
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == unlimited or soft >= wanted:
+        return _CONNECTIONS_MAX
+    raised = wanted if hard == unlimited else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+    return max(1, raised - _FILES_APART)
 
 
 def as_sent(application: Application) -> Application:

@@ -120,9 +120,12 @@ class ReceivingEndpoints:
 
     async def accept(self, request: Request) -> Response:
         """Take bytes from anyone; what they resolve to is nobody's business here (ENV-8, RECV-2)."""
-        body = await body_of(request, CBOR, _E.request_bytes_max)
-        decode_request(body)
-        self._backlog.check()
+        try:
+            body = await body_of(request, CBOR, _E.request_bytes_max)
+            decode_request(body)
+            self._backlog.check()
+        except PeerError as error:  # strangers are told the class, in the same bytes for every cause
+            raise PeerError(error.error_class) from error
         begin_s = time.monotonic()
         await self._commit.put(self._kit.now_ms, body)  # RECV-1
         await _beat(time.monotonic() - begin_s)  # RECV-3
