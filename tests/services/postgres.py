@@ -3,12 +3,15 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import psycopg
 from tests.services.running import free_port
@@ -35,31 +38,57 @@ def user() -> str | None:
     return "postgres" if os.geteuid() == 0 else None
 
 
+class Postgres:
+    """A server with an empty database, in a folder of its own; `stop` breaks its connections, `start` begins again."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="communicator-postgres-"))
+        self._user = user()
+        if self._user is not None:
+            os.chown(self._folder, pwd.getpwnam(self._user).pw_uid, -1)
+        self._port = free_port()
+        self.url = f"postgresql+psycopg://communicator@127.0.0.1:{self._port}/postgres"
+        data = str(self._folder / "data")
+        made = (str(binaries() / "initdb"), "-D", data, "-A", "trust", "-U", "communicator", "-E", "UTF8", "--no-sync")
+        subprocess.run(made, user=self._user, check=True, capture_output=True, cwd=self._folder)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        folder = str(self._folder)
+        options = [part for option in OPTIONS for part in ("-c", option)]
+        command = (str(binaries() / "postgres"), "-D", f"{folder}/data", "-p", str(self._port), "-k", folder, *options)
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, user=self._user, stdout=log, stderr=log, cwd=folder)
+        _wait(self._port)
+
+    def stop(self) -> None:
+        """End it at once, whoever is connected."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
     """Run a server with an empty database; yields its URL."""
-    folder = Path(tempfile.mkdtemp(prefix="communicator-postgres-"))
-    runs_as = user()
-    if runs_as is not None:
-        os.chown(folder, pwd.getpwnam(runs_as).pw_uid, -1)
-    data, port = folder / "data", free_port()
-    make = (str(binaries() / "initdb"), "-D", str(data), "-A", "trust", "-U", "communicator", "-E", "UTF8", "--no-sync")
-    subprocess.run(make, user=runs_as, check=True, capture_output=True, cwd=folder)
-    options = [part for option in OPTIONS for part in ("-c", option)]
-    command = (str(binaries() / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder), *options)
-    with (folder / "log").open("ab") as log:
-        server = subprocess.Popen(command, user=runs_as, stdout=log, stderr=log, cwd=folder)
-    try:
-        _wait(port)
-        yield f"postgresql+psycopg://communicator@127.0.0.1:{port}/postgres"
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        shutil.rmtree(folder)
+    with Postgres() as server:
+        yield server.url
 
 
 def _wait(port: int) -> None:

@@ -17,6 +17,7 @@ Rules:
 2. PostgreSQL runs in READ COMMITTED; who changes what belongs to a root holds the lock of the root's row.
 3. Two writers that meet at a unique key are told apart by running the second one again: it then sees the first.
 4. Nothing of a statement's parameters reaches a log.
+5. A server that went away is connected to again; one that says nothing is given up after a while (`_PATIENCE`).
 """
 
 import asyncio
@@ -56,6 +57,7 @@ _SERIALIZATION: Final = ("40001", "40P01")
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=20000")
 _POSTGRES: Final = "postgresql"
 _CHANNEL: Final = "communicator"
+_PATIENCE: Final = {"connect_timeout": 5, "keepalives_idle": 20, "keepalives_interval": 5, "tcp_user_timeout": 30_000}
 
 
 class Database:
@@ -73,7 +75,14 @@ class Database:
         self.is_postgres: Final = dialect.name == _POSTGRES
         self.url: Final = url
         self.event_log: Final = event_log
-        made = create_engine(parsed, hide_parameters=True, pool_size=connections, max_overflow=0)
+        made = create_engine(
+            parsed,
+            hide_parameters=True,
+            pool_size=connections,
+            max_overflow=0,
+            pool_pre_ping=self.is_postgres,
+            connect_args=_PATIENCE if self.is_postgres else {},
+        )
         self.engine: Final[Engine] = made.execution_options(**{EVENT_LOG: event_log}) if event_log else made
         self.turn: Final[AbstractContextManager[object]] = (
             nullcontext() if self.is_postgres else threading.Lock()

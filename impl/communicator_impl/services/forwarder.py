@@ -90,10 +90,7 @@ class Forwarder:
         while not self._stopped:
             try:
                 pause_s = await self._step()
-            except OSError as error:
-                self._log.failed("forwarding failed", error)
-                pause_s = _LOOK_S
-            except Exception as error:
+            except Exception as error:  # whatever it is, the next step comes
                 self._log.failed("forwarding failed", error)
                 pause_s = _LOOK_S
             await heard(self._wanted, pause_s)

@@ -106,7 +106,7 @@ class Rates:
         now = self._clock()
         left, then = self._buckets.pop(address, (self._burst, now))
         left = min(self._burst, left + (now - then) * self._per_s)
-        self._buckets[address] = (max(left - 1, 0.0), now)
+        self._buckets[address] = (left - 1 if left >= 1 else left, now)  # what is refused costs nothing
         if len(self._buckets) > _ADDRESSES_MAX:  # SEC-8
             self._buckets.popitem(last=False)
         if left < 1:

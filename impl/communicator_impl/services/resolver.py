@@ -18,13 +18,15 @@ Rules:
 1. One transaction does 3 to 6: a crash stores a message with its spent mark, or leaves the request to be resolved.
 2. All instances see what is spent, because they look while they hold the lock of the root (ADDR-28).
 3. What does not resolve is counted by class and forgotten; nobody outside learns of it (ENV-8).
+4. A request at which the resolver itself fails is malformed, and holds up no other one; a database that fails, does.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from communicator_impl.addresses import (
     EpochKey,
@@ -46,6 +48,7 @@ from communicator_impl.root_record import address_name
 from communicator_impl.services.database import Database, add_new, put
 from communicator_impl.services.events import is_on, refusal, write
 from communicator_impl.services.generations import stored_schedule
+from communicator_impl.services.observation import Log
 from communicator_impl.services.receiving_store import owner_topic
 from communicator_impl.services.schema import accepted, blocks, epochs, labels, messages, positions, roots
 from communicator_spec import NONE, ErrorClass, Kind
@@ -96,8 +99,11 @@ class Looked(NamedTuple):
 class Resolver:
     """Takes batches until nothing is left; one thread of a process runs it."""
 
-    def __init__(self, database: Database, batch: int = 64) -> None:
+    def __init__(
+        self, database: Database, batch: int = 64, failed: Callable[[str, BaseException], None] | None = None
+    ) -> None:
         self._database = database
+        self._failed = failed or Log().failed
         self._batch = batch
         self._stored = b""
         self._schedule: KeySchedule | None = None
@@ -131,7 +137,17 @@ class Resolver:
                 taken.opened.append(_open(row.id, row.at_ms, row.request, schedule, request))  # 2
             except PeerError as error:
                 taken.refused[row.id] = (error.error_class, _refused(row.at_ms, request, error))
+            except Exception as error:  # rule 4
+                taken.refused[row.id] = self._unexpected(row.at_ms, request, error)
         return taken
+
+    def _unexpected(self, at_ms: int, request: int, error: Exception) -> "tuple[ErrorClass, PlaceEvent]":
+        """Refuse what nobody thought of, and have it written down: the next batch would meet it again."""
+        if isinstance(error, (SQLAlchemyError, OSError)):
+            raise error
+        self._failed("request not resolved", error)
+        malformed = PeerError(ErrorClass.MALFORMED)
+        return malformed.error_class, _refused(at_ms, request, malformed)
 
     def _keys(self, connection: Connection) -> KeySchedule:
         stored = stored_schedule(connection)
@@ -152,6 +168,8 @@ class Resolver:
                 batch.store(one)  # 5
             except PeerError as error:
                 refused.append((error.error_class, _refused(one.at_ms, one.request, error)))
+            except Exception as error:  # rule 4
+                refused.append(self._unexpected(one.at_ms, one.request, error))
         topics = batch.write()  # 6
         write(connection, [event for _, event in refused])
         for topic in topics:

@@ -26,6 +26,7 @@ __all__ = ["Bells", "Listener", "heard"]
 _CHANNEL: Final = "communicator"
 _PAUSE_S: Final = 0.5
 _LOOK_S: Final = 1.0
+_PATIENCE: Final = {"connect_timeout": "5", "keepalives_idle": "20", "keepalives_interval": "5"}
 
 
 class Bells:
@@ -90,7 +91,7 @@ class Listener:
     """Hears what other instances store, on a connection of its own to PostgreSQL."""
 
     def __init__(self, database: Database, bells: Bells) -> None:
-        url = make_url(database.url).set(drivername="postgresql")
+        url = make_url(database.url).set(drivername="postgresql").update_query_dict(_PATIENCE)
         self._url = url.render_as_string(hide_password=False)
         self._bells = bells
         self._stopped = threading.Event()
