@@ -72,7 +72,7 @@ def measured(
     chance = random.Random(seed)
     answers: dict[bytes, int] = {}
     order, rows = [], []
-    with service.client() as client, Line(service.port) as line, Line(service.port) as other:
+    with service.client() as client:
         senders = Senders(client, service, chance)
         wanted = [kind for kind in kinds for _ in range(samples)]
         chance.shuffle(wanted)
@@ -80,7 +80,8 @@ def measured(
             block = wanted[first : first + _BLOCK]
             made = [senders.make(kind) for kind in (*chance.choices(kinds, k=_WARM), *block)]
             time.sleep(0.3)
-            times = list(_asked(made, line, other if beside else None, answers))
+            with Line(service.port) as line, Line(service.port) as other:
+                times = list(_asked(made, line, other if beside else None, answers))
             rows += [(*own, *following[:2]) for own, following in zip(times[_WARM:-1], times[_WARM + 1 :], strict=True)]
             order += block[:-1]
             if told:
