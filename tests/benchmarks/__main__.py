@@ -1,15 +1,17 @@
 """Run the benchmarks of this folder: `python -m tests.benchmarks [NAME …] [--json]`; without a name, all of them.
 
-A benchmark is a module with `tables(is_short)`: rows of figures by the title of their table. `--short` takes as few
-rounds as there can be, to see that it runs; its figures say nothing.
+A benchmark is a module with `tables(is_short)`, which yields titles with rows of figures; they are shown as they come.
+`--short` takes as few rounds as there can be, to see that it runs; its figures say nothing.
 """
 
 import argparse
 import importlib
 import json
+import signal
+import sys
 from pathlib import Path
 
-from tests.benchmarks._figures import show
+from tests.benchmarks._figures import Row, show
 
 __all__ = ["main"]
 
@@ -25,15 +27,17 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     if unknown := [name for name in chosen.names if name not in NAMES]:
         parser.error(f"unknown: {', '.join(unknown)}")
-    found = {}
+    found: dict[str, dict[str, list[Row]]] = {}
     for name in chosen.names or NAMES:
-        found[name] = importlib.import_module(f"tests.benchmarks.{name}").tables(chosen.short)
-        if not chosen.json:
-            for title, rows in found[name].items():
+        found[name] = {}
+        for title, rows in importlib.import_module(f"tests.benchmarks.{name}").tables(chosen.short):
+            found[name][title] = rows
+            if not chosen.json:
                 show(f"{name}: {title}", rows)
     if chosen.json:
         print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))  # servers that were started are stopped
     main()

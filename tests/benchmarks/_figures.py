@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import t
 
-__all__ = ["Ratio", "Row", "quantile", "ratio", "show"]
+__all__ = ["Ratio", "Row", "Titled", "quantile", "ratio", "show"]
 
 Row = dict[str, str | float]
+Titled = tuple[str, list[Row]]
+"""The title of a table, and its rows."""
 _WIDTH = 120
 
 

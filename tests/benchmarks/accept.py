@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from tests.benchmarks import _postfix
-from tests.benchmarks._figures import Row, quantile, ratio
+from tests.benchmarks._figures import Row, Titled, quantile, ratio
 from tests.benchmarks._load import Load
 from tests.services.owning import LabelOwner, TwoLayerOwner, body, config_of
 from tests.services.postgres import postgres
@@ -140,30 +140,30 @@ def contenders(is_short: bool) -> Iterator[dict[str, Contender]]:
         yield found
 
 
-def tables(is_short: bool) -> dict[str, list[Row]]:
-    """Return rates, ratios and latencies at each number of connections."""
+def tables(is_short: bool) -> Iterator[Titled]:
+    """Yield rates, ratios and latencies at each number of connections."""
     rounds, messages = (2, 40) if is_short else (ROUNDS, MESSAGES)
-    found: dict[str, list[Row]] = {}
-    with contenders(is_short) as all_of_them:
+    with contenders(is_short) as found:
         for connections in CONNECTIONS[: 1 if is_short else None]:
-            seen: dict[str, list[Round]] = {name: [] for name in all_of_them}
-            for _ in range(rounds):
-                for name, contender in all_of_them.items():
-                    seen[name].append(contender.take(messages, connections))
             at = f"at {connections} connections"
-            found[f"messages accepted, {at}"] = [_rate(name, of) for name, of in seen.items()]
+            seen: dict[str, list[Round]] = {name: [] for name in found}
+            for _ in range(rounds):
+                for name, contender in found.items():
+                    seen[name].append(contender.take(messages, connections))
+            yield f"messages accepted, {at}", [_rate(name, of) for name, of in seen.items()]
             if compared := _compared(seen):
-                found[f"rates as multiples, {at}"] = compared
-            rates = {name: SHARE * statistics.median(r.rate for r in of) for name, of in seen.items()}
-            steady = {
-                name: contender.take(
-                    max(messages, int(rates[name] * STEADY_S * (not is_short))), connections, rates[name]
-                )
-                for name, contender in all_of_them.items()
-                if isinstance(contender, Receiving)
-            }
-            found[f"at {SHARE:.0%} of that rate, {at}"] = [_latency(name, [of]) for name, of in steady.items()]
-    return found
+                yield f"rates as multiples, {at}", compared
+            yield f"at {SHARE:.0%} of that rate, {at}", list(_steady(found, seen, connections, is_short))
+
+
+def _steady(
+    found: dict[str, Contender], seen: dict[str, list[Round]], connections: int, is_short: bool
+) -> Iterator[Row]:
+    for name, contender in found.items():
+        if name not in REFERENCES:
+            rate = SHARE * statistics.median(of.rate for of in seen[name])
+            messages = 40 if is_short else int(rate * STEADY_S)
+            yield _latency(name, [contender.take(messages, connections, rate)])
 
 
 def _rate(name: str, rounds: list[Round]) -> Row:

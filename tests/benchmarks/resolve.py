@@ -17,13 +17,13 @@ The other rows are orientation: seals and messages as multiples of one X25519 ag
 import hashlib
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from tests.benchmarks._figures import Row, ratio
+from tests.benchmarks._figures import Row, Titled, ratio
 
 from communicator_impl import session as sessions
 from communicator_impl.addresses import (
@@ -174,17 +174,17 @@ def measured(jobs: dict[str, Job], rounds: int) -> dict[str, list[float]]:
     return times
 
 
-def tables(is_short: bool) -> dict[str, list[Row]]:
-    """Return the rows of both tables."""
+def tables(is_short: bool) -> Iterator[Titled]:
+    """Yield both tables."""
     rounds, service = 2 if is_short else ROUNDS, Service.make()
     names = {Profile.TWO_LAYER: "two-layer/1", Profile.LABEL: "label/1"}
     kinds = {"bare": bare(service), "resolve": resolving(service)}
     both = {f"{kind} {names[profile]}": job for kind, jobs in kinds.items() for profile, job in jobs.items()}
     times = measured(dict(sorted(both.items(), key=lambda item: item[0].split()[1])), rounds)
-    first = [_compared(name, times[f"bare {name}"], times[f"resolve {name}"]) for name in names.values()]
+    title = "speed of resolving, as a share of the bare primitives'"
+    yield title, [_compared(name, times[f"bare {name}"], times[f"resolve {name}"]) for name in names.values()]
     others = {n: statistics.median(v) for n, v in measured(agreeing() | sealing(service) | talking(), rounds).items()}
-    second: list[Row] = [{"what": name, "µs": us, "× X25519": us / others["X25519"]} for name, us in others.items()]
-    return {"speed of resolving, as a share of the bare primitives'": first, "orientation": second}
+    yield "orientation", [{"what": name, "µs": us, "× X25519": us / others["X25519"]} for name, us in others.items()]
 
 
 def _compared(name: str, bare_us: list[float], resolve_us: list[float]) -> Row:

@@ -8,10 +8,10 @@ many timeouts as the model's world does, and nothing else: it is what SimPy itse
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import simpy
-from tests.benchmarks._figures import Row
+from tests.benchmarks._figures import Row, Titled
 
 from communicator_model.faults import FaultKind
 from communicator_model.phones import Phones
@@ -58,10 +58,11 @@ def by_cores(supplies: Supplies) -> int:
     return len(simulate(SCENARIO, 1, supplies, KEY, impl_fidelity(SCENARIO.profile, 1)).log)
 
 
-def tables(is_short: bool) -> dict[str, list[Row]]:
-    """Return one row for the model and one for the real cores."""
+def tables(is_short: bool) -> Iterator[Titled]:
+    """Yield one table: a row for the model and one for the real cores."""
     if is_short:
-        return {"small": [_row("model", SMALL, seconds(lambda: by_model(SMALL)), 1.0, "itself")]}
+        yield "small", [_row("model", SMALL, seconds(lambda: by_model(SMALL)), 1.0, "itself")]
+        return
     rows = by_model(LARGE)
     rounds = [(seconds(lambda: by_model(LARGE)), seconds(lambda: bare(rows))) for _ in range(ROUNDS)]
     model, loop = (statistics.median(column) for column in zip(*rounds, strict=True))
@@ -70,7 +71,7 @@ def tables(is_short: bool) -> dict[str, list[Row]]:
     first = _row(
         "model", LARGE, model, model / loop, f"SimPy with {rows / LARGE.trace.messages:.1f} timeouts a message"
     )
-    return {"time of a simulated message": [first, _row("real cores", SMALL, cores, cores / small, "the model")]}
+    yield "time of a simulated message", [first, _row("real cores", SMALL, cores, cores / small, "the model")]
 
 
 def _row(what: str, supplies: Supplies, seconds: float, times: float, of: str) -> Row:
