@@ -68,7 +68,8 @@ def _results(testee: Testee, vectors: Mapping[str, Vector]) -> Iterator[Result]:
         yield Result(HELLO, Status.FAILED, fault=error.fault, detail=str(error))
         return
     yield Result(HELLO, Status.PASSED)
-    yield _guarded(HONESTY, (), lambda: _probe_honesty(testee))
+    honest = _guarded(testee, HONESTY, (), lambda: _probe_honesty(testee))
+    yield msgspec.structs.replace(honest, lines=())  # its name is never the same
     for name in sorted(vectors):
         yield _play(testee, vectors[name])
 
@@ -80,16 +81,17 @@ def _play(testee: Testee, vector: Vector) -> Result:
         return Result(vector.id, Status.FAILED, vector.clauses, error.fault, str(error))
     if missing:
         return Result(vector.id, Status.SKIPPED, vector.clauses, detail=f"needs {', '.join(sorted(missing))}")
-    return _guarded(vector.id, vector.clauses, lambda: _Play(testee, vector).run())
+    return _guarded(testee, vector.id, vector.clauses, lambda: _Play(testee, vector).run())
 
 
-def _guarded(name: str, clauses: tuple[str, ...], body: Callable[[], None]) -> Result:
+def _guarded(testee: Testee, name: str, clauses: tuple[str, ...], body: Callable[[], None]) -> Result:
+    testee.lines.clear()
     try:
         body()
     except _Failed as failed:
-        return Result(name, Status.FAILED, clauses, *failed.result)
+        return Result(name, Status.FAILED, clauses, *failed.result, tuple(testee.lines))
     except TesteeError as error:
-        return Result(name, Status.FAILED, clauses, error.fault, str(error))
+        return Result(name, Status.FAILED, clauses, error.fault, str(error), tuple(testee.lines))
     return Result(name, Status.PASSED, clauses)
 
 

@@ -10,7 +10,8 @@ Rules:
 1. `ask` returns an answer or raises a `TesteeError`; after a raise the process is gone.
 2. A fresh process holds no handles: a test that spans a restart has failed already.
 3. Only the process started here, with its own children, is ended here.
-4. `reference` stands for the reference implementation's adapter, started like any other program.
+4. `lines` holds what was said lately, as it was said, the oldest first; whoever wants less clears it.
+5. `reference` stands for the reference implementation's adapter, started like any other program.
 """
 
 import contextlib
@@ -35,6 +36,8 @@ _TAIL_LINES = 5
 _START_S = 30.0  # virtual machines take their time, once
 _GRACE_S = 1.0
 _END = b""
+_LINES = 64
+_SHOWN = 4096
 
 
 def resolve(command: list[str]) -> list[str]:
@@ -54,6 +57,7 @@ class Testee:
         self._timeout_s = timeout_s
         self._process: _Process | None = None
         self._hello: Hello | None = None
+        self.lines: deque[str] = deque(maxlen=_LINES)
 
     def __enter__(self) -> Self:
         return self
@@ -98,10 +102,13 @@ class Testee:
 
     def _exchange(self, line: bytes, timeout_s: float) -> bytes:
         assert self._process is not None
+        self.lines.append(f"→ {_shown(line)}")
         try:
-            return self._process.exchange(line, timeout_s)
+            answer = self._process.exchange(line, timeout_s)
         except TesteeError as error:
             raise self._gone(error) from error
+        self.lines.append(f"← {_shown(answer)}")
+        return answer
 
     def _gone(self, error: TesteeError) -> TesteeError:
         """Stop the process and return the same error with the last lines of its log."""
@@ -183,6 +190,12 @@ class _Process:
             return f"exit code {self._popen.wait(_GRACE_S)}"
         except subprocess.TimeoutExpired:
             return "still running"
+
+
+def _shown(line: bytes) -> str:
+    """Return a line for people: as text, and cut where nobody reads on."""
+    text = line.decode("utf-8", "replace").rstrip("\n")
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
 def _drain_answers(pipe: IO[bytes], lines: "queue.Queue[bytes]") -> None:

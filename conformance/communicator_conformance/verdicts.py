@@ -56,13 +56,17 @@ class Fault(StrEnum):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """The result of one test; a vector cites clauses, a test of the protocol itself none."""
+    """The result of one test; a vector cites clauses, a test of the protocol itself none.
+
+    `lines` are the lines exchanged in a test that failed, as they were.
+    """
 
     id: str
     status: Status
     clauses: tuple[str, ...] = ()
     fault: Fault | None = None
     detail: str = ""
+    lines: tuple[str, ...] = ()
 
 
 class Digests(msgspec.Struct, frozen=True):

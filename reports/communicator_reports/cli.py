@@ -56,7 +56,7 @@ app = typer.Typer(
 )
 app.command("study")(study.study)
 app.command("simulate")(simulate.simulate)
-app.command("conform", context_settings={"allow_interspersed_args": False})(conform.conform)
+app.add_typer(conform.app, name="conform")
 app.command("report")(report.report)
 app.command("serve")(serve.serve)
 app.command("judge")(judge.judge)

@@ -11,7 +11,12 @@ from rich.console import Console
 
 import communicator_conformance
 from communicator_conformance import Status, Verdict, run
+from communicator_conformance.doctor import State, examine
+from communicator_conformance.errors import ConformanceError
+from communicator_conformance.operations import OPERATIONS
 from communicator_conformance.scripts import published_scripts
+from communicator_conformance.starting import begin
+from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import published
 
 HALF = """
@@ -128,10 +133,19 @@ def test_all_names_of_the_package_exist() -> None:
     assert all(hasattr(communicator_conformance, name) for name in communicator_conformance.__all__)
 
 
-def test_the_first_adapter_of_the_readme_conforms_but_for_what_it_lists() -> None:
-    folder = Path(__file__).parents[2] / "conformance" / "testees" / "python"
-    command = [sys.executable, str(folder / "first_verdict.py")]
-    verdict = run(command, expectations=folder / "known.txt")
+@pytest.mark.parametrize(
+    ("language", "command"),
+    [
+        ("python", [sys.executable, "adapter.py"]),
+        ("javascript", ["node", "adapter.js"]),
+        ("shell", ["bash", "adapter.sh"]),
+    ],
+)
+def test_each_first_adapter_conforms_but_for_what_it_lists(language: str, command: list[str], tmp_path: Path) -> None:
+    begun = begin(language, tmp_path / "adapter")
+    program, known = begun.files
+    assert len(program.read_text("utf-8").splitlines()) <= 150
+    verdict = run([*command[:-1], str(program)], select="label/*", expectations=known)
     assert verdict.ok
     assert {r.id for r in verdict.results if r.status is Status.EXPECTED} == EXPECTED
     passed = {r.id for r in verdict.results if r.status is Status.PASSED}
@@ -142,3 +156,41 @@ def test_the_first_adapter_of_the_readme_conforms_but_for_what_it_lists() -> Non
         "label/grant-too-long",
         "label/grant-odd-date",
     } <= passed
+
+
+def test_beginning_overwrites_nothing(tmp_path: Path) -> None:
+    begin("python", tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "adapter.py").unlink()
+    with pytest.raises(ConformanceError, match=r"known\.txt is there already"):
+        begin("python", tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == before.keys() - {"adapter.py"}
+    with pytest.raises(ConformanceError, match="javascript, python, shell"):
+        begin("cobol", tmp_path)
+
+
+DOCTORED = {
+    "says_nothing": ("hello", "died"),
+    "prints_garbage": ("label.derive", "garbage"),
+    "hangs": ("label.derive", "no answer"),
+    "always_accepts": ("a question without arguments", "accepted"),
+    "knows_any_name": ("an operation that does not exist", "dishonest"),
+}
+
+
+@pytest.mark.parametrize("liar", DOCTORED)
+def test_the_doctor_finds_what_is_wrong_and_shows_the_lines(liar: str) -> None:
+    with Testee([sys.executable, str(Path(__file__).parent / "liars" / f"{liar}.py")], 1.5) as program:
+        ill = [finding for finding in examine(program, published()) if finding.state is State.ILL]
+    what, detail = DOCTORED[liar]
+    (found,) = [finding for finding in ill if finding.what == what]
+    assert detail in found.detail
+    assert found.hint
+    assert found.lines[-1].startswith(("→ ", "← "))
+
+
+def test_the_doctor_finds_the_reference_well() -> None:
+    with Testee(["reference"]) as program:
+        findings = list(examine(program, published()))
+    assert [finding.what for finding in findings[3:]] == list(OPERATIONS)
+    assert {finding.state for finding in findings} == {State.WELL}

@@ -42,21 +42,29 @@ def script_id(name: str, profile: str) -> str:
 
 def play(name: str, script: Script, profile: str, cast: Cast, seed: int = 0) -> Result:
     """Play a script and return its result."""
-    test = script_id(name, profile)
-    try:
-        _play(name, script, profile, cast, seed)
-    except Flaw as flaw:
-        return Result(test, Status.FAILED, script.clauses, flaw.fault, str(flaw))
-    except Refused as refused:
-        return Result(test, Status.FAILED, script.clauses, Fault.REJECTED, str(refused))
-    except TesteeError as error:
-        return Result(test, Status.FAILED, script.clauses, error.fault, str(error))
-    return Result(test, Status.PASSED, script.clauses)
-
-
-def _play(name: str, script: Script, profile: str, cast: Cast, seed: int) -> None:
     own = hashlib.sha256(f"{name} {profile} {seed}".encode()).digest()
-    stage = Stage(script, profile, own, cast)  # 1
+    stage = Stage(script, profile, own, cast)
+    fault, detail = _fault(stage, script)
+    lines = tuple(stage.lines) if fault else ()
+    return Result(
+        script_id(name, profile), Status.FAILED if fault else Status.PASSED, script.clauses, fault, detail, lines
+    )
+
+
+def _fault(stage: Stage, script: Script) -> tuple[Fault | None, str]:
+    try:
+        _play(stage, script)
+    except Flaw as flaw:
+        return flaw.fault, str(flaw)
+    except Refused as refused:
+        return Fault.REJECTED, str(refused)
+    except TesteeError as error:
+        return error.fault, str(error)
+    return None, ""
+
+
+def _play(stage: Stage, script: Script) -> None:
+    stage.raise_curtain()  # 1
     for scene in script.scenes:
         plan_scene(stage, scene)
     for expect in script.expects:
@@ -69,12 +77,12 @@ def _play(name: str, script: Script, profile: str, cast: Cast, seed: int) -> Non
     for fault in stage.passages.unfired():  # 3
         raise Flaw(Fault.UNFIRED, f"{fault.kind} on {fault.link} never happened")
     for device in stage.devices.values():  # 4
-        _check_arrivals(stage, device, script)
+        _check_arrivals(device, stage, script)
     if all(_EVENTS in actor.testee.hello.offers for actor in _actors(stage)):  # 5
-        _check_log(stage, profile)
+        _check_log(stage)
 
 
-def _check_arrivals(stage: Stage, device: Device, script: Script) -> None:
+def _check_arrivals(device: Device, stage: Stage, script: Script) -> None:
     for relationship, end in device.ends.items():
         said = [d.said.get(relationship, []) for d in stage.devices.values() if d.ends.get(relationship) == end ^ 1]
         got = device.got.get(relationship, [])
@@ -89,8 +97,8 @@ def _check_arrivals(stage: Stage, device: Device, script: Script) -> None:
             )
 
 
-def _check_log(stage: Stage, profile: str) -> None:
-    monitors = Monitors(standard_terms(profile))
+def _check_log(stage: Stage) -> None:
+    monitors = Monitors(standard_terms(stage.profile))
     monitors.feed_all(stage.rows)
     violations = monitors.finish(stage.now_s * 1000, stage.rows)
     if violations:

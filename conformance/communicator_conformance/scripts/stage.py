@@ -20,6 +20,7 @@ Rules:
 
 import hashlib
 import heapq
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -39,6 +40,7 @@ __all__ = ["Actor", "Device", "Flaw", "Refused", "Service", "Stage"]
 BEGIN_S: Final = 1_767_225_600
 _PASSAGE_S: Final = 1
 _REFETCH_S: Final = 60
+_LINES: Final = 64
 
 Answer = dict[str, Any]
 
@@ -118,6 +120,7 @@ class Stage:
         self.profile = profile
         self.now_s = 0
         self.rows: list[Row] = []
+        self.lines: deque[str] = deque(maxlen=_LINES)
         self.passages = Passages(script.faults)
         self._seed = seed
         self._asked = 0
@@ -138,7 +141,6 @@ class Stage:
         self.devices = {name: Device(name, i, cast("person", name), person) for i, (name, person) in people}
         self._by_uri = {s.uri: s for s in self.receivers.values()}
         self._via = {s.uri: s for s in self.senders.values()}
-        self._raise_curtain()
 
     # ---------------------------------------------------------------- questions
 
@@ -148,7 +150,11 @@ class Stage:
         given = {**({actor.kind: actor.handle} if actor.handle else {}), **args}
         self._asked += 1
         entropy = hashlib.sha256(self._seed + self._asked.to_bytes(8)).hexdigest()
-        answer = actor.testee.ask(op, BEGIN_S + self.now_s + actor.skew_s, entropy, given)
+        actor.testee.lines.clear()
+        try:
+            answer = actor.testee.ask(op, BEGIN_S + self.now_s + actor.skew_s, entropy, given)
+        finally:
+            self.lines.extend(f"{actor.name} {line}" for line in actor.testee.lines)
         if isinstance(answer, Rejected):
             raise Refused(f"{actor.name}: {op}", answer.error_class, answer.detail)
         if isinstance(answer, Unsupported):
@@ -351,7 +357,8 @@ class Stage:
         for device in self.devices.values():
             self.ask(device, "learn", config=config)
 
-    def _raise_curtain(self) -> None:
+    def raise_curtain(self) -> None:
+        """Start all services and create all people; everybody knows every receiving service's configuration."""
         for service in (*self.receivers.values(), *self.senders.values()):
             started = self.ask(service, "start", uri=service.uri)
             service.handle, service.config = started["handle"], started.get("config", "")

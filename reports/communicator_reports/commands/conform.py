@@ -4,16 +4,37 @@ import json
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from typer.core import TyperGroup
 
 from communicator_conformance.verdicts import Verdict
 
-__all__ = ["conform"]
+if TYPE_CHECKING:
+    from communicator_conformance.doctor import Finding
+
+__all__ = ["app"]
+
+_RUN = "run"
 
 
+class _RunsByDefault(TyperGroup):
+    """`communicator conform TESTEE` is `communicator conform run TESTEE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer does not export its own context
+        """Put the command in front that nobody has to write."""
+        if args and args[0] not in (*self.commands, "--help", "-h"):
+            args = [_RUN, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=_RunsByDefault, no_args_is_help=True, help="Hold an implementation against the standard.")
+
+
+@app.command(_RUN, context_settings={"allow_interspersed_args": False})
 def conform(
     testee: Annotated[list[str], typer.Argument(metavar="TESTEE...", help="'reference', or -- and a command line.")],
     select: Annotated[str, typer.Option(metavar="PATTERN", help="Only tests whose id matches, e.g. 'label/*'.")] = "*",
@@ -27,9 +48,9 @@ def conform(
     jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one result a line.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of the table.")] = False,
 ) -> None:
-    """Play the published vectors against a program that speaks the line protocol. Options come before the program.
+    """Play vectors and scripts against a program that speaks the line protocol. Options come before the program.
 
-    Exit code 1: it does not conform.
+    The word `run` may be left out. Exit code 1: it does not conform.
 
     Examples:
 
@@ -63,3 +84,77 @@ def conform(
 
 def _exit_code(verdict: Verdict) -> int:
     return 0 if verdict.ok else 1
+
+
+@app.command("init")
+def init(
+    language: Annotated[str, typer.Argument(help="python, javascript or shell.")],
+    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where to write it.")] = Path("adapter"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
+) -> None:
+    """Write a first adapter that runs, with its list of known failures.
+
+    Examples:
+
+      communicator conform init javascript
+
+      communicator conform init python --folder my-adapter
+    """
+    from communicator_conformance.starting import begin
+
+    begun = begin(language, folder)
+    if as_json:
+        print(json.dumps({"files": [str(path) for path in begun.files], "command": begun.command}))
+        return
+    for path in begun.files:
+        print(path)
+    print(f"\nNow: cd {folder} && {begun.command}")
+
+
+@app.command("doctor", context_settings={"allow_interspersed_args": False})
+def doctor(
+    testee: Annotated[list[str], typer.Argument(metavar="TESTEE...", help="'reference', or -- and a command line.")],
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
+    lines: Annotated[bool, typer.Option("--lines", help="Show the lines exchanged for what is well, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead.")] = False,
+) -> None:
+    """Say what is wrong with an adapter, step by step, with the exact lines exchanged.
+
+    Exit code 1: something is.
+
+    Examples:
+
+      communicator conform doctor -- python3 adapter/adapter.py
+
+      communicator conform doctor --lines reference
+    """
+    import msgspec
+
+    from communicator_conformance.doctor import State, examine
+    from communicator_conformance.testee import Testee
+    from communicator_conformance.vectors import published
+
+    console = Console(quiet=as_json, soft_wrap=True, highlight=False)
+    findings = []
+    with Testee(testee, timeout) as program:
+        for finding in examine(program, published()):
+            findings.append(finding)
+            _show(finding, console, lines=lines or finding.state is State.ILL)
+    ill = [finding for finding in findings if finding.state is State.ILL]
+    if as_json:
+        print(json.dumps({"well": not ill, "findings": msgspec.to_builtins(findings)}))
+    console.print(f"\n{len(ill)} wrong" if ill else "\nall is well: communicator conform plays the vectors")
+    raise typer.Exit(1 if ill else 0)
+
+
+def _show(finding: "Finding", console: Console, *, lines: bool) -> None:
+    from communicator_conformance.doctor import State
+
+    if finding.state is State.UNOFFERED and not lines:
+        return
+    mark = {State.WELL: "[green]well[/]", State.ILL: "[red]ill [/]", State.UNOFFERED: "[dim]–   [/]"}[finding.state]
+    console.print(f"{mark}  {escape(finding.what)}  [dim]{escape(finding.detail)}[/]")
+    if finding.hint:
+        console.print(f"      [yellow]{escape(finding.hint)}[/]")
+    for line in finding.lines if lines else ():
+        console.print(f"      {escape(line)}")
