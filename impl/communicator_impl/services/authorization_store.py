@@ -32,6 +32,7 @@ from communicator_impl.services.database import insert_new, put
 from communicator_impl.services.events import write
 from communicator_impl.services.kept import held
 from communicator_impl.services.schema import kept
+from communicator_impl.services.sealing import ISSUER_KEY, opened, sealed
 from communicator_impl.tokens import Asked, Purpose, read_requests
 from communicator_spec import ErrorClass, Kind
 from communicator_spec.events import named
@@ -105,7 +106,7 @@ class AuthorizationStore:
             if made.byte not in taken and all(made.public.key != one.public.key for one in own):
                 break
         row = {"purpose": purpose.value, "epoch": epoch, "byte": made.byte, "id": made.public.key.identifier()}
-        connection.execute(insert(issuer_keys).values({**row, "own": made.to_bytes()}))
+        connection.execute(insert(issuer_keys).values({**row, "own": sealed(connection, ISSUER_KEY, made.to_bytes())}))
         return made
 
     def _age(self, connection: Connection, now_s: int, own: OwnKey) -> None:
@@ -115,7 +116,9 @@ class AuthorizationStore:
             connection.execute(delete(issuer_keys).where(this))
         elif now_s >= public.issues_until_s and own.secret is not None:
             quiet = msgspec.structs.replace(own, secret=None)
-            connection.execute(update(issuer_keys).where(this).values(own=quiet.to_bytes()))
+            connection.execute(
+                update(issuer_keys).where(this).values(own=sealed(connection, ISSUER_KEY, quiet.to_bytes()))
+            )
 
     # ---------------------------------------------------------------- accounts
 
@@ -199,7 +202,8 @@ def _stored_keys(connection: Connection, epoch: int | None = None) -> list[OwnKe
     rows = select(issuer_keys.c.own).order_by(issuer_keys.c.epoch, issuer_keys.c.purpose)
     if epoch is not None:
         rows = rows.where(issuer_keys.c.epoch == epoch)
-    return [OwnKey.from_bytes(data) for data in connection.execute(rows).scalars()]
+    stored = connection.execute(rows).scalars()
+    return [OwnKey.from_bytes(opened(connection, ISSUER_KEY, data)) for data in stored]
 
 
 def _digest(access_key: bytes) -> bytes:

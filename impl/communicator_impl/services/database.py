@@ -41,12 +41,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from communicator_impl.services.events import EVENT_LOG, is_on, write
 from communicator_impl.services.schema import accepted
-from communicator_impl.services.settings import SettingsError
+from communicator_impl.services.sealing import SEALER, Sealer, read_key, settle
+from communicator_impl.services.settings import Settings, SettingsError
 from communicator_spec import Kind
 from communicator_spec.events import named
 from communicator_spec.places import PlaceEvent
 
-__all__ = ["Database", "GroupCommit", "add_new", "insert_new", "migrate", "put"]
+__all__ = ["Database", "GroupCommit", "add_new", "database_of", "insert_new", "migrate", "put", "settle_secrets"]
 
 Result = TypeVar("Result")
 
@@ -61,9 +62,12 @@ _PATIENCE: Final = {"connect_timeout": 5, "keepalives_idle": 20, "keepalives_int
 
 
 class Database:
-    """Connections to one database, and the transactions on it; `event_log`: the URI whose event log is written."""
+    """Connections to one database, and the transactions on it; `event_log`: the URI whose event log is written.
 
-    def __init__(self, url: str, connections: int = 16, event_log: str = "") -> None:
+    `key` is what the secrets in it are sealed with (`sealing`); empty: they are plain.
+    """
+
+    def __init__(self, url: str, connections: int = 16, event_log: str = "", key: bytes = b"") -> None:
         try:
             parsed = make_url(url)
             dialect = parsed.get_dialect()
@@ -83,7 +87,9 @@ class Database:
             pool_pre_ping=self.is_postgres,
             connect_args=_PATIENCE if self.is_postgres else {},
         )
-        self.engine: Final[Engine] = made.execution_options(**{EVENT_LOG: event_log}) if event_log else made
+        self.key: Final = key
+        logging = {EVENT_LOG: event_log} if event_log else {}
+        self.engine: Final[Engine] = made.execution_options(**logging, **({SEALER: Sealer(key)} if key else {}))
         self.turn: Final[AbstractContextManager[object]] = (
             nullcontext() if self.is_postgres else threading.Lock()
         )  # SQLite has one writer: it waits in line
@@ -145,6 +151,12 @@ class Database:
             self._lock.close()
 
 
+def database_of(settings: Settings, connections: int) -> Database:
+    """Return the database of a service, with its event log and its key: `SettingsError`, and `OSError` for a file."""
+    key = read_key(settings.database.key_file)
+    return Database(settings.database.url, connections, settings.event_log, key)
+
+
 def migrate(database: Database) -> None:
     """Bring a database to the newest schema; one that is there already does nothing."""
     config = Config()
@@ -154,6 +166,14 @@ def migrate(database: Database) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(20260101)"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def settle_secrets(database: Database) -> None:
+    """Check that the secrets can be opened, and seal those that are plain: `SettingsError` with another key."""
+    count = database.transact(settle)
+    if count and not database.is_postgres:  # what was plain is in the write-ahead log too
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:

@@ -28,7 +28,7 @@ from communicator_impl.entropy import Entropy
 from communicator_impl.errors import OwnError, PeerError
 from communicator_impl.log_tree import Tree
 from communicator_impl.services.directory_schema import log_entries, log_heads, log_nodes
-from communicator_impl.services.kept import held
+from communicator_impl.services.kept import held_secret
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 from communicator_spec.transparency import node_hash
@@ -51,7 +51,7 @@ class Writer(NamedTuple):
 
 def locked(connection: Connection, entropy: Entropy) -> Writer:
     """Wait for the writer's lock and take it; the first one who does so draws the key."""
-    return Writer(held(connection, _KEY, entropy.draw("directory.key", _SEED_BYTES))[1])
+    return Writer(held_secret(connection, _KEY, entropy.draw("directory.key", _SEED_BYTES)))
 
 
 class _StoredTree(Tree):

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, func, select
 from communicator_impl.addresses import KeySchedule, Profile
 from communicator_impl.entropy import Entropy
 from communicator_impl.receiving_service import KeyLifetimes
-from communicator_impl.services.kept import change, held
+from communicator_impl.services.kept import change, held_secret
 from communicator_impl.services.schema import accepted, kept
+from communicator_impl.services.sealing import opened, sealed
 
 __all__ = ["current_schedule", "stored_schedule"]
 
@@ -24,7 +25,7 @@ _SCHEDULE: Final = "schedule"
 def stored_schedule(connection: Connection) -> bytes:
     """Return the schedule as it is stored now: what a resolver opens with."""
     value: bytes = connection.execute(select(kept.c.value).where(kept.c.name == _SCHEDULE)).scalar_one()
-    return value
+    return opened(connection, _SCHEDULE, value)
 
 
 def current_schedule(
@@ -35,14 +36,14 @@ def current_schedule(
     first = KeySchedule(uri, profiles, ())
     if connection.execute(select(kept.c.name).where(kept.c.name == _SCHEDULE)).first() is None:
         first = first.rotated(now_s, entropy, lifetimes.outer_s, lifetimes.inner_s)
-    _, stored = held(connection, _SCHEDULE, first.to_bytes())
+    stored = held_secret(connection, _SCHEDULE, first.to_bytes())
     before = KeySchedule.from_bytes(stored)
     schedule = KeySchedule(uri, profiles, before.outer, before.inner).erased(_settled_s(connection, now_s))  # ADDR-27
     newest = max((g.public.not_before_s for g in schedule.outer), default=0)
     if now_s - newest >= rotate_s:
         schedule = schedule.rotated(now_s, entropy, lifetimes.outer_s, lifetimes.inner_s)
     if schedule.to_bytes() != stored:
-        change(connection, _SCHEDULE, schedule.to_bytes())
+        change(connection, _SCHEDULE, sealed(connection, _SCHEDULE, schedule.to_bytes()))
     return schedule
 
 

@@ -36,7 +36,7 @@ from starlette.routing import BaseRoute, Route
 
 from communicator_impl.errors import OwnError
 from communicator_impl.services.authorization import AuthorizationPart
-from communicator_impl.services.database import Database, migrate
+from communicator_impl.services.database import database_of, migrate, settle_secrets
 from communicator_impl.services.direct import direct
 from communicator_impl.services.directory import DirectoryPart
 from communicator_impl.services.draining import Application, drained
@@ -81,9 +81,10 @@ class Host:
 
     def __init__(self, settings: Settings, log: Log) -> None:
         self._settings = settings
-        database = Database(settings.database.url, _CONNECTIONS, settings.event_log)
+        database = database_of(settings, _CONNECTIONS)
         database.keep_to_oneself()
         migrate(database)
+        settle_secrets(database)
         till = Till(settings.host, {Purpose(name): tuple(map(_host, uris)) for name, uris in settings.tokens.items()})
         self._kit = Kit(database, Work(_CONNECTIONS - _OF_THREADS), till, Bells(), log, Metrics())
         self._parts = {name: _PARTS[name](settings, self._kit) for name in settings.services}
@@ -133,6 +134,8 @@ class Host:
         self._keeper.start()
         self._fetching = asyncio.create_task(self._fetch())
         warn(self._kit.log, self._settings.event_log)
+        if "receiving" in self._parts and not self._settings.tokens.get("register"):  # RECV-5
+            self._kit.log.write("no issuer for register: whoever reaches this service may register roots")
         names = " ".join(self._parts)
         self._kit.log.write("started", run=names, revision=self._published.revision)
 

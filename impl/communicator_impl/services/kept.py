@@ -9,8 +9,9 @@ from sqlalchemy import Connection, select
 
 from communicator_impl.services.database import insert_new
 from communicator_impl.services.schema import kept
+from communicator_impl.services.sealing import opened, sealed
 
-__all__ = ["change", "held"]
+__all__ = ["change", "held", "held_secret"]
 
 
 def held(connection: Connection, name: str, first: bytes, revision: int = 0) -> tuple[int, bytes]:
@@ -19,6 +20,11 @@ def held(connection: Connection, name: str, first: bytes, revision: int = 0) -> 
     found = connection.execute(select(kept.c.revision, kept.c.value).where(kept.c.name == name).with_for_update())
     row = found.one()
     return row.revision, row.value
+
+
+def held_secret(connection: Connection, name: str, first: bytes) -> bytes:
+    """Return a secret as `held` does, sealed in the database if the service has a key for it."""
+    return opened(connection, name, held(connection, name, sealed(connection, name, first))[1])
 
 
 def change(connection: Connection, name: str, value: bytes) -> int:

@@ -73,8 +73,11 @@ class ResolverApart:
         if self._process is None:
             pipe = subprocess.PIPE
             self._process = subprocess.Popen(_COMMAND, stdin=pipe, stdout=pipe, text=True, start_new_session=True)
-            _write(self._process.stdin, json.dumps([self._database.url, self._database.event_log]))
+            _write(self._process.stdin, json.dumps(self._settings()))
         return self._process
+
+    def _settings(self) -> list[str]:
+        return [self._database.url, self._database.event_log, self._database.key.hex()]
 
     def _asked(self, word: str) -> Resolved:
         process = self._running()
@@ -87,11 +90,11 @@ class ResolverApart:
 
 
 def main() -> None:
-    """Do what is asked on the standard input, until it ends; the first line is the database, and whose event log."""
+    """Do what is asked on the standard input, until it ends; the first line is what makes the database."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # the process that answers says when
-    url, event_log = json.loads(sys.stdin.readline())
-    resolver, looked = Resolver(Database(url, 1, event_log)), Looked([], [], {})
+    url, event_log, key = json.loads(sys.stdin.readline())
+    resolver, looked = Resolver(Database(url, 1, event_log, bytes.fromhex(key))), Looked([], [], {})
     try:
         for line in sys.stdin:
             word, found = line.rstrip("\n"), Resolved(0, (), 0, Counter())

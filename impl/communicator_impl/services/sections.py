@@ -4,7 +4,7 @@
 
     [service]          uri, operator, run, listen_host, listen_port, operations_port, tls_certificate, tls_key,
                        address_per_s, address_burst, event_log
-    [database]         url
+    [database]         url, key_file
     [receiving]        profiles, rotate_s, pending_max, lanes_max, tokens
     [sending]          delay_mean_s, submissions_max, uploads_bytes_max, named_addresses, attempt_s, retry_s_min, tokens
     [directory]        mode, namespace, contacts_per_day, tokens
@@ -65,9 +65,13 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`sqlite:///path` for one process, `postgresql+psycopg://…` for several on any number of machines."""
+    """`sqlite:///path` for one process, `postgresql+psycopg://…` for several on any number of machines.
+
+    `key_file` has the key with which the secret keys in the database are encrypted (`sealing`); empty: they are plain.
+    """
 
     url: str = "sqlite:///communicator.sqlite3"
+    key_file: str = ""
 
 
 class ReceivingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

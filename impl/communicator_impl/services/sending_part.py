@@ -13,7 +13,7 @@ from communicator_impl.sending_service import Offer
 from communicator_impl.services.attachments import UPLOAD_TOKENS, AttachmentEndpoints
 from communicator_impl.services.forwarder import Forwarder
 from communicator_impl.services.http import Frame
-from communicator_impl.services.kept import held
+from communicator_impl.services.kept import held_secret
 from communicator_impl.services.outward import Outward
 from communicator_impl.services.part import Kit, Part
 from communicator_impl.services.sending import SendingEndpoints
@@ -87,4 +87,4 @@ class SendingPart(Part):
 
     def _secret(self, connection: Connection) -> bytes:
         """Return what keys that delete uploads are made of: the same for all instances, and always."""
-        return held(connection, _SECRET, self._entropy.draw("service.secret", _SECRET_BYTES))[1]
+        return held_secret(connection, _SECRET, self._entropy.draw("service.secret", _SECRET_BYTES))
