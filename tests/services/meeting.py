@@ -196,7 +196,7 @@ def meet(first: Device, second: Device, settings: tuple[Setting, Setting]) -> No
         device.carry_out(step)
 
 
-def go_on(devices: Sequence[Device], is_over: Callable[[], bool], within_s: float = 40) -> bool:
+def go_on(devices: Sequence[Device], is_over: Callable[[], bool], within_s: float = 120) -> bool:
     """Let devices take turns until something holds; tell whether it does."""
     until = time.monotonic() + within_s
     while not is_over():
