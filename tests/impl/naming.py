@@ -1,5 +1,6 @@
 """What tests of directories share: people with identities, a directory, contacts, and a directory with two faces."""
 
+import pytest
 from tests.impl.issuing import ISSUER, NOW, ORIGIN, issuer_key, token
 
 from communicator_impl.address_set import ServiceEntry, WireGrant, WireSet
@@ -7,10 +8,12 @@ from communicator_impl.addresses import KeySchedule, Profile, TwoLayerRoot
 from communicator_impl.directory import Contact, Entry, make_entry
 from communicator_impl.directory_service import DirectoryRules, DirectoryService, Mode
 from communicator_impl.entropy import SeededEntropy
+from communicator_impl.errors import InputError, PeerError
 from communicator_impl.keys import Identity, make_package
 from communicator_impl.redemption import Redemption
 from communicator_impl.storage import MemoryStorage
 from communicator_impl.tokens import Purpose
+from communicator_spec.errors import ErrorClass
 
 URI = f"https://{ORIGIN}"
 SEED = b"\x07" * 32
@@ -77,3 +80,10 @@ def query(number: int) -> bytes:
 
 def ask(number: int) -> bytes:
     return token(f"contact {number}", "contact").encode()
+
+
+def refusal(call: object, *args: object) -> ErrorClass:
+    assert callable(call)
+    with pytest.raises((PeerError, InputError)) as caught:
+        call(*args)
+    return caught.value.error_class

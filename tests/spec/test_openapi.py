@@ -39,6 +39,19 @@ ALL = [(s, *place, op) for s in SERVICES for place, op in operations(s).items()]
 NAMES = [f"{method} {path} ({service})" for service, method, path, _ in ALL]
 
 
+def test_services_of_one_origin_share_no_path_but_that_of_the_document() -> None:
+    """Paths with a name in them are compared as what they match: any segment may stand for any other."""
+
+    def overlap(one: str, other: str) -> bool:
+        first, second = one.split("/"), other.split("/")
+        pairs = zip(first, second, strict=False)
+        return len(first) == len(second) and all(a == b or "{" in a + b for a, b in pairs)
+
+    places = [(s, path) for s in SERVICES for path in load_openapi(s)["paths"]]
+    found = {(p, q) for s, p in places for t, q in places if s != t and overlap(p, q)}
+    assert found == {("/.well-known/communicator.json",) * 2}
+
+
 def test_files_are_what_the_generator_writes() -> None:
     folder = ROOT / "spec/communicator_spec/openapi"
     assert {path.name: path.read_bytes() for path in folder.glob("*.json")} == render()

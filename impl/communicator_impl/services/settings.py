@@ -175,6 +175,9 @@ def _check(settings: Settings) -> None:
     unknown = [word for word in service.run.split() if word not in _WORDS]
     _require(not unknown, f"service.run: {' '.join(unknown)!r} is none of {', '.join((*SERVICES, 'both', 'all'))}")
     _require(bool(service.run.split()), f"service.run: name one of {', '.join((*SERVICES, 'both', 'all'))}")
+    for name in ("listen_port", "operations_port"):
+        port = getattr(service, name)
+        _require(0 <= port <= _PORT_MAX, f"service.{name}: a port is a number below 65536, not {port}")
     has_keys = bool(service.tls_certificate and service.tls_key)
     _require(
         has_keys or is_loopback(service.listen_host),  # SVC-2
@@ -183,9 +186,6 @@ def _check(settings: Settings) -> None:
     origin = "name the origin that people reach the service at, such as https://post.example"
     _require(is_origin(service.uri), f"service.uri: {service.uri!r} is not one: {origin}")
     _require(bool(service.operator), "service.operator: name who runs the service")
-    for name in ("listen_port", "operations_port"):
-        port = getattr(service, name)
-        _require(0 <= port <= _PORT_MAX, f"service.{name}: a port is a number below 65536, not {port}")
     _require(service.address_per_s > 0, "service.address_per_s: more than 0 requests a second")
     _require(service.address_burst >= 1, "service.address_burst: at least 1 request")
     _check_services(settings)
