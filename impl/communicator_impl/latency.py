@@ -41,6 +41,10 @@ class Notice(NamedTuple):
     until_ms: int
     told: int
 
+    def known(self, now_ms: int) -> "Notice":
+        """Return the notice as it counts now: over, if it is of a time from which a clock went back."""
+        return self if self.until_ms <= now_ms + _BATCHED_MS else Notice(now_ms, self.told)
+
     def renewed(self, now_ms: int, told: int) -> "Notice":
         """Return the notice that is given now."""
         return Notice(now_ms + _BATCHED_MS, told)

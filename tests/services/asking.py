@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Protocol
 from urllib.parse import quote
 
 import httpx
@@ -43,10 +44,16 @@ def path_of(name: str, what: str = "") -> str:
 # -------------------------------------------------------------------- names
 
 
+class Stored(Protocol):
+    """Whatever has a database."""
+
+    database: str
+
+
 class Person:
     """Somebody with a name, its access key, and an identity that may be replaced."""
 
-    def __init__(self, service: Service, name: str) -> None:
+    def __init__(self, service: Stored, name: str) -> None:
         self.name, self.key = name, ENTROPY.draw("key", 32)
         self.identity = Identity.generate(ENTROPY)
         self.sequence = 0

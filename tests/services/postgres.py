@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,7 +39,10 @@ def user() -> str | None:
 
 
 class Postgres:
-    """A server with an empty database, in a folder of its own; `stop` breaks its connections, `start` begins again."""
+    """A server with an empty database, in a folder of its own; `stop` breaks its connections, `start` begins again.
+
+    `kill` ends all its processes at whatever instruction they are; the next start recovers.
+    """
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="communicator-postgres-"))
@@ -72,6 +75,36 @@ class Postgres:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    def kill(self) -> None:
+        """End the server and all its processes at whatever instruction they are."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)  # so that it has no more children than are found
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        for process in (self._process.pid, *map(int, children.split())):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    def connect(self) -> "psycopg.Connection[tuple[object, ...]]":
+        return psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True)
+
+    def create(self, database: str) -> str:
+        """Make an empty database, and return its URL."""
+        with self.connect() as connection:
+            connection.execute(f"CREATE DATABASE {database}")
+        return self.url.removesuffix("postgres") + database
+
+    def backends(self) -> list[int]:
+        """Return the processes that work for somebody else's connections."""
+        mine = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        with self.connect() as connection:
+            return sorted(int(str(row[0])) for row in connection.execute(mine))
+
+    def recovered(self) -> None:
+        """Wait until the server takes connections again, after one of its processes was killed."""
+        _wait(self._port)
 
     def __enter__(self) -> Self:
         self.start()

@@ -21,7 +21,6 @@ Rules:
 import asyncio
 import hashlib
 import hmac
-import time
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
@@ -173,7 +172,7 @@ class AttachmentEndpoints:
     async def _store(self, request: Request, place: bytes, length: int) -> bytes:
         """Store the body in chunks, and return the digest of the request."""
         digest = hashlib.sha256(f"{request.method} {target_of(request)}\n".encode())
-        until_s = int(time.time()) + _PARTIAL_S
+        until_s = self._kit.now_ms // 1000 + _PARTIAL_S
         await self._kit.work.run(self._begin, place, length, until_s)
         data, number, parts = bytearray(), 0, request.stream()
         while True:

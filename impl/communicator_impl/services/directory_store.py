@@ -72,7 +72,7 @@ class DirectoryStore:
         1. the account  2. the entry by itself (DIR-1)  3. its place after the one before (DIR-2, DIR-1)
         4. into the log, under a head (DIR-13)
         """
-        self._check_owner(connection, access_key, name)  # 1
+        self._check_owner(connection, access_key, name, lock=True)  # 1; who hands out a contact waits, or is waited for
         entry = Entry.decode(data)  # 2, DIR-20
         if entry.name != name:
             raise PeerError(ErrorClass.REFUSED, "entry of another name")  # DIR-2

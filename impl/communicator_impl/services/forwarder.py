@@ -31,6 +31,7 @@ from communicator_impl.entropy import Entropy
 from communicator_impl.errors import PeerError
 from communicator_impl.queue_entry import Entry, State
 from communicator_impl.sending_service import Reply, concluded, reading
+from communicator_impl.services.clock import Steps, now_ms
 from communicator_impl.services.database import Database
 from communicator_impl.services.http import CBOR, Work
 from communicator_impl.services.observation import Log, Metrics
@@ -45,16 +46,17 @@ _GROUPS_MAX: Final = 32
 _ANSWER_BYTES_MAX: Final = 4096
 _RETRY_AFTER_S_MAX: Final = 86_400
 _LOOK_S: Final = 1.0
+_CONCLUDE_S: Final = 10.0
 _ALONE_MS_MAX: Final = 60_000
 _SILENT_MAX: Final = 1000
 _SILENT: Final = Reply(answered=False)
 
 
 class _Silence(NamedTuple):
-    """An origin that did not answer: how often in a row, and until when it is left alone."""
+    """An origin that did not answer: how often in a row, and until when by the monotonic clock it is left alone."""
 
     times: int
-    until_ms: int
+    until_s: float
 
 
 class Forwarder:
@@ -75,10 +77,11 @@ class Forwarder:
         self._database, self._store, self._outward = database, store, outward
         self._work, self._bells, self._entropy = work, bells, entropy
         self._metrics, self._log = metrics, log
-        self._lease_ms = int((2 * attempt_s + 30) * 1000)
+        self._lease_ms = int((2 * attempt_s + _CONCLUDE_S) * 1000)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._silent: dict[str, _Silence] = {}
         self._wanted = asyncio.Event()
+        self._steps = Steps(now_ms)
         self._stopped = False
 
     def wake(self) -> None:
@@ -106,14 +109,17 @@ class Forwarder:
     async def _step(self) -> float:
         """Take what is due and begin its groups; returns how long there is nothing to do, in seconds."""
         while not self._stopped and len(self._busy) < _GROUPS_MAX:
-            now_ms = _now_ms()
-            alone = {uri: silence for uri, silence in self._silent.items() if silence.until_ms > now_ms}
+            at_ms = now_ms()
+            if back_ms := self._steps.back_ms():
+                await self._work.run(self._bring_back, at_ms, back_ms)
+            quiet_s = time.monotonic()
+            alone = {uri: silence for uri, silence in self._silent.items() if silence.until_s > quiet_s}
             left = (*self._busy, *alone)
             next_ms = await self._work.run(self._next_ms, left)
-            if next_ms is None or next_ms > now_ms:
-                ends_ms = [silence.until_ms for silence in alone.values()]
-                return min(_LOOK_S, (min([next_ms or now_ms + 1000, *ends_ms]) - now_ms) / 1000)
-            taken = await self._work.run(self._take, now_ms, left)
+            if next_ms is None or next_ms > at_ms:
+                due_s = _LOOK_S if next_ms is None else (next_ms - at_ms) / 1000
+                return min([_LOOK_S, due_s, *(silence.until_s - quiet_s for silence in alone.values())])
+            taken = await self._work.run(self._take, at_ms, left)
             if not taken:
                 return _LOOK_S / 20
             for uri in dict.fromkeys(one.entry.uri for one in taken):
@@ -125,17 +131,20 @@ class Forwarder:
         with self._database.reading() as connection:
             return self._store.next_ms(connection, left)
 
-    def _take(self, now_ms: int, left: tuple[str, ...]) -> list[Taken]:
-        until_ms = now_ms + self._lease_ms
-        return self._database.transact(lambda c: self._store.take(c, now_ms, until_ms, left, _GROUP))
+    def _bring_back(self, at_ms: int, back_ms: int) -> None:
+        self._database.transact(lambda c: self._store.bring_back(c, at_ms, back_ms))
+
+    def _take(self, at_ms: int, left: tuple[str, ...]) -> list[Taken]:
+        until_ms = at_ms + self._lease_ms
+        return self._database.transact(lambda c: self._store.take(c, at_ms, until_ms, left, _GROUP))
 
     # ---------------------------------------------------------------- attempts
 
     async def _group(self, uri: str, group: list[Taken]) -> None:
         try:
-            now_ms = _now_ms()
-            late = [one for one in group if now_ms >= one.entry.not_after_ms]  # 1
-            timely = [one for one in group if now_ms < one.entry.not_after_ms]
+            at_ms = now_ms()
+            late = [one for one in group if at_ms >= one.entry.not_after_ms]  # 1
+            timely = [one for one in group if at_ms < one.entry.not_after_ms]
             after = [Taken(one.ticket, one.entry.finished(State.EXPIRED)) for one in late]
             if timely:
                 after += await self._attempts(timely)
@@ -157,11 +166,11 @@ class Forwarder:
         return after + [Taken(one.ticket, entry) for one, (entry, _) in zip(others, posted, strict=True)]
 
     def _note(self, uri: str, connected: bool) -> None:
-        before = self._silent.pop(uri, _Silence(0, 0))
+        before = self._silent.pop(uri, _Silence(0, 0.0))
         if connected or len(self._silent) >= _SILENT_MAX:
             return
         alone_ms = min(self._store.terms.retry_min_ms << min(before.times, 20), _ALONE_MS_MAX)
-        self._silent[uri] = _Silence(before.times + 1, _now_ms() + alone_ms)
+        self._silent[uri] = _Silence(before.times + 1, time.monotonic() + alone_ms / 1000)
 
     async def _post(self, entry: Entry) -> tuple[Entry, bool]:
         """Post one request; returns the entry after it, and whether anybody was there."""
@@ -177,7 +186,7 @@ class Forwarder:
     def _concluded(self, entry: Entry, reply: Reply, retry_after_ms: int) -> Entry:
         draw = self._entropy.fraction("sending.retry", 0, entry.attempts)
         terms = self._store.terms
-        after, _ = concluded(_now_ms(), entry, reply, draw=draw, retry_after_ms=retry_after_ms, terms=terms)
+        after, _ = concluded(now_ms(), entry, reply, draw=draw, retry_after_ms=retry_after_ms, terms=terms)
         self._metrics.count("attempts", outcome=after.state.value)
         return after
 
@@ -207,7 +216,3 @@ def _retry_after_ms(answer: Answer) -> int:
     text = answer.headers.get("retry-after", "0")
     seconds = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
     return min(seconds, _RETRY_AFTER_S_MAX) * 1000
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

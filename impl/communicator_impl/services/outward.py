@@ -16,6 +16,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, NamedTuple
 
@@ -24,7 +25,7 @@ import httpcore
 from communicator_impl.errors import PeerError
 from communicator_spec import ErrorClass
 
-__all__ = ["Answer", "Outward", "is_public"]
+__all__ = ["Answer", "NotAnswered", "Outward", "everybodys_context", "is_public"]
 
 _TRANSLATED: Final = tuple(map(IPv6Network, ("2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48")))
 """Addresses of IPv6 that stand for one of IPv4, which nobody has judged."""
@@ -81,6 +82,12 @@ class _Judging(httpcore.AsyncNetworkBackend):
         await self._inner.sleep(seconds)
 
 
+@cache
+def everybodys_context() -> ssl.SSLContext:
+    """Trust what the system trusts; reading that takes as long as starting all the rest."""
+    return ssl.create_default_context()
+
+
 class Outward:
     """A pool of connections; `named` are hosts that the operator permits, `timeout_s` bounds each step."""
 
@@ -91,7 +98,7 @@ class Outward:
         trusted: ssl.SSLContext | None = None,
         network: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
-        context = trusted or ssl.create_default_context()
+        context = trusted or everybodys_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_3  # SVC-2
         self._timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
         self._timeout_s = timeout_s

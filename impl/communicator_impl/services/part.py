@@ -12,13 +12,13 @@ Rules:
 2. What a part does by itself it does in its own `Worker` or task, from `start` to `stop`.
 """
 
-import time
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 from starlette.routing import BaseRoute
 
 from communicator_impl.document import Document
+from communicator_impl.services import clock
 from communicator_impl.services.database import Database
 from communicator_impl.services.http import Frame, Work
 from communicator_impl.services.observation import Log, Metrics
@@ -41,7 +41,7 @@ class Kit(NamedTuple):
     @property
     def now_ms(self) -> int:
         """The time at which a request is carried out."""
-        return time.time_ns() // 1_000_000
+        return clock.now_ms()
 
 
 class Part(Protocol):

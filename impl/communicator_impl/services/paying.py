@@ -21,6 +21,7 @@ from starlette.requests import Request
 from communicator_impl.errors import OwnError, PeerError
 from communicator_impl.issuer_keys import IssuerKey
 from communicator_impl.redemption import Redeemed, Redemption, request_digest
+from communicator_impl.services.clock import forget, forgotten_s
 from communicator_impl.services.events import is_on, write
 from communicator_impl.services.http import Refusal
 from communicator_impl.services.schema import spent
@@ -33,6 +34,7 @@ from communicator_spec.places import PlaceEvent
 __all__ = ["Till"]
 
 _CHALLENGE: Final = "WWW-Authenticate"
+_MARKS: Final = "tokens"
 
 
 class _Marks:
@@ -106,7 +108,8 @@ class Till:
         if shown is None:
             return None
         redemption = self._redemption(_Marks(connection))
-        redeemed = self._checked(redemption, now_ms, purpose, shown, digest)
+        judged_ms = max(now_ms, 1000 * forgotten_s(connection, _MARKS))  # TOK-16: what was forgotten is not new
+        redeemed = self._checked(redemption, judged_ms, purpose, shown, digest)
         redemption.keep(redeemed)
         if is_on(connection) and not redeemed.repeated:
             token = named(redeemed.key_id + redeemed.nonce)
@@ -119,7 +122,7 @@ class Till:
 
     def erase(self, connection: Connection, now_ms: int) -> None:
         """Forget marks of keys that have ended (TOK-16)."""
-        connection.execute(delete(spent).where(spent.c.ends_s <= now_ms // 1000))
+        connection.execute(delete(spent).where(spent.c.ends_s <= forget(connection, _MARKS, now_ms // 1000)))
 
     def _checked(self, redemption: Redemption, now_ms: int, purpose: Purpose, shown: bytes, digest: bytes) -> Redeemed:
         try:

@@ -25,6 +25,7 @@ from communicator_impl.errors import PeerError
 from communicator_impl.latency import NO_NOTICE, Latency, Notice, tellable_ms
 from communicator_impl.root_owners import EpochRegistration, RootRegistration, Told, checked_registration
 from communicator_impl.root_record import Item, delivery_of
+from communicator_impl.services.clock import forget
 from communicator_impl.services.database import add_new, insert_new, put
 from communicator_impl.services.events import is_on, write
 from communicator_impl.services.schema import accepted, blocks, epochs, labels, latencies, messages, positions, roots
@@ -32,10 +33,12 @@ from communicator_spec import ErrorClass, Kind
 from communicator_spec.parameters import PARAMETERS
 from communicator_spec.places import PlaceEvent
 
-__all__ = ["Owner", "ReceivingStore", "access_key_topic", "owner_topic"]
+__all__ = ["ADDRESSES", "Owner", "ReceivingStore", "access_key_topic", "owner_topic"]
 
 _V: Final = PARAMETERS.service
 _DAY_S: Final = 86_400
+ADDRESSES: Final = "addresses"
+"""What is forgotten when marks of spent addresses are erased."""
 _NOTHING_SPENT: Final = bytes(32)
 
 
@@ -137,7 +140,8 @@ class ReceivingStore:
         names = select(messages.c.number, messages.c.serial).where(messages.c.root == owner.root)
         found = connection.execute(names.where(messages.c.number > after).order_by(messages.c.number)).all()
         classes = self._classes(connection, owner)
-        due = [(tellable_ms(classes.get(row.serial, owner.latency), row.number, owner.notice), row) for row in found]
+        last = owner.notice.known(now_ms)
+        due = [(tellable_ms(classes.get(row.serial, owner.latency), row.number, last), row) for row in found]
         allowed = [row for at_ms, row in due if at_ms is not None and at_ms <= now_ms]  # RECV-13
         shown = allowed[: _V.fetch_messages_max]
         batched = [r.number for r in shown if classes.get(r.serial, owner.latency) is Latency.BATCHED]
@@ -178,7 +182,7 @@ class ReceivingStore:
         Requests are resolved at the time at which they were accepted, so nothing is erased that the oldest one needs.
         """
         oldest_ms: int | None = connection.execute(select(func.min(accepted.c.at_ms))).scalar()
-        now_s = min(now_ms, now_ms if oldest_ms is None else oldest_ms) // 1000
+        now_s = forget(connection, ADDRESSES, min(now_ms, now_ms if oldest_ms is None else oldest_ms) // 1000)
         connection.execute(delete(epochs).where(epochs.c.valid_until_s <= now_s))  # ADDR-23
         connection.execute(delete(blocks).where(blocks.c.erase_at_s <= now_s))
         idle = (roots.c.day + 1) * _DAY_S + _V.root_idle_s <= now_s

@@ -45,11 +45,12 @@ from communicator_impl.addresses.values import label as checked_label
 from communicator_impl.envelope import TwoLayerRequest, decode_request
 from communicator_impl.errors import PeerError
 from communicator_impl.root_record import address_name
+from communicator_impl.services.clock import forgotten_s
 from communicator_impl.services.database import Database, add_new, put
 from communicator_impl.services.events import is_on, refusal, write
 from communicator_impl.services.generations import stored_schedule
 from communicator_impl.services.observation import Log
-from communicator_impl.services.receiving_store import owner_topic
+from communicator_impl.services.receiving_store import ADDRESSES, owner_topic
 from communicator_impl.services.schema import accepted, blocks, epochs, labels, messages, positions, roots
 from communicator_spec import NONE, ErrorClass, Kind
 from communicator_spec.events import named
@@ -197,6 +198,7 @@ class _Batch:
 
     def __init__(self, connection: Connection, opened: Sequence[_Opened]) -> None:
         self._connection = connection
+        self._forgotten_s = forgotten_s(connection, ADDRESSES)  # ADDR-17: what was erased is not new
         self.messages: list[dict[str, object]] = []
         self._events: list[PlaceEvent] = []
         self._blocks: dict[tuple[Root, int], SpentBlock] = {}
@@ -212,13 +214,13 @@ class _Batch:
     def store(self, one: _Opened) -> None:
         """Resolve one request, and store its message if its root has room; raises before anything is spent."""
         if isinstance(one.found, OpenedLabel):
-            label = self._labels.find(one.found, one.now_s)
+            label = self._labels.find(one.found, max(one.now_s, self._forgotten_s))
             self._check_room(label.root)  # RECV-4
             position = self._labels.spend(label)  # ADDR-17
             self._positions[label.root, label.epoch, position.lane] = position
             self._add(one, label.root, label.epoch, label.index)
             return
-        found = self._two_layer.admit(one.found, one.now_s)
+        found = self._two_layer.admit(one.found, max(one.now_s, self._forgotten_s))
         self._check_room(found.root)
         block = self._two_layer.spend(found)
         self._blocks[found.root, block.block] = block

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from communicator_impl.errors import PeerError
 from communicator_impl.queue_entry import Entry, State, Ticket
 from communicator_impl.sending_service import Level, Offer, Status, check_submission, kept_until_ms, status_of
+from communicator_impl.services.clock import forget, forgotten_s
 from communicator_impl.services.events import is_on, origin, write
 from communicator_impl.services.schema import submissions
 from communicator_impl.submission import Submission, checked_request, first_attempt_ms
@@ -31,6 +32,7 @@ from communicator_spec.places import PlaceEvent
 __all__ = ["SendingStore", "Taken", "ticket_topic"]
 
 _C: Final = submissions.c
+_ENDED: Final = "submissions"
 
 
 class Taken(NamedTuple):
@@ -64,7 +66,8 @@ class SendingStore:
             if not hmac.compare_digest(row.digest, digest):
                 raise PeerError(ErrorClass.REPLAYED, "token of another submission")  # SEND-2
             return Ticket(row.ticket)
-        check_submission(now_ms, submission, self._offer)
+        not_before_ms = 1000 * forgotten_s(connection, _ENDED)
+        check_submission(max(now_ms, not_before_ms), submission, self._offer)  # SEND-5: what was erased is not new
         if self.held >= self._offer.submissions_max:  # SEND-15
             raise PeerError(ErrorClass.LIMIT, "no room")
         until_ms = kept_until_ms(now_ms, submission, self.terms)
@@ -129,9 +132,16 @@ class SendingStore:
         """Give back what a process had taken that died: for a database that only one process uses."""
         connection.execute(update(submissions).where(_C.claimed_until_ms > 0).values(claimed_until_ms=0))
 
+    def bring_back(self, connection: Connection, now_ms: int, back_ms: int) -> None:
+        """Move what was planned by a clock that went back: nothing waits for a time that is not near any more."""
+        for time_ms in (_C.due_ms, _C.claimed_until_ms):
+            later = update(submissions).where(_C.state == State.QUEUED, time_ms > now_ms)
+            connection.execute(later.values({time_ms: time_ms - back_ms}))
+
     def erase(self, connection: Connection, now_ms: int) -> None:
         """Forget finished submissions whose date has passed."""
-        connection.execute(delete(submissions).where(_C.state != State.QUEUED, _C.not_after_ms <= now_ms))
+        until_ms = 1000 * forget(connection, _ENDED, now_ms // 1000)
+        connection.execute(delete(submissions).where(_C.state != State.QUEUED, _C.not_after_ms <= until_ms))
 
     def _write(self, connection: Connection, kind: Kind, uri: str, request: bytes) -> None:
         t_ms = time.time_ns() // 1_000_000
