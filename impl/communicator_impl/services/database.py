@@ -142,7 +142,7 @@ class Database:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise SettingsError(f"database.url: another process serves {path}; several need PostgreSQL") from error
+            raise SettingsError(f"database.url: another process serves {path}; stop it, or name another") from error
 
     def close(self) -> None:
         """Close all connections, and let others have the file."""
