@@ -19,7 +19,7 @@ from tests.services.running import free_port
 START_S = 30.0
 OPTIONS = (
     "listen_addresses=127.0.0.1",
-    "max_connections=120",
+    "max_connections=300",
     "shared_buffers=32MB",
     "wal_level=minimal",
     "max_wal_senders=0",

@@ -172,9 +172,14 @@ class ReceivingEndpoints:
         """Choose a latency class."""
         key = access_key(request)
         found, _ = await json_of(request, _LatencyOf)
-        now_ms, chosen, epoch = self._kit.now_ms, found.latency, _of(found.epoch)
-        answer = await self._change(key, lambda c: self._store.set_latency(c, now_ms, key, chosen, epoch))
-        self._kit.bells.ring((access_key_topic(key),))
+        now_ms, topic = self._kit.now_ms, access_key_topic(key)
+
+        def work(connection: Connection) -> None:
+            self._store.set_latency(connection, now_ms, key, found.latency, _of(found.epoch))
+            self._kit.database.tell(connection, topic)  # whoever waits may wait at another instance
+
+        answer = await self._change(key, work)
+        self._kit.bells.ring((topic,))
         return answer
 
     async def confirm(self, request: Request) -> Response:
