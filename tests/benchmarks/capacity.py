@@ -78,7 +78,7 @@ class Site:
             return 0.0
         with opened(self) as database, database.reading() as connection:
             backend = int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
-        return tree_s(int(stat(backend)[1]))
+            return tree_s(int(stat(backend)[1]))
 
     def bytes(self) -> int:
         """Return the size of all tables with their indexes."""
