@@ -6,7 +6,6 @@ from typing import Protocol
 from urllib.parse import quote
 
 import httpx
-from tests.services.running import Service
 
 from communicator_impl import wire
 from communicator_impl.address_set import ServiceEntry, WireGrant, WireSet
@@ -110,7 +109,7 @@ def key_of(client: httpx.Client, uri: str) -> bytes:
 # -------------------------------------------------------------------- tokens
 
 
-def open_account(service: Service) -> bytes:
+def open_account(service: Stored) -> bytes:
     """Open an account at an authorization service; returns its access key."""
     key, database = ENTROPY.draw("key", 32), Database(service.database)
     database.transact(lambda connection: authorization_store.open_account(connection, key))
