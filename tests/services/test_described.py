@@ -12,7 +12,7 @@ from tests.services.websocket import Frames
 
 from communicator_spec.openapi import SERVICES, load_openapi
 
-EXAMPLES = {25: 4, 100: 8}
+EXAMPLES = {25: 4, 100: 4}
 """Examples for each operation, by those of the profile; what is at the bounds comes on top, always."""
 
 
