@@ -114,7 +114,7 @@ def decode_answer(line: bytes, number: int) -> Answer:
     """Read the answer to request `number`; anything else raises `Garbage`."""
     try:
         answer = msgspec.json.decode(line, type=_Line)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # not JSON, not UTF-8, too deep
         raise Garbage(f"{error}: {_shown(line)}") from error
     kinds = [answer.ok, answer.error, answer.unsupported]
     if answer.id != number or sum(kind is not None for kind in kinds) != 1 or answer.unsupported is False:

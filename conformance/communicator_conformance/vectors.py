@@ -155,7 +155,7 @@ def parse(data: bytes, place: str) -> Vector:
     """Read one file and hold it against rules 1, 2 and 4; `place` is `area/case`."""
     try:
         vector = msgspec.json.decode(data, type=Vector)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # not JSON, not UTF-8, too deep
         raise VectorError(f"{place}: {error}") from error
     _check_head(vector, place)
     _check_steps(vector)
@@ -209,6 +209,7 @@ def _check_steps(vector: Vector) -> None:
 
 
 def _check_expect(vector: Vector) -> None:
+    _require(bool(vector.steps), vector, "no step")
     expect, refused = vector.expect, vector.expect.verdict in (Ruling.REJECT, Ruling.MAY_REJECT)
     _require(expect.phase == vector.steps[-1].name, vector, "the phase is the last step")
     _require(refused == (expect.error_class is not None), vector, "a class belongs to a refusal")

@@ -95,7 +95,7 @@ class ServiceEntry(msgspec.Struct, frozen=True):
         if number not in Profile._value2member_map_:
             raise wire.wrong("unknown profile")
         profile, keys = Profile(number), wire.fields(f[2], _SET_FIELDS)
-        if keys[0] != PARAMETERS.suite.number:
+        if wire.uint(keys[0]) != PARAMETERS.suite.number:
             raise wire.wrong("unknown suite")
         grants = wire.array(f[3], _E.grants_max)
         return cls(

@@ -92,9 +92,11 @@ class OwnKey(msgspec.Struct, frozen=True):
             purpose, epoch, shown_s, key, *primes = wire.array(wire.decode(data, _RECORD_MAX), 6, size=6)
             public = IssuerKey(Purpose(wire.text(purpose, 16)), wire.uint(epoch), TokenKey.decode(wire.octets(key)))
             p, q = (int.from_bytes(wire.octets(prime, _PRIME_BYTES)) for prime in primes)
+            if (p or q) and p * q != public.key.key.n:
+                raise wire.wrong("primes of another key")
+            return cls(public, wire.uint(shown_s), SigningKey(p, q) if p else None)
         except (PeerError, ValueError) as error:
             raise OwnError(ErrorClass.MALFORMED, "stored key") from error
-        return cls(public, wire.uint(shown_s), SigningKey(p, q) if p else None)
 
 
 class _Account(msgspec.Struct, frozen=True):

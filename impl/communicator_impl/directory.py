@@ -142,7 +142,7 @@ class Entry(msgspec.Struct, frozen=True):
     def from_wire(cls, value: object) -> Self:
         """Read the wire form and check its own signature."""
         f = wire.fields(value, _ENTRY, _BEFORE)
-        if f[0] != _D.version or type(f[0]) is not int:
+        if wire.uint(f[0]) != _D.version:
             raise wire.wrong("version of an entry")  # ENV-5
         name, sequence = checked_name(f[1]), wire.uint(f[2], _SEQUENCE_MAX)
         before = None if 6 not in f else wire.octets(f[6], _SIGNATURE)
@@ -214,7 +214,7 @@ class Head(msgspec.Struct, frozen=True):
     def from_wire(cls, value: object) -> Self:
         """Read the wire form."""
         f = wire.fields(value, _HEAD)
-        if f[0] != _D.version or type(f[0]) is not int:
+        if wire.uint(f[0]) != _D.version:
             raise wire.wrong("version of a head")  # ENV-5
         uri, size = service_uri(f[1]), wire.uint(f[2], _SIZE_MAX)
         return cls(uri, size, wire.octets(f[3], _HASH), wire.uint(f[4]), wire.octets(f[5], _SIGNATURE))
@@ -291,7 +291,7 @@ class Contact(msgspec.Struct, frozen=True):
     def decode(cls, data: bytes, now_s: int) -> Self:
         """Read a contact and check its package as chapter 4 says, dates included."""
         f = wire.fields(wire.decode(data, _D.contact_bytes_max), _CONTACT)  # DIR-20
-        if f[0] != _D.version or type(f[0]) is not int:
+        if wire.uint(f[0]) != _D.version:
             raise wire.wrong("version of a contact")  # ENV-5
         addresses = WireSet.from_wire(f[2])
         return cls(KeyPackage.decode(wire.encode(f[1]), now_s), addresses)  # DIR-6

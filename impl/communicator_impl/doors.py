@@ -212,6 +212,8 @@ def _moved(way: Way, event: _Event) -> Way:
 
 
 def _read(row: list[object]) -> Way:
-    kept = wire.array(row[3], 2)
-    waiting = Knock(wire.octets(kept[0], most=max(_CLASSES)), wire.uint(kept[1])) if kept else None
+    waiting = None
+    if row[3] != []:
+        ciphertext, came_s = wire.array(row[3], 2, size=2)
+        waiting = Knock(wire.octets(ciphertext, most=max(_CLASSES)), wire.uint(came_s))
     return Way(wire.octets(row[0], _NAME_BYTES), Door(wire.uint(row[1])), State(wire.uint(row[2])), waiting)

@@ -100,7 +100,7 @@ def read_issuer_document(data: bytes) -> tuple[IssuerKey, ...]:
         raise PeerError(ErrorClass.TOO_LARGE, "issuer document")
     try:
         rows = msgspec.json.decode(data, type=_Document).token_keys
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # not UTF-8 is a ValueError
         raise PeerError(ErrorClass.MALFORMED, "issuer document") from error
     if len(rows) > _KEYS_MAX:
         raise PeerError(ErrorClass.TOO_LARGE, "keys of an issuer")

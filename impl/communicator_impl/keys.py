@@ -125,7 +125,7 @@ class KeyPackage(msgspec.Struct, frozen=True):
     def decode(cls, data: bytes, now: int) -> "KeyPackage":
         """Read and check a package."""
         f = wire.fields(wire.decode(data, _PACKAGE_BYTES_MAX), _FIELDS)
-        if f[0] != _P.version or f[1] != _S.number:
+        if wire.uint(f[0]) != _P.version or wire.uint(f[1]) != _S.number:
             raise wire.wrong("unknown package version or suite")  # ENV-5
         key, signature = _S.public_key_bytes, _S.signature_bytes
         identity = IdentityKey(wire.octets(f[2], key), wire.octets(f[3], key), wire.octets(f[4], signature))

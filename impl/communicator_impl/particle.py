@@ -172,9 +172,12 @@ class Particle(msgspec.Struct, kw_only=True):
                 raise wire.wrong("unknown version of a stored Particle")
             named = zip(_FIELDS.items(), rows, strict=True)
             values: dict[str, Any] = {name: codec.read(row) for (name, codec), row in named}
-        except (PeerError, TypeError, ValueError) as error:
+            found = cls(**values)
+            if found.to_bytes() != data:
+                raise wire.wrong("a stored Particle that nobody wrote")
+        except (PeerError, TypeError, ValueError, IndexError) as error:
             raise OwnError(ErrorClass.MALFORMED, "stored Particle") from error
-        return cls(**values)
+        return found
 
 
 _FIELDS: Final[dict[str, Codec]] = {

@@ -71,16 +71,16 @@ def session_from_bytes(data: bytes) -> Session:
     """Read what `session_to_bytes` wrote."""
     try:
         items = wire.array(wire.decode(data, _BYTES_MAX), _SESSION_ITEMS, size=_SESSION_ITEMS)
-        if items[0] != _VERSION:
+        if wire.uint(items[0]) != _VERSION:
             raise wire.wrong("unknown version of stored sessions")
-        opening, secret = wire.octets(items[4]), _optional(items[6])
+        opening = wire.octets(items[4])
         return Session(
             _ratchet_from_wire(items[1]),
             wire.octets(items[2], _KEY),
             _identity(wire.octets(items[3])),
             _opening(opening) if opening else None,
             _optional(items[5]),
-            KeyPair(secret, wire.octets(items[7], _KEY)) if secret else None,
+            _pair(items[6], items[7]),
         )
     except PeerError as error:
         raise OwnError(ErrorClass.MALFORMED, "stored session") from error
@@ -114,11 +114,22 @@ def _chain(value: object) -> SkippedChain:
         raise wire.wrong("stored message keys")
     starts = range(0, len(rows), _ROW)
     keys = {int.from_bytes(rows[at : at + 4]): rows[at + 4 : at + _ROW] for at in starts}
+    if _pack(keys) != rows:
+        raise wire.wrong("stored message keys out of order")
     return SkippedChain(wire.octets(header_key, _KEY), keys, wire.uint(end, _U32))
 
 
 def _optional(value: object) -> bytes | None:
     return wire.octets(value, _KEY) if value != b"" else None
+
+
+def _pair(secret: object, public: object) -> KeyPair | None:
+    own, shown = _optional(secret), _optional(public)
+    if own is None or shown is None:
+        if own != shown:
+            raise wire.wrong("half of a stored key pair")
+        return None
+    return KeyPair(own, shown)
 
 
 def _identity(data: bytes) -> IdentityKey:

@@ -234,5 +234,11 @@ def _held(value: object) -> _Held:
 
 
 def _pending(value: object) -> Pending:
-    key, nonce, digest, blinded, inverse = (wire.octets(item) for item in wire.array(value, 5, size=5))
-    return Pending(TokenKey.decode(key), nonce, digest, blinded, int.from_bytes(inverse))
+    key, nonce, digest, blinded, inverse = wire.array(value, 5, size=5)
+    return Pending(
+        TokenKey.decode(wire.octets(key)),
+        wire.octets(nonce, _T.nonce_bytes),
+        wire.octets(digest, _T.challenge_digest_bytes),
+        wire.octets(blinded, _T.authenticator_bytes),
+        int.from_bytes(wire.octets(inverse, _T.authenticator_bytes)),
+    )

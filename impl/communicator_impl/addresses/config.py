@@ -108,7 +108,7 @@ class ServiceConfig(msgspec.Struct, frozen=True):
         Unknown suites, repeated numbers, repeated profiles and inner keys without two-layer/1 are `MALFORMED`.
         """
         f = wire.fields(wire.decode(data, PARAMETERS.envelope.request_bytes_max), _FIELDS)
-        if f[1] != PARAMETERS.suite.number:
+        if wire.uint(f[1]) != PARAMETERS.suite.number:
             raise wire.wrong("unknown suite")  # ENV-5
         profiles = tuple(_profile(p) for p in wire.array(f[2], len(Profile)))
         if len(set(profiles)) != len(profiles):  # ENV-3

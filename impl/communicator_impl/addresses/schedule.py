@@ -124,7 +124,7 @@ class KeySchedule:
             numbers = [wire.uint(p) for p in wire.array(profiles, len(Profile))]
             kinds = tuple(Profile(n) for n in numbers)
             return cls(service_uri(uri), kinds, _stored(outer), _stored(inner))
-        except (PeerError, ValueError) as error:
+        except (InputError, PeerError, ValueError) as error:
             raise OwnError(ErrorClass.MALFORMED, "stored key schedule") from error
 
 

@@ -44,7 +44,7 @@ Value = TypeVar("Value")
 
 _D: Final = PARAMETERS.directory
 _BODY_S: Final = 10.0
-_SEGMENT: Final = re.compile(r"(?:[^%\x80-\xff]|%[0-9A-Fa-f]{2})+")
+_SEGMENT: Final = re.compile(r"(?:[^%\x80-\xff]++|%[0-9A-Fa-f]{2})++")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _INTEGER_MAX: Final = (1 << 53) - 1
 

@@ -206,7 +206,7 @@ def _class(answer: Answer) -> str | None:
     """Return the class in the body of a refusal; None where there is none to read."""
     try:
         found = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     name = found.get("class") if isinstance(found, dict) else None
     return name if isinstance(name, str) else None

@@ -222,6 +222,7 @@ async def json_of(request: Request, kind: type[Value]) -> tuple[Value, bytes]:
             parse_float=_no_number,
             parse_constant=_no_number,
         )
+        json.dumps(found, ensure_ascii=False).encode()  # every text has an encoding
         return msgspec.convert(found, kind, dec_hook=_octets), data
     except (ValueError, RecursionError) as error:
         raise wire.wrong("JSON") from error

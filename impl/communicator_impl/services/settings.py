@@ -97,7 +97,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             found[section] = {**_table(found.get(section, {}), section), **values}
         try:
             settings = msgspec.convert(found, cls)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:  # what the system took for text may be none
             raise SettingsError(_said(error)) from error
         settings = msgspec.structs.replace(settings, service=_completed(settings.service))
         _check(settings)
@@ -110,7 +110,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def _file(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, too many digits, too deep
         raise SettingsError(f"{path}: not TOML: {error}") from error
 
 
@@ -127,7 +127,7 @@ def _environment(variables: Mapping[str, str]) -> dict[str, dict[str, object]]:
 def _value(text: str) -> object:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

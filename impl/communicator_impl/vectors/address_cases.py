@@ -8,7 +8,7 @@ explicit, so the service's cases need no randomness at all.
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from communicator_impl import hpke
+from communicator_impl import hpke, wire
 from communicator_impl.addresses import KeySchedule, Profile, Rdas, Root, SealingKey, TwoLayerRoot, diversify
 from communicator_impl.addresses.config import Generation, ServiceConfig
 from communicator_impl.addresses.schedule import SecretGeneration
@@ -193,8 +193,13 @@ def _config_cases() -> list[Case]:
 
     again = generation("another outer", 7, begin=NOW), generation("another inner", 2, begin=NOW)
     malformed, twice = ErrorClass.MALFORMED, "one number for two {} keys"
+    equal = wire.decode(_config(), 4096)
+    assert isinstance(equal, dict)
     return [
         decode,
+        decode.refused("config-suite-true", "true where suite 1 belongs", ("ENV-3",), malformed).changed(
+            "decode", config=wire.encode(equal | {1: True})
+        ),
         decode.refused("config-repeats-outer", twice.format("outer"), ("ENV-3",), malformed).changed(
             "decode", config=keys(outer=(OUTER, again[0])).config().encode()
         ),

@@ -1,5 +1,9 @@
 """Cases of bodies (chapter 3): what one relationship manager tells another inside the ratchet."""
 
+from typing import cast
+
+from cbor2 import CBORSimpleValue
+
 from communicator_impl import wire
 from communicator_impl.vectors.address_cases import DAY, HOUR, OUTER, URI, generation, issued
 from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
@@ -28,6 +32,12 @@ def _entry(grant: dict[int, object], *numbers: int) -> dict[int, object]:
     return {0: URI, 1: 2, 2: {0: 1, 1: [g.public.to_wire() for g in keys]}, 3: [grant]}
 
 
+def _with_suite(entry: dict[int, object], suite: object) -> dict[int, object]:
+    keys = entry[2]
+    assert isinstance(keys, dict)
+    return entry | {2: keys | {0: suite}}
+
+
 def _update(*entries: dict[int, object]) -> dict[int, object]:
     return {0: 1, 1: 2, 3: [18, []], 4: 3, 5: {0: 4, 1: list(entries)}}
 
@@ -35,6 +45,11 @@ def _update(*entries: dict[int, object]) -> dict[int, object]:
 def body_cases() -> list[Case]:
     """Return all cases of bodies."""
     return [*_message_cases(), *_command_cases(), *_encoding_cases(), *_set_cases()]
+
+
+def _renamed(name: int, other: object) -> dict[int, object]:
+    rest: dict[object, object] = {key: value for key, value in MESSAGE.items() if key != name}
+    return cast("dict[int, object]", rest | {other: MESSAGE[name]})
 
 
 def _message_cases() -> list[Case]:
@@ -62,6 +77,8 @@ def _message_cases() -> list[Case]:
         wrong("unknown-version", "version 2", "ENV-5", MESSAGE | {0: 2}),
         wrong("unknown-field", "one more field", "ENV-3", MESSAGE | {8: 0}),
         wrong("mistyped-content", "text where bytes belong", "ENV-3", MESSAGE | {7: "good morning"}),
+        wrong("float-key", "a field named by a number that equals its own", "ENV-3", _renamed(1, 1.0)),
+        wrong("simple-key", "a field named by a simple value", "ENV-3", _renamed(4, CBORSimpleValue(4))),
         wrong("ranges-touch", "no missing id between two ranges", "ENV-15", MESSAGE | {3: [12, [[13, 14], [15, 16]]]}),
         wrong("ranges-unordered", "ranges in another order", "ENV-15", MESSAGE | {3: [12, [[16, 16], [13, 14]]]}),
         wrong("ranges-many", "33 ranges", "ENV-15", MESSAGE | {3: [12, many]}),
@@ -144,4 +161,6 @@ def _set_cases() -> list[Case]:
         wrong("set-wrong-secret", "signed addresses for label/1", "ENV-19", _entry(stock)),
         wrong("set-odd-date", "a date that is not a whole hour", "ADDR-4", _entry(EPOCH_GRANT | {2: NOW + 1})),
         wrong("set-unknown-profile", "profile 3", "ENV-5", good | {1: 3}),
+        wrong("set-suite-true", "true where suite 1 belongs", "ENV-3", _with_suite(good, True)),
+        wrong("set-suite-simple", "a simple value that equals suite 1", "ENV-3", _with_suite(good, CBORSimpleValue(1))),
     ]

@@ -101,6 +101,7 @@ def _package_cases() -> list[Case]:
         wrong("too-long", "397 days", "SES-22", malformed, _signed(not_after_s=PACKAGE.not_before_s + 397 * DAY)),
         wrong("trailing-bytes", "one byte after the package", "ENV-1", malformed, good + b"\0"),
         wrong("unknown-suite", "suite 9", "ENV-5", malformed, _field(1, 9)),
+        wrong("suite-true", "true where suite 1 belongs", "ENV-3", malformed, _field(1, True)),
         wrong("not-yet", "it begins tomorrow", "SES-5", expired, _signed(not_before_s=NOW + DAY)),
         last,
         last.refused("package-expired", "at its not-after date", ("SES-5",), expired)

@@ -1,0 +1,183 @@
+"""Targets whose bytes come from a testee or a suite: lines of the line protocol, vectors, lists, schemas, tables."""
+
+import io
+from collections.abc import Iterable
+from functools import cache
+from typing import Annotated, Final
+
+import msgspec
+from tests.fuzz import seeds
+from tests.fuzz.target import Find, Form, Target
+
+from communicator_conformance import expectations, operations, vectors
+from communicator_conformance.errors import Garbage, ListError, VectorError
+from communicator_conformance.protocol import decode_answer, decode_hello
+from communicator_impl import adapter, adapter_lines
+from communicator_spec import schema
+from communicator_spec.origin import is_origin
+
+__all__ = ["TARGETS"]
+
+_RULES: Final = ("body", "address-set", "service-config", "two-layer-request", "delivery", "rdas", "wire")
+
+
+@cache
+def _published() -> tuple[vectors.Vector, ...]:
+    return tuple(v for name, v in sorted(vectors.published().items()))[::12]
+
+
+def _vector(data: bytes) -> None:
+    read = vectors.parse(data, "body/message")
+    if vectors.parse(msgspec.json.encode(read), "body/message") != read:
+        raise Find("a vector that is written in another way than it was read")
+
+
+def _vectors() -> Iterable[bytes]:
+    chosen = (v for v in vectors.published().values() if len(v.steps) <= 3)
+    for vector in sorted(chosen, key=lambda v: v.id)[::20]:
+        yield msgspec.json.encode(msgspec.structs.replace(vector, id="body/message"))
+
+
+class _Request(msgspec.Struct):
+    """What a suite sends; with another frame the adapter ends, as its rule 2 says."""
+
+    id: int
+    op: str
+    now: Annotated[int, msgspec.Meta(ge=0, lt=1 << 48)] = 0
+    entropy: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] = ""
+    args: dict[str, object] = {}
+
+
+def _line(data: bytes) -> None:
+    """Ask the reference adapter one line: one answer in one line, with the id of the request."""
+    try:
+        asked = msgspec.json.decode(data, type=_Request)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return
+    if asked.args.get("count", 0) not in range(100):  # it may be told to lose two thousand messages
+        return
+    out = io.BytesIO()
+    adapter_lines.serve([msgspec.json.encode(asked)], out, adapter.HELLO, adapter.OPERATIONS)
+    lines = out.getvalue().splitlines()
+    if len(lines) != 1:
+        raise Find("not one answer to one line")
+    decode_answer(lines[0], asked.id)
+
+
+def _asked() -> Iterable[bytes]:
+    hello = {"id": 1, "op": "hello", "protocol": 1}
+    yield msgspec.json.encode(hello)
+    for vector in _published():
+        step = vector.steps[0]
+        if all(not str(value).startswith("$") for value in step.args.values()):
+            entropy = vectors.step_entropy(vector, step.name)
+            yield msgspec.json.encode(
+                {"id": 2, "op": step.op, "now": vector.now, "entropy": entropy, "args": step.args}
+            )
+
+
+def _answer(data: bytes) -> None:
+    decode_answer(data, 2)
+
+
+def _hello(data: bytes) -> None:
+    decode_hello(data, 2)
+
+
+def _fits(data: bytes) -> None:
+    for rule in _RULES:
+        why = schema.validate(rule, data)
+        if why is not None and not why:
+            raise Find("a reason that says nothing")
+
+
+def _misfit(data: bytes) -> None:
+    """Hold any text against every form that an argument may have."""
+    text = data.decode("latin-1")
+    for operation in operations.OPERATIONS.values():
+        operations.misfit(operation.taken, dict.fromkeys(operation.taken, text))
+
+
+def _origin(data: bytes) -> None:
+    text = data.decode("utf-8", "surrogatepass") if data.isascii() else data.decode("latin-1")
+    if is_origin(text) and (not text.isascii() or text != text.lower() or "/" in text[8:]):
+        raise Find("an origin in another form")
+
+
+def _list(data: bytes) -> None:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    rows = expectations.read(text)
+    if expectations.read(expectations.render(rows)) != tuple(sorted(rows, key=lambda r: r.id)):
+        raise Find("a list that is written in another way than it was read")
+
+
+def _answers() -> Iterable[bytes]:
+    yield b'{"id":2,"ok":{"a":"00"}}'
+    yield b'{"id":2,"ok":{"ignored":true}}'
+    yield b'{"id":2,"error":{"class":"expired","detail":"late"}}'
+    yield b'{"id":2,"unsupported":true}'
+
+
+TARGETS: Final = (
+    Target(
+        "vector",
+        _vector,
+        ("communicator_conformance.vectors:parse",),
+        _vectors,
+        Form.JSON,
+        VectorError,
+    ),
+    Target(
+        "answer-line",
+        _answer,
+        ("communicator_conformance.protocol:decode_answer",),
+        _answers,
+        Form.JSON,
+        Garbage,
+    ),
+    Target(
+        "hello-line",
+        _hello,
+        ("communicator_conformance.protocol:decode_hello",),
+        lambda: (msgspec.json.encode({"id": 2, "ok": adapter.HELLO}), *_answers()),
+        Form.JSON,
+        Garbage,
+    ),
+    Target("line", _line, ("adapter_lines:serve",), _asked, Form.JSON, Garbage),
+    Target(
+        "schema",
+        _fits,
+        ("communicator_spec.schema:validate",),
+        lambda: seeds.vectors("body.decode.body", "config.decode.config"),
+    ),
+    Target(
+        "misfit",
+        _misfit,
+        ("communicator_conformance.operations:misfit",),
+        lambda: (b"00ff", b"https://a.example", b"$x.y", b""),
+        Form.TEXT,
+    ),
+    Target(
+        "origin",
+        _origin,
+        ("communicator_spec.origin:is_origin",),
+        lambda: (
+            b"https://post.example",
+            b"http://127.0.0.1:8420",
+            b"https://[2001:db8::1]:8443",
+            b"https://a.example\n",
+        ),
+        Form.TEXT,
+    ),
+    Target(
+        "expectations",
+        _list,
+        ("communicator_conformance.expectations:read",),
+        lambda: (b"# list\nbody/message  accepted  not yet\n", b""),
+        Form.TEXT,
+        ListError,
+    ),
+)
