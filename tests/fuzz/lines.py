@@ -12,7 +12,8 @@ from tests.fuzz.target import Find, Form, Target
 from communicator_conformance import expectations, operations, vectors
 from communicator_conformance.errors import Garbage, ListError, VectorError
 from communicator_conformance.protocol import decode_answer, decode_hello
-from communicator_impl import adapter, adapter_lines
+from communicator_impl import adapter
+from communicator_impl.adapter.lines import serve
 from communicator_spec import schema
 from communicator_spec.origin import is_origin
 
@@ -57,7 +58,7 @@ def _line(data: bytes) -> None:
     if asked.args.get("count", 0) not in range(100):  # it may be told to lose two thousand messages
         return
     out = io.BytesIO()
-    adapter_lines.serve([msgspec.json.encode(asked)], out, adapter.HELLO, adapter.OPERATIONS)
+    serve([msgspec.json.encode(asked)], out, adapter.HELLO, adapter.OPERATIONS)
     lines = out.getvalue().splitlines()
     if len(lines) != 1:
         raise Find("not one answer to one line")
@@ -146,7 +147,7 @@ TARGETS: Final = (
         Form.JSON,
         Garbage,
     ),
-    Target("line", _line, ("adapter_lines:serve",), _asked, Form.JSON, Garbage),
+    Target("line", _line, ("adapter.lines:serve",), _asked, Form.JSON, Garbage),
     Target(
         "schema",
         _fits,

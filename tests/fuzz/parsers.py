@@ -6,8 +6,8 @@ a private one of a service that takes a request or an answer, and
 - its name begins with one of `VERBS`, or
 - a parameter is annotated with bytes, with a value of no type yet (`value: object`), or with what came over HTTP.
 
-Each is in the table of targets, or in `excluded.toml`. Generators of vectors, migrations, the formal model and the tools
-that write the standard read nothing that somebody else made.
+Each is in the table of targets, or in `excluded.toml`. Generators of vectors, migrations, the formal model and what
+writes the standard read nothing that somebody else made.
 """
 
 import ast

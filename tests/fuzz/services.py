@@ -23,8 +23,7 @@ from communicator_impl.receiving_service import ReceivingService
 from communicator_impl.root_owners import EpochRegistration, RootOwners, RootRegistration, checked_registration
 from communicator_impl.sending_service import reading
 from communicator_impl.services import attachments, directory, forwarder, http, outward, proxy, receiving
-from communicator_impl.services.authorization_settings import read_authorization_settings
-from communicator_impl.services.directory_settings import read_directory_settings
+from communicator_impl.services.part import Kit
 from communicator_impl.services.paying import Till
 from communicator_impl.services.settings import Settings, SettingsError
 from communicator_impl.storage import MemoryStorage
@@ -50,7 +49,7 @@ BODIES: Final[dict[str, tuple[type[msgspec.Struct], dict[str, object]]]] = {
         {"epoch": 1, "key": base64url(bytes(32)), "valid_until": 3600, "capacity": 9, "lanes": 2},
     ),
     "revoke": (receiving._Revoke, {"epoch": 3}),
-    "latency": (receiving._LatencyOf, {"latency": "batched", "epoch": None}),
+    "latency": (receiving._LatencyOf, {"latency": "batched", "epoch": 2}),
     "confirm": (receiving._Confirm, {"numbers": [0, 1, (1 << 53) - 1]}),
     "fetch": (proxy._Fetch, {"uri": "https://rs.example/v1/attachments/x"}),
 }
@@ -87,8 +86,8 @@ def _upload(data: bytes) -> None:
         communicator_tokens=b",".join(more),
     )
     for purposes in ({}, {Purpose.UPLOAD: ("issuer.example",)}):
-        kit = receiving.Kit(_NONE, _NONE, Till("rs.example", purposes), _NONE)
-        endpoints = attachments.AttachmentEndpoints(kit, "https://rs.example", SeededEntropy(b"fuzz"), lambda: b"", 1)
+        kit = Kit(_NONE, _NONE, Till("rs.example", purposes), _NONE, _NONE, _NONE)
+        endpoints = attachments.AttachmentEndpoints(kit, "https://rs.example", SeededEntropy(b"fuzz"), b"", 1)
         _refused(partial(endpoints._form, request))
 
 
@@ -115,16 +114,16 @@ def _carry_out(found: msgspec.Struct) -> None:
     owners.register(NOW, RootRegistration(b"\x0d" * 16, int(Profile.LABEL), key))
     match found:
         case receiving._Roots():
-            wanted = RootRegistration(found.root, found.profile, found.access_key, found.verify_key)
+            wanted = RootRegistration(found.root, found.profile, found.access_key, receiving._of(found.verify_key))
             checked_registration(wanted, tuple(Profile))
             owners.register(NOW, wanted)
         case receiving._Epochs():
             until_s = min(found.valid_until, 1 << 62)
             owners.issue(NOW, key, EpochRegistration(found.epoch, found.key, until_s, found.capacity, found.lanes))
         case receiving._Revoke():
-            owners.revoke(NOW, key, found.epoch)
+            owners.revoke(NOW, key, receiving._of(found.epoch))
         case receiving._LatencyOf():
-            owners.set_latency(NOW, key, found.latency, found.epoch)
+            owners.set_latency(NOW, key, found.latency, receiving._of(found.epoch))
         case receiving._Confirm():
             owners.confirm(NOW, key, found.numbers)
         case proxy._Fetch():
@@ -211,24 +210,23 @@ def _file() -> Path:
 
 
 def _settings(data: bytes) -> None:
-    """Read a file of settings as each kind of service does."""
+    """Read a file of settings."""
     _file().write_bytes(data)
-    for read in (Settings.read, read_directory_settings, read_authorization_settings):
-        try:
-            read(_file(), {})
-        except SettingsError as error:
-            if not str(error):
-                raise Find("a refusal that says nothing") from error
+    _said(_file(), {})
 
 
 def _environment(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape").replace("\0", "")  # as the operating system hands it over
-    for name in ("SERVICE_URI", "SERVICE_LISTEN_PORT", "SENDING_TOKENS", "DIRECTORY_MODE"):
-        for read in (Settings.read, read_directory_settings):
-            try:
-                read(None, {f"COMMUNICATOR_{name}": text})
-            except SettingsError:
-                continue
+    for name in ("SERVICE_URI", "SERVICE_LISTEN_PORT", "SERVICE_RUN", "SENDING_TOKENS", "DIRECTORY_MODE"):
+        _said(None, {f"COMMUNICATOR_{name}": text})
+
+
+def _said(path: Path | None, environment: dict[str, str]) -> None:
+    try:
+        Settings.read(path, environment)
+    except SettingsError as error:
+        if not str(error):
+            raise Find("a refusal that says nothing") from error
 
 
 def _json_seeds(name: str) -> Callable[[], Iterable[bytes]]:
@@ -312,12 +310,7 @@ TARGETS: Final = (
     Target(
         "settings",
         _settings,
-        (
-            "services.settings:Settings.read",
-            "services.directory_settings:read_directory_settings",
-            "services.authorization_settings:read_authorization_settings",
-            "services.process:read_settings",
-        ),
+        ("services.settings:Settings.read",),
         lambda: (_TOML, b"", b'[directory]\nmode = "brokered"\n', b"[authorization.allowances]\nsubmit = 5\n"),
         Form.TEXT,
     ),

@@ -9,8 +9,8 @@ import pytest
 from tests.fuzz.table import TARGETS
 
 ROOT = Path(__file__).parents[2]
-RUNS = 150
-"""Inputs for each target: with the others' start, half a minute of one core for all of them."""
+RUNS = 100
+"""Inputs for each target, which with the start take about a quarter of a minute of one core for all of them."""
 
 
 def fuzz(*arguments: str | int | Path) -> subprocess.CompletedProcess[str]:

@@ -23,6 +23,7 @@ PINNED = {
     "rfc9577": ("privacypass_auth_scheme", 5, "54562db62a0a97b376f20963bd9a17141d0fcfb61e6e681e289d3c10db66d1c2"),
     "rfc9578": ("rfc9578_publicly_verifiable", 5, "d44ca5bc15dc903a7e9ed57b8e3b8dc7bf8e822e2880c4630a70dbc42e6d3a32"),
 }
+KINDS = {"another redemption context": 3, "ours": 1, "no origin": 1}
 BASE, X25519, HKDF_SHA256 = 0, 0x0020, 0x0001
 MESSAGES = 257
 
@@ -148,16 +149,18 @@ def test_which_challenges_are_of_this_protocol() -> None:
     """TOK-5: one origin, and no redemption context; the vectors that say otherwise are read by nobody here."""
     kinds = Counter[str]()
     for row in map(raw, rows("rfc9577")):
-        ours = not row["redemption_context"] and row["origin_info"]
-        kinds["another redemption context" if row["redemption_context"] else "no origin"] += not ours
-        if ours and b"," in row["origin_info"]:
-            kinds["several origins"] += 1
-        elif ours:
-            kinds["ours"] += 1
+        kinds[kind_of(row)] += 1
+        if kind_of(row) == "ours":
             issuer, origin = row["issuer_name"].decode(), row["origin_info"].decode()
-            digest_of = tokens.Token.decode(row["token_authenticator_input"] + bytes(256)).challenge_digest
-            assert tokens.challenge_digest(issuer, origin) == digest_of
-    assert +kinds == {"ours": 1, "another redemption context": 2, "no origin": 1, "several origins": 1}
+            named = tokens.Token.decode(row["token_authenticator_input"] + bytes(256)).challenge_digest
+            assert tokens.challenge_digest(issuer, origin) == named
+    assert kinds == KINDS
+
+
+def kind_of(row: dict[str, bytes]) -> str:
+    if row["redemption_context"]:
+        return "another redemption context"
+    return "no origin" if not row["origin_info"] else "several origins" if b"," in row["origin_info"] else "ours"
 
 
 def test_the_tokens_of_rfc_9578_verify_and_travel() -> None:

@@ -137,7 +137,7 @@ def _table(value: object, section: str) -> dict[str, object]:
     return value
 
 
-def _said(error: msgspec.ValidationError) -> str:
+def _said(error: Exception) -> str:
     """Return what is wrong with which setting, and where to look."""
     what, _, where = str(error).partition(" - at `$")
     place = where.strip(".`")
