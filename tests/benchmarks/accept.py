@@ -141,19 +141,27 @@ def contenders(is_short: bool) -> Iterator[dict[str, Contender]]:
 
 
 def tables(is_short: bool) -> Iterator[Titled]:
-    """Yield rates, ratios and latencies at each number of connections."""
+    """Yield rates and ratios at each number of connections and at the best of each contender, then latencies."""
     rounds, messages = (2, 40) if is_short else (ROUNDS, MESSAGES)
+    numbers = CONNECTIONS[: 1 if is_short else None]
     with contenders(is_short) as found:
-        for connections in CONNECTIONS[: 1 if is_short else None]:
-            at = f"at {connections} connections"
-            seen: dict[str, list[Round]] = {name: [] for name in found}
-            for _ in range(rounds):
+        seen: dict[int, dict[str, list[Round]]] = {n: {name: [] for name in found} for n in numbers}
+        for _ in range(rounds):
+            for connections in numbers:
                 for name, contender in found.items():
-                    seen[name].append(contender.take(messages, connections))
-            yield f"messages accepted, {at}", [_rate(name, of) for name, of in seen.items()]
-            if compared := _compared(seen):
-                yield f"rates as multiples, {at}", compared
-            yield f"at {SHARE:.0%} of that rate, {at}", list(_steady(found, seen, connections, is_short))
+                    seen[connections][name].append(contender.take(messages, connections))
+        for connections in numbers:
+            yield f"messages accepted, at {connections} connections", [_rate(*of) for of in seen[connections].items()]
+            yield from _compared(seen[connections], f"at {connections} connections")
+        yield from _compared({name: _best([seen[n][name] for n in numbers]) for name in found}, "the best of each")
+        for connections in numbers:
+            rows = list(_steady(found, seen[connections], connections, is_short))
+            yield f"at {SHARE:.0%} of that rate, at {connections} connections", rows
+
+
+def _best(of_numbers: list[list[Round]]) -> list[Round]:
+    """Return of each round the one with the number of connections that suits a contender best."""
+    return [max(rounds, key=lambda of: of.rate) for rounds in zip(*of_numbers, strict=True)]
 
 
 def _steady(
@@ -180,10 +188,10 @@ def _latency(name: str, rounds: list[Round]) -> Row:
     return row | {name: quantile(taken, share) * 1000 if taken else "" for name, share in names.items()}
 
 
-def _compared(seen: dict[str, list[Round]]) -> list[Row]:
-    """Return what each backend reaches of each way to use Postfix, round by round."""
+def _compared(seen: dict[str, list[Round]], at: str) -> Iterator[Titled]:
+    """Yield what each backend reaches of each way to use Postfix, round by round; nothing without Postfix."""
     rates = {name: [of.rate for of in rounds] for name, rounds in seen.items()}
     pairs = [(name, of) for name in rates if name not in REFERENCES for of in REFERENCES if of in rates]
-    return [
-        {"contender": name, "over": of} | ratio(rates[name], rates[of]).row() | {"asked": 3.0} for name, of in pairs
-    ]
+    if pairs:
+        ratios = [{"contender": name, "over": of} | ratio(rates[name], rates[of]).row() for name, of in pairs]
+        yield f"rates as multiples, {at}", [row | {"asked": 3.0} for row in ratios]
