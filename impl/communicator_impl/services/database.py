@@ -41,7 +41,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, Operationa
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from communicator_impl.services.events import EVENT_LOG, is_on, write
-from communicator_impl.services.schema import accepted
+from communicator_impl.services.schema import accepted, kept
 from communicator_impl.services.sealing import SEALER, Sealer, read_key, settle
 from communicator_impl.services.settings import Settings, SettingsError
 from communicator_spec import Kind
@@ -121,6 +121,11 @@ class Database:
                     raise
                 time.sleep(0.01 * 2**attempt)
         raise AssertionError("the last attempt returns or raises")
+
+    def write(self) -> None:
+        """Write something new that means nothing: whether that can be done is what readiness says."""
+        row = {"name": "written", "revision": time.monotonic_ns(), "value": b""}
+        self.transact(lambda connection: put(connection, kept, [row]))
 
     def look(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work`, which changes nothing but the event log, if there is one."""

@@ -166,7 +166,9 @@ class Host:
     def _keep(self) -> bool:
         now_ms = self._kit.now_ms
         steps: dict[str, Step] = {name: partial(part.keep, now_ms) for name, part in self._parts.items()}
-        kept = self._all({"document": self._renew, "issuers": self._issuers.load, **steps})
+        kept = self._all(
+            {"database": self._kit.database.write, "document": self._renew, "issuers": self._issuers.load, **steps}
+        )
         self._kept_s = time.monotonic() if kept else _NEVER
         return False
 

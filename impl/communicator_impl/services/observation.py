@@ -21,6 +21,7 @@ from typing import Final, TextIO
 __all__ = ["Log", "Metrics"]
 
 _PREFIX: Final = "communicator_"
+_QUIET_S: Final = 60.0
 
 
 class Metrics:
@@ -54,6 +55,8 @@ class Log:
 
     def __init__(self, stream: TextIO = sys.stderr) -> None:
         self._stream = stream
+        self._failed: dict[tuple[str, str], tuple[float, int]] = {}
+        self._lock = threading.Lock()
 
     def write(self, event: str, **values: str | float) -> None:
         """Write one event; values are names from fixed lists, and numbers."""
@@ -61,8 +64,13 @@ class Log:
         print(line, file=self._stream, flush=True)
 
     def failed(self, event: str, error: BaseException) -> None:
-        """Write that something failed: the class of the error and nothing that it says."""
-        self.write(event, error=type(error).__name__)
+        """Write that something failed: the class of the error and nothing that it says; how often, once a minute."""
+        name, now_s = (event, type(error).__name__), time.monotonic()
+        with self._lock:
+            until_s, times = self._failed.get(name, (0.0, 0))
+            self._failed[name] = (until_s, times + 1) if now_s < until_s else (now_s + _QUIET_S, 0)
+        if now_s >= until_s:
+            self.write(event, error=name[1], **({"before": times} if times else {}))
 
 
 def _labels(labels: tuple[tuple[str, str], ...]) -> str:
