@@ -53,7 +53,7 @@ class _Bound(Server):
     own_socket: socket.socket
 
     def _init_shared_socket(self) -> None:
-        self._shd: SocketHolder = SocketHolder(self.own_socket.detach(), False, _BACKLOG)  # type: ignore
+        self._shd: SocketHolder = SocketHolder(self.own_socket.detach(), False, _BACKLOG)  # type: ignore[assignment, call-arg]
 
 
 class Listening:
