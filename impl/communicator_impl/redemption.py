@@ -72,6 +72,10 @@ class Redemption:
         """Tell whether a request of this purpose needs a token."""
         return bool(self._issuers.get(purpose))
 
+    def knows(self, purpose: Purpose) -> bool:
+        """Tell whether the keys of all issuers of a purpose were learnt."""
+        return all(host in self._keys for host in self._issuers.get(purpose, ()))
+
     def demand(self, now_ms: int, purpose: Purpose) -> tuple[str, ...]:
         """Return the values of `WWW-Authenticate` for a request without a token: one for each issuer (TOK-6)."""
         found = (

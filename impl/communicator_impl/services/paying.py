@@ -74,7 +74,7 @@ class Till:
 
     def learn(self, issuer: str, keys: Iterable[IssuerKey]) -> None:
         """Take the keys of an issuer in the place of those known before."""
-        self._keys[issuer] = tuple(keys)
+        self._keys = {**self._keys, issuer: tuple(keys)}  # others may be reading
 
     def needed(self, purpose: Purpose) -> bool:
         """Tell whether a request of this purpose needs a token."""
@@ -92,9 +92,10 @@ class Till:
         except PeerError as error:
             if error.error_class is not ErrorClass.FORGED:
                 raise
-            demand = self._redemption(MemoryStorage()).demand(now_ms, purpose)
+            redemption = self._redemption(MemoryStorage())
+            demand = redemption.demand(now_ms, purpose)
             if not demand:
-                self._check_known(purpose)
+                self._check_known(redemption, purpose)
             raise Refusal(ErrorClass.FORGED, tuple((_CHALLENGE, value) for value in demand), "token") from error
 
     def digest(self, request: Request, body: bytes) -> bytes:
@@ -129,12 +130,13 @@ class Till:
             return redemption.check(now_ms, purpose, shown, digest)
         except PeerError as error:
             if error.error_class is ErrorClass.FORGED:
-                self._check_known(purpose)
+                self._check_known(redemption, purpose)
             raise
 
-    def _check_known(self, purpose: Purpose) -> None:
-        """Raise `OwnError` while the keys of an issuer are not known (rule 3)."""
-        if any(host not in self._keys for host in self._issuers.get(purpose, ())):
+    @staticmethod
+    def _check_known(redemption: Redemption, purpose: Purpose) -> None:
+        """Raise `OwnError` if what was decided was decided without the keys of an issuer (rule 3)."""
+        if not redemption.knows(purpose):
             raise OwnError(ErrorClass.UNKNOWN, "keys of an issuer")
 
     def _redemption(self, marks: "_Marks | MemoryStorage") -> Redemption:
