@@ -193,5 +193,7 @@ def _compared(seen: dict[str, list[Round]], at: str) -> Iterator[Titled]:
     rates = {name: [of.rate for of in rounds] for name, rounds in seen.items()}
     pairs = [(name, of) for name in rates if name not in REFERENCES for of in REFERENCES if of in rates]
     if pairs:
-        ratios = [{"contender": name, "over": of} | ratio(rates[name], rates[of]).row() for name, of in pairs]
-        yield f"rates as multiples, {at}", [row | {"asked": 3.0} for row in ratios]
+        ratios: list[Row] = [
+            {"contender": name, "over": of, **ratio(rates[name], rates[of]).row(), "asked": 3.0} for name, of in pairs
+        ]
+        yield f"rates as multiples, {at}", ratios
