@@ -9,8 +9,6 @@ from tests.services.killing.stage import SCENES
 
 SEED = 20_261_121
 FAULTS = [
-    ("receiving", "accepts-before-commit"),
-    ("receiving", "deletes-before-store"),
     ("sending", "concludes-before-post"),
     ("authorization", "answers-before-commit"),
 ]
