@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
+from tests.services.disk import mounted
 from tests.services.running import free_port
 
 START_S = 30.0
@@ -41,11 +42,13 @@ def user() -> str | None:
 class Postgres:
     """A server with an empty database, in a folder of its own; `stop` breaks its connections, `start` begins again.
 
-    `kill` ends all its processes at whatever instruction they are; the next start recovers.
+    `kill` ends all its processes at whatever instruction they are; the next start recovers. With a `size` the folder is
+    a disk of its own, where mounting is allowed (`is_mounted`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, size: str = "") -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="communicator-postgres-"))
+        self.is_mounted = bool(size) and mounted(self._folder, size)
         self._user = user()
         if self._user is not None:
             os.chown(self._folder, pwd.getpwnam(self._user).pw_uid, -1)
@@ -87,6 +90,16 @@ class Postgres:
         self._process.wait()
         self._process = None
 
+    @property
+    def folder(self) -> Path:
+        """Where the server has everything."""
+        return self._folder
+
+    @property
+    def pid(self) -> int:
+        """Number of its first process; 0 if that has ended."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else 0
+
     def connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True)
 
@@ -114,6 +127,8 @@ class Postgres:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if self.is_mounted:
+            subprocess.run(("umount", str(self._folder)), check=True)
         shutil.rmtree(self._folder)
 
 

@@ -5,11 +5,16 @@ write of the database beyond it fails as it does on a full disk.
 """
 
 import resource
+import shutil
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from tests.services.disk import fill, limit, until_ready_is
 from tests.services.owning import TwoLayerOwner, accept, body, config_of, settled
-from tests.services.running import Service, _status
+from tests.services.postgres import Postgres, user
+from tests.services.running import Service
 
 
 def test_a_full_disk_acknowledges_nothing_and_needs_no_restart(tmp_path: Path) -> None:  # SVC-6, SVC-8
@@ -23,24 +28,76 @@ def test_a_full_disk_acknowledges_nothing_and_needs_no_restart(tmp_path: Path) -
         statuses = [accept(client, owner.request(index, body(index))) for index in range(1, 20)]
         assert statuses == [503] * 19
         assert len(owner.fetch(client)) == 1
-        until = time.monotonic() + 20
-        while _status(service.operations_port, "/health/ready") == 200:
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        until_ready_is(service, 503)
         assert service.log.read_text().count("accept failed") == before + 1
         fill(service, resource.RLIM_INFINITY)
         assert accept(client, owner.request(20, body(20))) == 202
         assert [one.ciphertext for one in settled(client, owner, 2)] == [body(0), body(20)]
-        while _status(service.operations_port, "/health/ready") != 200:
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        until_ready_is(service, 200)
 
 
-def fill(service: Service, size: int) -> None:
-    """Let the processes of a service write no file beyond a size."""
-    assert service._process is not None
-    process = service._process.pid
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    for one in (process, *map(int, children)):
-        _, hard = resource.prlimit(one, resource.RLIMIT_FSIZE)
-        resource.prlimit(one, resource.RLIMIT_FSIZE, (size, hard))
+# -------------------------------------------------------------------- PostgreSQL
+
+
+@contextmanager
+def without_room(server: Postgres) -> Iterator[int]:
+    """Fill the disk of a server; it refuses what needs a new page, but not to change a row, so readiness says yes."""
+    ballast = server.folder / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1 << 12))
+    assert shutil.disk_usage(server.folder).free == 0
+    try:
+        yield 200
+        assert server.pid
+    finally:
+        ballast.unlink()
+
+
+@contextmanager
+def without_log(server: Postgres) -> Iterator[int]:
+    """Let a server write no file beyond 4 kB: it cannot write its log, and so it gives up."""
+    limit(server.pid, 1 << 12, user())
+    try:
+        yield 503
+    finally:
+        if server.pid:
+            limit(server.pid, resource.RLIM_INFINITY, user())
+
+
+def survives(folder: Path, server: Postgres, full: Callable[[Postgres], AbstractContextManager[int]]) -> None:
+    """Write to a service until its database takes no more, make room, and look."""
+    with Service(folder, "receiving", database=server.url) as service, service.client() as client:
+        client.event_hooks = {}
+        owner = TwoLayerOwner(config_of(client, service.uri)).register(client)
+        acknowledged, refused = list[int](), 0
+        with full(server) as ready:
+            for index in range(400):
+                status = accept(client, owner.request(index, body(index)))
+                assert status in (202, 503)
+                acknowledged += [index] if status == 202 else []
+                refused = 0 if status == 202 else refused + 1
+                if refused == 20:
+                    break
+            assert refused == 20
+            until_ready_is(service, ready)
+        if not server.pid:
+            server.start()  # as its manager does
+        server.recovered()
+        until_ready_is(service, 200)
+        assert accept(client, owner.request(500, body(500))) == 202
+        wanted = [body(index) for index in (*acknowledged, 500)]
+        found, until = list[bytes](), time.monotonic() + 30
+        while len(found) < len(wanted) and time.monotonic() < until:
+            some = owner.fetch(client)
+            found += [one.ciphertext for one in some]
+            if some:
+                owner.confirm(client, [one.number for one in some])
+        assert sorted(found) == sorted(wanted)
+
+
+def test_postgresql_on_a_full_disk_loses_nothing_and_goes_on(tmp_path: Path) -> None:  # SVC-6, SVC-8
+    with Postgres("128m") as server:
+        survives(tmp_path, server, without_log)
+        if server.is_mounted:
+            survives(tmp_path, server, without_room)

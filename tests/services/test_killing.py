@@ -9,22 +9,27 @@ from tests.services.killing.stage import SCENES
 
 SEED = 20_261_121
 FAULTS = [
+    ("receiving", "accepts-before-commit"),
+    ("receiving", "deletes-before-store"),
     ("sending", "concludes-before-post"),
     ("authorization", "answers-before-commit"),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("database", "kills"), [("sqlite", 20), ("postgresql", 4)])
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize(
+    ("scene", "database", "kills"),
+    [(scene, "sqlite", 20) for scene in SCENES]
+    + [(scene, "postgresql", 5) for scene in SCENES if scene != "both"],  # that one has nothing new there
+)
 def test_kills_lose_nothing_that_was_acknowledged(
     scene: str, database: str, kills: int
 ) -> None:  # SVC-7, SVC-8, RECV-1, SEND-1, TOK-14, DIR-13, AUTH-3
     result = run(scene, database, kills, SEED)
     assert result.violations == []
-    assert sum(result.kills.values()) >= kills
-    assert result.hitting >= kills // 2
-    assert result.acknowledged["answered"] > sum(result.unanswered) > kills // 2
+    assert result.hitting >= kills
+    assert sum(result.kills.values()) == len(result.unanswered)
+    assert result.acknowledged["answered"] >= kills
 
 
 @pytest.mark.slow

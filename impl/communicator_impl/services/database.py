@@ -21,7 +21,9 @@ Rules:
 """
 
 import asyncio
+import errno
 import fcntl
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -140,11 +142,18 @@ class Database:
             connection.execute(text("SELECT pg_notify(:channel, :topic)"), {"channel": _CHANNEL, "topic": topic})
 
     def keep_to_oneself(self) -> None:
-        """Refuse a SQLite file that another process serves: it would not hear what this one stores (RECV-12)."""
+        """Refuse a SQLite file that cannot be written, or that another process serves: it would not hear what this one
+        stores (RECV-12)."""
         path = None if self.is_postgres else self.engine.url.database
         if not path or path == ":memory:":
             return
-        self._lock = open(f"{path}.lock", "wb")  # noqa: SIM115 held as long as the process lives
+        try:
+            self._lock = open(f"{path}.lock", "wb")  # noqa: SIM115 held as long as the process lives
+            if Path(path).exists() and not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            what_would_do = "name a file that this process may write, in a folder that it may write"
+            raise SettingsError(f"database.url: {path}: {error.strerror}; {what_would_do}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

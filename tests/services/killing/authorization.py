@@ -5,6 +5,7 @@ may, not one more and not one fewer, however often the service was killed in bet
 """
 
 import json
+import time
 
 from tests.services.asking import ENTROPY, ISSUER_KEYS, OCTETS, asked, bearer, body_of, finished, now_s
 from tests.services.killing.world import Link, Loader, World
@@ -73,9 +74,13 @@ class Ordering(Loader):
 
 
 def issuing(link: Link) -> IssuerKey:
-    """Return the key that issues now."""
-    keys = read_issuer_document(link.ask("GET", ISSUER_KEYS).body)
-    return next(key for key in keys if key.purpose is PURPOSE and key.issues(now_s()))
+    """Return the key that issues now; a service that has just started may show it a moment later."""
+    for _ in range(200):
+        for key in read_issuer_document(link.ask("GET", ISSUER_KEYS).body):
+            if key.purpose is PURPOSE and key.issues(now_s()):
+                return key
+        time.sleep(0.1)
+    raise AssertionError("no key issues")
 
 
 def draw_accounts(n: int) -> list[bytes]:

@@ -2,7 +2,8 @@
 
 Theory. A kill is a draw from a seed: how long the load runs until then, which process, or, with PostgreSQL, a process
 of the database or all of it. What is killed is started again at once, on what it left; some are killed again while they
-start. Where in a request a kill hits, the machine decides; the campaign counts how many requests it took with it.
+start. Where in a request a kill hits, the machine decides: the campaign counts how many requests each took with it, and
+goes on until as many kills as wanted hit at least one.
 """
 
 import random
@@ -16,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 from tests.services.issuer import issuing
+from tests.services.killing.faults import reached
 from tests.services.killing.nursery import Nursery, end
 from tests.services.killing.stage import SCENES, Props, Scene
 from tests.services.killing.world import World
@@ -27,6 +29,8 @@ AGAIN = 0.1
 OF_DATABASE = 0.3
 OF_HELPER = 0.15
 WITH_HELPER = 0.5
+TRIES = 3
+"""Kills for one that has to hit, before the campaign says that it does not."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -51,7 +55,10 @@ class Result(msgspec.Struct, frozen=True):
 def run(
     scene: str, database: str, kills: int, seed: int, *, fault: str = "", tell: Callable[[int], None] = lambda _: None
 ) -> Result:
-    """Kill so many times, and judge; `tell` hears how many were killed."""
+    """Kill until so many kills took a request with them, and judge; `tell` hears how many did.
+
+    `AssertionError`: a planted fault was never reached.
+    """
     began, world = time.monotonic(), World(seed)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="communicator-killing-")))
@@ -62,12 +69,11 @@ def run(
         played = stack.enter_context(SCENES[scene](props))
         stack.enter_context(_ending(played))
         done = _Campaign(world, played, postgres, seed).kill(kills, tell)
+        assert not fault or any(reached(fault) in service.log.read_text() for service in played.services), fault
     starts = [start for service in played.services for start in service.starts_s]
     counts = dict(sorted(world.counts.items()))
     took_s = time.monotonic() - began
-    return Result(
-        scene, database, seed, done, world.hits(), counts, world.violations, statistics.median(starts), took_s
-    )
+    return Result(scene, database, seed, done, world.hits, counts, world.violations, statistics.median(starts), took_s)
 
 
 def _file(folder: Path, name: str) -> str:
@@ -100,16 +106,19 @@ class _Campaign:
         """Run the load, kill, let everybody finish, and judge; returns what was killed how often."""
         for loader in self._scene.loaders:
             loader.start()
-        while len(self._world.kills) < kills and not self._world.violations:
+        while self._hitting() < kills and len(self._world.kills) < TRIES * kills and not self._world.violations:
             time.sleep(self._chance.uniform(*LOAD_S))
             self._one()
-            tell(len(self._world.kills))
+            tell(self._hitting())
         time.sleep(LOAD_S[1])
         self._world.stopping.set()
         for loader in self._scene.loaders:
             loader.join()
         self._scene.judge()
         return self._done
+
+    def _hitting(self) -> int:
+        return sum(count > 0 for count in self._world.hits)
 
     def _one(self) -> None:
         if self._postgres is not None and self._chance.random() < OF_DATABASE:
@@ -142,6 +151,6 @@ class _Campaign:
         postgres.recovered()
 
     def _killed(self, what: str, kill: Callable[[], None]) -> None:
-        self._world.kills.append(time.monotonic())
+        self._world.killed()
         kill()
         self._done[what] = self._done.get(what, 0) + 1

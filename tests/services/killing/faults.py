@@ -2,9 +2,13 @@
 
 Theory. A judge who never saw a loss may be blind. So each of these is a service with one planted fault, which a kill at
 the right moment turns into a loss; they wait a little at that moment, so that a few kills are enough.
+
+A fault whose place the service no longer passes would prove nothing: each says in the log when it is reached, and a
+campaign whose service was to have a fault and never said so fails for that.
 """
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -24,11 +28,27 @@ Found = TypeVar("Found")
 LATE_S = 0.05
 
 
+def reached(fault: str) -> str:
+    """Return the line that says that a fault was reached."""
+    return f"planted fault reached: {fault}"
+
+
+def _say(fault: str) -> None:
+    """Write it once, from whichever process: what a service says of itself is no word of this."""
+    if fault not in _said:
+        _said.add(fault)
+        os.write(2, f"{reached(fault)}\n".encode())
+
+
+_said: set[str] = set()
+
+
 def accepts_before_commit() -> None:
     """Acceptance is answered, and then stored."""
     put = database.GroupCommit.put
 
     def early(self: database.GroupCommit, at_ms: int, request: bytes) -> "asyncio.Future[None]":
+        _say("accepts-before-commit")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         done.set_result(None)
@@ -50,6 +70,7 @@ def answers_before_commit() -> None:
             transact(of, work)
 
     def early(self: database.Database, work: Callable[[Connection], Found]) -> Found:
+        _say("answers-before-commit")
         with self.writing() as connection:
             found = work(connection)
             connection.rollback()
@@ -65,6 +86,7 @@ def deletes_before_store() -> None:
     decide = resolver.Resolver.decide
 
     def apart(self: resolver.Resolver, looked: resolver.Looked) -> resolver.Resolved:
+        _say("deletes-before-store")
         these = accepted.c.id.in_(looked.ids)
         with self._database.writing() as connection:
             rows = [row._asdict() for row in connection.execute(accepted.select().where(these))]
@@ -82,6 +104,7 @@ def concludes_before_post() -> None:
     attempts = Forwarder._attempts
 
     async def early(self: Forwarder, group: list[Taken]) -> list[Taken]:
+        _say("concludes-before-post")
         done = [Taken(one.ticket, one.entry.finished(State.FORWARDED)) for one in group]
         await self._work.run(self._conclude, done)
         return await attempts(self, group)

@@ -5,7 +5,7 @@ A scene starts its services, makes the loaders, and judges at the end what no si
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -138,7 +138,8 @@ class Props(NamedTuple):
 
 
 def _config(world: World, service: Service) -> ServiceConfig:
-    found = Document.decode(Link(world, service.ports).ask("GET", DOCUMENT).body, service.uri).receiving
+    with closing(Link(world, service.ports)) as link:
+        found = Document.decode(link.ask("GET", DOCUMENT).body, service.uri).receiving
     assert found is not None
     return found.config
 
@@ -219,7 +220,8 @@ def names(props: Props) -> Iterator[Scene]:
         directory.Asking(world, f"asks {n}", Link(world, service.ports), log, known, props.issuer, _origin(service))
         for n in range(half)
     ]
-    yield Scene([service], [*owners, *strangers], partial(directory.judge, world, link, log))
+    with closing(link):
+        yield Scene([service], [*owners, *strangers], partial(directory.judge, world, link, log))
 
 
 @contextmanager
@@ -234,8 +236,8 @@ def tokens(props: Props) -> Iterator[Scene]:
         for account in accounts:
             authorization_store.open_account(connection, account)
     database.close()
-    link = Link(props.world, service.ports)
-    key = authorization.issuing(link)
+    with closing(Link(props.world, service.ports)) as link:
+        key = authorization.issuing(link)
     loaders: list[Loader] = [
         authorization.Ordering(
             props.world,

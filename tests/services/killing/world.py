@@ -4,12 +4,15 @@ Rules:
 
 1. A request is repeated until it is answered; a status from 500 on is no answer (SVC-6).
 2. Whoever had sent a request and got no answer writes down from when to when, so that a kill can be seen to hit.
+3. A broken promise ends a campaign: who waits for what may never come stops then, and says nothing of it.
+4. Of several processes each is asked by all in turn, so that each has requests when it is killed.
 """
 
 import random
 import threading
 import time
 import traceback
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from http.client import HTTPConnection, HTTPException
@@ -17,6 +20,8 @@ from typing import NamedTuple
 
 PATIENCE_S = 60.0
 PAUSE_S = 0.01
+TURN = 8
+"""Answers of one process before the next one is asked."""
 
 
 class Answer(NamedTuple):
@@ -27,16 +32,21 @@ class Answer(NamedTuple):
     kind: str
 
 
+class Over(Exception):
+    """A promise was broken: nothing that comes after it counts."""
+
+
 class World:
-    """One campaign as its loaders see it."""
+    """One campaign as its loaders see it; `kills`: when, and `hits`: how many requests each one took with it."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.stopping = threading.Event()
         self.violations: list[str] = []
         self.counts: Counter[str] = Counter()
-        self.lost: list[tuple[float, float]] = []
         self.kills: list[float] = []
+        self.hits: list[int] = []
+        self._links = 0
         self._lock = threading.Lock()
 
     def count(self, name: str, by: int = 1) -> None:
@@ -54,11 +64,23 @@ class World:
         if not holds:
             self.violated(text)
 
-    def hits(self) -> list[int]:
-        """Return for each kill how many requests were under way and never answered."""
+    def killed(self) -> None:
+        """Write down that something is killed now."""
         with self._lock:
-            lost = list(self.lost)
-        return [sum(began < at <= ended for began, ended in lost) for at in self.kills]
+            self.kills.append(time.monotonic())
+            self.hits.append(0)
+
+    def lost(self, began: float) -> None:
+        """Write down that a request from `began` on got no answer: every kill since then hit it."""
+        with self._lock:
+            for place in range(bisect_right(self.kills, began), len(self.kills)):
+                self.hits[place] += 1
+
+    def turn(self) -> int:
+        """Return how many links there were before."""
+        with self._lock:
+            self._links += 1
+            return self._links - 1
 
     def killed_between(self, first: float, second: float) -> bool:
         """Tell whether there was a kill between two times."""
@@ -71,7 +93,8 @@ class Link:
     def __init__(self, world: World, ports: Sequence[int]) -> None:
         self._world = world
         self._ports = tuple(ports)
-        self._turn = 0
+        self._turn = world.turn()
+        self._answered = 0
         self._connection: HTTPConnection | None = None
 
     @property
@@ -98,22 +121,32 @@ class Link:
         began = time.monotonic()
         try:
             self._connection.request(method, path, body, headers or {})
-            found = self._connection.getresponse()
-            answer = Answer(found.status, found.read(), found.headers.get("content-type", ""))
+            with self._connection.getresponse() as found:
+                answer = Answer(found.status, found.read(), found.headers.get("content-type", ""))
         except (OSError, HTTPException):
-            self._world.lost.append((began, time.monotonic()))
+            self._world.lost(began)
             self._world.count("unanswered")
-            self.close()
-            self._turn += 1
+            self._move()
             return None
-        self._world.count("answered" if answer.status < 500 else "unavailable")
-        return answer if answer.status < 500 else None
+        if answer.status >= 500:
+            self._world.lost(began)
+            self._world.count("unavailable")
+            return None
+        self._world.count("answered")
+        self._answered += 1
+        if self.doors > 1 and self._answered % TURN == 0:
+            self._move()
+        return answer
 
     def close(self) -> None:
         """Hang up."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _move(self) -> None:
+        self.close()
+        self._turn += 1
 
     def _connect(self) -> bool:
         connection = HTTPConnection("127.0.0.1", self._ports[self._turn % len(self._ports)], timeout=20)
@@ -141,6 +174,8 @@ class Loader(threading.Thread):
             while not self.world.stopping.is_set():
                 self.step()
             self.finish()
+        except Over:
+            return
         except BaseException as error:
             trace = traceback.extract_tb(error.__traceback__)
             place = next((f"{one.filename.rpartition('/')[2]}:{one.lineno}" for one in reversed(trace)), "")
@@ -161,9 +196,11 @@ class Loader(threading.Thread):
         self.world.expect(holds, f"{self.name}: {text}")
 
     def eventually(self, holds: Callable[[], bool], within_s: float = 20.0) -> bool:
-        """Look until something holds, or the time is over."""
+        """Look until something holds, or the time is over; `Over` if a promise was broken meanwhile."""
         until = time.monotonic() + within_s
         while not holds():
+            if self.world.violations:
+                raise Over
             if time.monotonic() > until:
                 return False
             time.sleep(PAUSE_S)
