@@ -6,6 +6,7 @@ Each function changes the acceptance of the process that calls it before it serv
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from tests.services.running import BARE
 
-from communicator_impl.services import receiving, resolver
+from communicator_impl.services import beats, receiving, resolver
 
 __all__ = ["answers_after_resolving", "command", "environment", "sleeps_when_invalid"]
 
@@ -45,11 +46,8 @@ def answers_after_resolving() -> None:
         await self._kit.work.run(resolver.Resolver(self._kit.database).step)
         return answer
 
-    async def no_beat(taken_s: float) -> None:
-        return
-
     receiving.ReceivingEndpoints.accept = leaking  # type: ignore[method-assign]
-    receiving._beat = no_beat
+    beats.Beats.kept = lambda self: nullcontext()  # type: ignore[method-assign,return-value]
 
 
 def command(leak: Callable[[], None]) -> tuple[str, ...]:

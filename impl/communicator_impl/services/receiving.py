@@ -30,6 +30,7 @@ from communicator_impl.envelope import Delivery, decode_request
 from communicator_impl.errors import PeerError
 from communicator_impl.latency import Latency, Notice
 from communicator_impl.root_owners import EpochRegistration, RootRegistration, Told
+from communicator_impl.services.beats import Beats
 from communicator_impl.services.database import GroupCommit
 from communicator_impl.services.http import (
     CBOR,
@@ -59,7 +60,6 @@ _SOCKET_LOOK_S: Final = 60.0
 _SHARE_MIN: Final = 0.1
 _REST_S_MAX: Final = 0.5
 _ALL: Final = (1 << 53) - 1
-_BEAT_S: Final = 0.01
 
 
 class _Roots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,6 +101,7 @@ class ReceivingEndpoints:
         self._store = store
         self._commit = commit
         self._backlog = backlog
+        self._beats = Beats()
 
     def routes(self, frame: Frame) -> list[BaseRoute]:
         """Return what is served."""
@@ -126,9 +127,8 @@ class ReceivingEndpoints:
             self._backlog.check()
         except PeerError as error:  # strangers are told the class, in the same bytes for every cause
             raise PeerError(error.error_class) from error
-        begin_s = time.monotonic()
-        await self._commit.put(self._kit.now_ms, body)  # RECV-1
-        await _beat(time.monotonic() - begin_s)  # RECV-3
+        async with self._beats.kept():  # RECV-3
+            await self._commit.put(self._kit.now_ms, body)  # RECV-1
         return Response(status_code=202)
 
     # ---------------------------------------------------------------- what owners do
@@ -308,11 +308,6 @@ class Backlog:
             return 0.0
         share = max(_SHARE_MIN, self.waiting / self._most)
         return min(_REST_S_MAX, took_s * max(0.0, 1 / share - 1))
-
-
-async def _beat(taken_s: float) -> None:
-    """Wait until an answer is a whole number of beats after its request: longer than it takes to resolve one."""
-    await asyncio.sleep(_BEAT_S - taken_s % _BEAT_S)
 
 
 def _of(member: Value | msgspec.UnsetType) -> Value | None:
