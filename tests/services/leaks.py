@@ -47,7 +47,7 @@ def answers_after_resolving() -> None:
         return answer
 
     receiving.ReceivingEndpoints.accept = leaking  # type: ignore[method-assign]
-    beats.Beats.kept = lambda self: nullcontext()  # type: ignore[method-assign,return-value]
+    beats.Beats.kept = lambda self: nullcontext()  # type: ignore[method-assign,assignment,return-value]
 
 
 def command(leak: Callable[[], None]) -> tuple[str, ...]:
