@@ -85,7 +85,7 @@ MUTANTS: Final = {
     "ignores_capacity": Mutant(
         "ADDR-22", LABEL, "min(top + self._window, held.grant.capacity)", "top + self._window", "label/*"
     ),
-    "takes_label_twice": Mutant("ADDR-22", LABEL, "del self._labels[label]", "pass", "label/*"),
+    "takes_label_twice": Mutant("ADDR-22", LABEL, "del self._labels[label]  # ADDR-17, ADDR-22", "pass", "label/*"),
     "keeps_erased_epoch": Mutant("ADDR-23", LABEL, "if now >= held.grant.valid_until_s]", "if False]", "label/*"),
     "revokes_nothing": Mutant("ADDR-24", LABEL, "if k[0] == of and", "if False and", "label/*"),
     "revokes_more_than_asked": Mutant("ADDR-24", LABEL, "and epoch in (None, k[1])", "", "label/*"),

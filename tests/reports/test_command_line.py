@@ -47,7 +47,20 @@ def below(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     "command",
-    ["study", "simulate", "conform", "report", "spec list", "spec show", "spec check", "spec coverage", "spec html"],
+    [
+        "study",
+        "simulate",
+        "conform",
+        "conform run",
+        "conform init",
+        "conform doctor",
+        "report",
+        "spec list",
+        "spec show",
+        "spec check",
+        "spec coverage",
+        "spec html",
+    ],
 )
 def test_help_has_an_example(command: str) -> None:
     done = communicator(*command.split(), "--help")

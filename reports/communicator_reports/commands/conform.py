@@ -31,7 +31,20 @@ class _RunsByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(cls=_RunsByDefault, no_args_is_help=True, help="Hold an implementation against the standard.")
+_HELP = """Hold an implementation against the standard.
+
+Examples:
+
+  communicator conform reference
+
+  communicator conform init python
+
+  communicator conform doctor -- python3 adapter/adapter.py
+
+  communicator conform run --help
+"""
+
+app = typer.Typer(cls=_RunsByDefault, no_args_is_help=True, help=_HELP)
 
 
 @app.command(_RUN, context_settings={"allow_interspersed_args": False})
