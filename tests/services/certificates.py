@@ -25,9 +25,10 @@ class Certificate(NamedTuple):
 
 
 def certificate_for(address: str, folder: Path) -> Certificate:
-    """Make a certificate for one address, signed by itself."""
+    """Make a certificate for one address and for `localhost`, signed by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    names = [x509.IPAddress(ipaddress.ip_address(address)), x509.DNSName("localhost")]
     now = datetime.datetime.now(datetime.UTC)
     made = (
         x509.CertificateBuilder()
@@ -37,7 +38,7 @@ def certificate_for(address: str, folder: Path) -> Certificate:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

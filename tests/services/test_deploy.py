@@ -213,7 +213,10 @@ def front(tmp_path: Path) -> Iterator[tuple[httpx.Client, Pair]]:
             stack.enter_context(one)
         chosen = {f"INSTANCE_{n}": f"127.0.0.1:{one.port}" for n, one in enumerate((first, second), 1)}
         chosen |= {"BIND": f"127.0.0.1:{port}", "CERTIFICATE": str(tmp_path / "both.pem")}
-        chosen |= {"TRUSTED": str(made.certificate), "ORIGIN_HOST": "127.0.0.1"}
+        chosen |= {
+            "TRUSTED": str(made.certificate),
+            "ORIGIN_HOST": "localhost",
+        }  # a name: it looks for no address in a certificate
         stack.enter_context(balancer.run(path, chosen))
         client = stack.enter_context(httpx.Client(base_url=uri, verify=made.trusted(), timeout=30))
         balancer.answers(client)
