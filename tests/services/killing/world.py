@@ -173,7 +173,8 @@ class Loader(threading.Thread):
         try:
             while not self.world.stopping.is_set():
                 self.step()
-            self.finish()
+            if not self.world.violations:  # rule 3
+                self.finish()
         except Over:
             return
         except BaseException as error:
