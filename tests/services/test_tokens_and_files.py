@@ -255,7 +255,7 @@ def test_a_websocket_carries_what_was_there_and_what_comes(open_client: httpx.Cl
         began = time.monotonic()
         assert accept(open_client, owner.request(1, body(1))) == 202
         assert frames.read().ciphertext == body(1)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10  # it was told, and has not looked by itself
     assert len(owner.fetch(open_client)) == 2
 
 
