@@ -51,7 +51,7 @@ def _checks(findings: Findings) -> list[str]:
     events, violations = max(row.events for row in rows), sum(row.violations for row in rows)
     lines = [f"invariants: {count(violations)} violations over {count(events)} events"]
     if vectors is not None:
-        lines.append(f"vectors: {', '.join(f'{number} {status}' for status, number in vectors.counts.items())}")
+        lines.append(f"conformance: {', '.join(f'{number} {status}' for status, number in vectors.counts.items())}")
     games = [(g.interval.mean, g) for g in findings.games if g.interval and g.designed and not g.permitted]
     if games:
         top = max(games, key=lambda found: found[0])[1]

@@ -182,7 +182,7 @@ def vectors(findings: Findings) -> Table:
         areas.setdefault(result.id.partition("/")[0], []).append(result.status)
     rows = tuple((area, *(count(found.count(s)) for s in ("passed", "failed", "skipped"))) for area, found in
                  sorted(areas.items()))  # fmt: skip
-    return Table("vectors", "**Vectors** by area.", ("area", "passed", "failed", "skipped"), rows)
+    return Table("vectors", "**Vectors and scripts** by area.", ("area", "passed", "failed", "skipped"), rows)
 
 
 def calibration(findings: Findings) -> Table:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from communicator_conformance import Fault, Status
+from communicator_conformance import Fault, Status, matrix
 from communicator_conformance.errors import VectorError
 from communicator_conformance.operations import LIVE_OPERATIONS
 from communicator_conformance.protocol import Answer
@@ -121,6 +121,20 @@ def test_what_is_expected_is_held(pair: tuple[Listening, Listening]) -> None:
     result = play("receipts", demanding, "label/1", lambda kind, name: pair[0])
     assert (result.status, result.fault) == (Status.FAILED, Fault.UNMET)
     assert "is 3, not 4" in result.detail
+
+
+def test_the_matrix_has_a_cell_for_each_ordered_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {name: SCRIPTS[name] for name in ("first-contact", "spent-package")}
+    monkeypatch.setattr(matrix, "published_scripts", lambda: chosen)
+    liar = [sys.executable, str(LIVE), "changes"]
+    found = {
+        (c.first, c.second): c for c in matrix.cells({"good": ["reference"], "bad": liar, "none": ["/no/such"]}, 60.0)
+    }
+    assert len(found) == 9
+    assert found["good", "good"].ok
+    assert {pair for pair, cell in found.items() if not cell.ok} == found.keys() - {("good", "good")}
+    assert {r.fault for r in found["good", "none"].results} == {Fault.DIED}
+    assert {r.fault for r in found["bad", "good"].results} == {None, Fault.MISMATCH}
 
 
 def test_a_script_is_read_strictly() -> None:

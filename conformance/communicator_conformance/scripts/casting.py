@@ -26,19 +26,30 @@ def scripts_of(script: Script, name: str) -> Iterator[tuple[str, str]]:
 
 
 def between(
-    first: Testee, second: Testee, scripts: Mapping[str, Script], chosen: frozenset[str], *, swapped: bool = False
+    first: Testee,
+    second: Testee,
+    scripts: Mapping[str, Script],
+    chosen: frozenset[str],
+    *,
+    swapped: bool = False,
+    both: bool = False,
 ) -> Iterator[Result]:
-    """Play the chosen scripts with two programs; `swapped` gives each the parts of the other."""
+    """Play the chosen scripts with two programs.
+
+    `swapped` gives each the parts of the other; with `both` a script is skipped unless both have a part.
+    """
     for name, script in sorted(scripts.items()):
         for test, profile in scripts_of(script, name):
             if test in chosen:
-                yield _played(first, second, name, script, profile, swapped)
+                yield _played(first, second, name, script, profile, swapped, both)
 
 
-def _played(first: Testee, second: Testee, name: str, script: Script, profile: str, swapped: bool) -> Result:
+def _played(
+    first: Testee, second: Testee, name: str, script: Script, profile: str, swapped: bool, both: bool
+) -> Result:
     test = script_id(name, profile)
     try:
-        missing = _missing(first, second, profile)
+        missing = _missing(first, second, profile, both)
     except TesteeError as error:
         return Result(test, Status.FAILED, script.clauses, error.fault, str(error))
     if missing:
@@ -53,11 +64,12 @@ def _played(first: Testee, second: Testee, name: str, script: Script, profile: s
     return play(name, script, profile, cast)
 
 
-def _missing(first: Testee, second: Testee, profile: str) -> str:
+def _missing(first: Testee, second: Testee, profile: str, both: bool) -> str:
     """Return why a script cannot be played with these two; the first must have a part in it."""
-    if not any(_can(first, kind, profile) for kind in ROLES):
+    own, others = ({kind for kind in ROLES if _can(testee, kind, profile)} for testee in (first, second))
+    if not own or (both and not others):
         return f"needs live, {profile} and one of {', '.join(ROLES.values())}"
-    nobody = [kind for kind in ROLES if not (_can(first, kind, profile) or _can(second, kind, profile))]
+    nobody = [kind for kind in ROLES if kind not in own | others]
     return f"nobody plays a {nobody[0]}" if nobody else ""
 
 
