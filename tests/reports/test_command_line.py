@@ -51,7 +51,6 @@ def below(folder: Path) -> list[str]:
         "study",
         "simulate",
         "conform",
-        "conform run",
         "conform init",
         "conform doctor",
         "report",

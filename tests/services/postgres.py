@@ -60,12 +60,19 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Start it, again and again while processes of a killed one keep its memory."""
+        until = time.monotonic() + START_S
+        while not self._started(until):
+            assert time.monotonic() < until, (self._folder / "log").read_text()[-2000:]
+            time.sleep(0.1)
+
+    def _started(self, until: float) -> bool:
         folder = str(self._folder)
         options = [part for option in OPTIONS for part in ("-c", option)]
         command = (str(binaries() / "postgres"), "-D", f"{folder}/data", "-p", str(self._port), "-k", folder, *options)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, user=self._user, stdout=log, stderr=log, cwd=folder)
-        _wait(self._port)
+        return _answers(self._process, self._port, until)
 
     def stop(self) -> None:
         """End it at once, whoever is connected."""
@@ -117,7 +124,8 @@ class Postgres:
 
     def recovered(self) -> None:
         """Wait until the server takes connections again, after one of its processes was killed."""
-        _wait(self._port)
+        assert self._process is not None
+        assert _answers(self._process, self._port, time.monotonic() + START_S), "PostgreSQL has ended"
 
     def __enter__(self) -> Self:
         self.start()
@@ -139,12 +147,11 @@ def postgres() -> Iterator[str]:
         yield server.url
 
 
-def _wait(port: int) -> None:
-    until = time.monotonic() + START_S
-    while True:
-        try:
+def _answers(process: "subprocess.Popen[bytes]", port: int, until: float) -> bool:
+    """Wait until a server answers; false if it has ended, or the time is over."""
+    while process.poll() is None and time.monotonic() < until:
+        with suppress(psycopg.OperationalError):
             psycopg.connect(f"postgresql://communicator@127.0.0.1:{port}/postgres").close()
-            return
-        except psycopg.OperationalError:
-            assert time.monotonic() < until, "PostgreSQL did not start"
-            time.sleep(0.05)
+            return True
+        time.sleep(0.05)
+    return False

@@ -32,7 +32,7 @@ def test_slow_connections_are_cut_and_others_are_served(service: Service) -> Non
         kind: 0 for kind in found.cut_after_s if kind != UNREAD
     }
     assert min(low for low, _ in found.cut_after_s.values()) > HEAD_S - 2  # nobody is cut who is only not quick
-    assert found.delivered_during_s < 20 * found.delivered_before_s + 1
+    assert found.delivered_during_s < 20 * found.delivered_before_s + 10
     assert found.memory_most_bytes - found.memory_before_bytes < 64 * MEGABYTE
 
 
@@ -51,7 +51,7 @@ def test_junk_costs_bounded_memory_and_gets_one_answer_of_each_class(service: Se
     assert sum(times for times, _ in found.answers.values()) > 0.99 * 20_000
     assert found.memory_most_bytes - found.memory_before_bytes < 48 * MEGABYTE
     assert found.storage_most_bytes - found.storage_before_bytes < 128 * MEGABYTE
-    assert found.delivered_during_s < 20 * found.delivered_before_s + 1
+    assert found.delivered_during_s < 20 * found.delivered_before_s + 10
 
 
 def test_beyond_its_rate_an_address_gets_one_answer_whatever_it_sends(tmp_path: Path) -> None:  # ENV-12, SVC-5

@@ -15,6 +15,7 @@ import asyncio
 import heapq
 import itertools
 import math
+import select
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -70,7 +71,7 @@ class Beats:
         assert self._loop is not None
         try:
             while self._wanted.wait():
-                time.sleep(_TICK_S)
+                select.select((), (), (), _TICK_S)  # a span of time, where `time.sleep` waits for an instant
                 self._loop.call_soon_threadsafe(self._release)
         except RuntimeError:  # the loop has ended
             return
