@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import httpx
 from sqlalchemy import delete, insert, text
-from tests.benchmarks._figures import Row
+from tests.benchmarks._figures import Row, Titled
 from tests.services.asking import CBOR, ENTROPY, OCTETS, Person, asked, bearer, body_of, issuing, open_account, path_of
 from tests.services.four import ROLES, databases, metrics
 from tests.services.owning import LabelOwner, TwoLayerOwner, accept, body, config_of, now_s
@@ -341,7 +341,7 @@ def hang(connection: socket.socket, owner: TwoLayerOwner) -> None:
 # -------------------------------------------------------------------- all of it
 
 
-def tables(is_short: bool) -> dict[str, list[Row]]:
+def tables(is_short: bool) -> list[Titled]:
     """Return what operations cost, what rows take, what spent tokens take, and what devices that wait take."""
     scale = Scale(16, 1, 1000, 8) if is_short else Scale()
     found: dict[str, list[Row]] = {"operations": [], "bytes": [], "spent tokens": [], "waiting devices": []}
@@ -353,7 +353,7 @@ def tables(is_short: bool) -> dict[str, list[Row]]:
             if instances == 1:
                 _at(found, {role: f"sqlite:///{folder}/{role}.sqlite3" for role in ROLES}, 1, folder, scale)
             _at(found, {role: urls[f"{role}-{instances}"] for role in ROLES}, instances, folder, scale)
-    return found
+    return list(found.items())
 
 
 def _at(found: dict[str, list[Row]], urls: Mapping[str, str], instances: int, folder: Path, scale: Scale) -> None:
