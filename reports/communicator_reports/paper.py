@@ -101,7 +101,7 @@ def _checks(findings: Findings) -> Section:
         blocks.append(
             Prose(
                 f"The reference implementation ({findings.vectors.testee}) {verdict}: {count(passed)} of"
-                f" {count(len(findings.vector_results))} tests of the published vectors pass."
+                f" {count(len(findings.vector_results))} vectors, scripts and tests of the protocol pass."
             )
         )
         blocks.append(tables.vectors(findings))

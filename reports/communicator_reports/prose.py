@@ -187,7 +187,8 @@ def _checked(findings: Findings) -> str:
     text = f"{len(rows)} invariants were checked over {events} events: {held}."
     if vectors is not None:
         passed, all_ = vectors.counts.get("passed", 0), len(findings.vector_results)
-        text += f" Of the published vectors, the reference implementation passes {count(passed)} of {count(all_)}."
+        text += " Of the published vectors and scripts, the reference implementation passes"
+        text += f" {count(passed)} of {count(all_)}."
     return text
 
 

@@ -1,6 +1,6 @@
 """The main job: everything that a report is drawn from, computed once.
 
-1. the published vectors, played against the reference implementation
+1. the published vectors and scripts, played against the reference implementation
 2. the scenario: every policy under every fault, judged by the invariants
 3. the linkage games: what each role can tell from what it sees
 4. the knowledge table and the digests that belong to it

@@ -139,7 +139,8 @@ def _plain(x: Interval) -> dict[str, float | int | None]:
 
 def _invariants(stored: Sequence[Stored]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    for invariant in Monitors(standard_terms()).invariants:
+    judges = [judge for judge in Monitors(standard_terms()).invariants if not judge.of_live_services]
+    for invariant in judges:
         found = [
             {"policy": s.policy, "fault": s.fault, "replication": s.replication, "t_ms": v[1], "detail": v[2],
              "events": v[3]}

@@ -75,10 +75,14 @@ class Numbers(Generic[K]):
 
 
 class Invariant(ABC):
-    """One promise of the standard, checked on a stream of rows."""
+    """One promise of the standard, checked on a stream of rows.
+
+    `of_live_services`: only logs of live services have what could break it, so a simulation is no evidence for it.
+    """
 
     name: ClassVar[str]
     clauses: ClassVar[tuple[str, ...]]
+    of_live_services: ClassVar[bool] = False
 
     __slots__ = ("_handlers", "found")
 

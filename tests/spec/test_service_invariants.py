@@ -97,3 +97,8 @@ def test_each_way_to_break_a_promise_is_found(detail: str) -> None:
 
 def test_what_died_with_its_service_is_not_missed() -> None:
     assert judged((*without(of_owner(Kind.CONFIRMED)), event(Kind.DIED, service=RECEIVING))) == []
+
+
+def test_every_invariant_of_live_services_is_broken_here() -> None:
+    judges = Monitors(standard_terms()).invariants
+    assert {invariant for _, invariant in BROKEN.values()} == {judge.name for judge in judges if judge.of_live_services}

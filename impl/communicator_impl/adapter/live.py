@@ -13,6 +13,7 @@ Rules:
 4. Every answer carries the events that the core reported meanwhile, with names in the place of numbers.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TypeVar, overload
 
@@ -65,7 +66,7 @@ class Book:
         return self.configs.get(self.uris[number])
 
 
-class Role:
+class Role(ABC):
     """A core that can be built anew from its disk, and what it reported."""
 
     def __init__(self, entropy: Entropy) -> None:
@@ -73,15 +74,15 @@ class Role:
         self.draws = _Draws(entropy)
         self.reported: list[CoreEvent] = []
 
+    @abstractmethod
     def restart(self, now_ms: int) -> None:
         """Build the core from the disk."""
-        raise NotImplementedError
 
+    @abstractmethod
     def uri(self, number: int) -> str:
         """Return the name of a service by its number here."""
-        raise NotImplementedError
 
-    def restored(self, now_ms: int) -> None:
+    def restored(self, now_ms: int) -> None:  # noqa: B027 - services do not care
         """Learn that the disk is a copy of an older one."""
 
     def row(self, event: CoreEvent) -> dict[str, object]:

@@ -26,6 +26,7 @@ class Accounted(Invariant):
 
     name = "accounted"
     clauses = ("RECV-1", "SEND-1", "SEND-10")
+    of_live_services = True
     __slots__ = ("_open", "_settled", "_taken")
 
     def __init__(self, *, settled: bool = False) -> None:
@@ -90,6 +91,7 @@ class KeptUntilConfirmed(Invariant):
 
     name = "kept-until-confirmed"
     clauses = ("RECV-11", "DELIV-26")
+    of_live_services = True
     __slots__ = ("_ended", "_live", "_settled", "_shown", "_stored")
 
     def __init__(self, *, settled: bool = False) -> None:
@@ -155,6 +157,7 @@ class CountedOnce(Invariant):
 
     name = "counted-once"
     clauses = ("TOK-14", "TOK-15", "AUTH-2", "DIR-5", "DIR-13")
+    of_live_services = True
     __slots__ = ("_places", "_seen")
 
     def __init__(self) -> None:

@@ -12,6 +12,7 @@ import random
 import threading
 import time
 import traceback
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -160,7 +161,7 @@ class Link:
         return True
 
 
-class Loader(threading.Thread):
+class Loader(threading.Thread, ABC):
     """Takes one step after the other until the campaign ends, and then looks whether all is there."""
 
     def __init__(self, world: World, name: str, link: Link) -> None:
@@ -184,13 +185,13 @@ class Loader(threading.Thread):
         finally:
             self.link.close()
 
+    @abstractmethod
     def step(self) -> None:
         """Ask for something, and write down what was answered."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self) -> None:
         """Look at the end whether everything is there."""
-        raise NotImplementedError
 
     def expect(self, holds: bool, text: str) -> None:
         """Write down a broken promise of the service, unless it holds."""
