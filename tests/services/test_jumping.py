@@ -33,13 +33,13 @@ class Jumping(Service):
         faked = {
             "LD_PRELOAD": str(LIBRARIES[0]),
             "FAKETIME_TIMESTAMP_FILE": str(self._time),
-            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
         super().__init__(folder, "receiving", settings=faked | {"COMMUNICATOR_SERVICE_EVENT_LOG": "true"})
 
     def jump(self, beside_s: int) -> None:
-        """Move the clock; whoever reads it a second later sees that."""
+        """Move the clock; whoever reads it from now on sees that."""
         new = self._time.with_name("new")
         new.write_text(f"{beside_s:+d}")
         new.replace(self._time)
@@ -124,7 +124,6 @@ def test_jumps_of_the_clock_lose_nothing_and_open_nothing(tmp_path: Path) -> Non
             statuses = loaders.map(partial(accept, client), new[1:])
             service.jump(beside_s)
             assert list(statuses) == [202] * 20
-            time.sleep(1.5)
             assert accept(client, new[0]) == 202
             assert arrived(client, owner, 21) == sorted(texts), beside_s
             assert abs(judged_at_s(service) - followed_s) < 600, beside_s
@@ -142,6 +141,5 @@ def test_jumps_of_the_clock_lose_nothing_and_open_nothing(tmp_path: Path) -> Non
             time.sleep(0.1)
         for beside_s in (0, -DAY):
             service.jump(beside_s)
-            time.sleep(1.5)
             replayed(service, client, requests[::12])
             assert owner.fetch(client) == [], beside_s
