@@ -3,7 +3,7 @@
 A run goes like this:
 
 1. read and check all vectors and scripts; a fault in the suite's own files stops here
-2. start the testee, play the vectors that match the selection, and the scripts with the reference for a partner
+2. start the testee, play the vectors that match the selection, and the other kinds with the reference for a partner
 3. hold the results against the expectation list, or rewrite the list
 4. write the reports
 
@@ -16,6 +16,7 @@ Rules:
 
 import fnmatch
 import hashlib
+from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -26,8 +27,8 @@ from rich.console import Console
 from communicator_conformance import expectations as lists
 from communicator_conformance import report
 from communicator_conformance.errors import TesteeError
+from communicator_conformance.kinds import KINDS
 from communicator_conformance.runner import HELLO, PROTOCOL_TESTS, Seen, play_all
-from communicator_conformance.scripts import between, published_scripts, scripts_of
 from communicator_conformance.testee import REFERENCE, Testee
 from communicator_conformance.vectors import Vector, digest_of, load_folder, published, spec_digest
 from communicator_conformance.verdicts import Digests, Result, Status, Verdict
@@ -43,21 +44,22 @@ def run(
     timeout_s: float = 10.0,
     expectations: Path | None = None,
     update: bool = False,
+    seed: int = 0,
     out: Path | None = None,
     console: Console | None = None,
 ) -> Verdict:
     """Run the suite against a program and return the verdict.
 
-    `testee` is a command line, or `["reference"]`; `vectors` a folder to use instead of the
-    published ones; `select` a pattern of test ids such as `label/*`; `expectations` a list of known
-    failures, rewritten when `update` is set; `out` a folder for the reports; `console` where the
-    progress and the table are shown, nowhere if absent. Raises `VectorError` and `ListError`;
-    whatever the testee does wrong is part of the verdict.
+    `testee` is a command line, or `["reference"]`; `vectors` a folder to use instead of the published ones; `select` a
+    pattern of test ids such as `label/*`; `expectations` a list of known failures, rewritten when `update` is set;
+    `seed` is what everything that is drawn comes from; `out` a folder for the reports; `console` where the progress and
+    the table are shown, nowhere if absent. Raises `VectorError` and `ListError`; whatever the testee does wrong is part
+    of the verdict.
     """
     known = published() if vectors is None else load_folder(vectors)  # 1
-    chosen, plays = _selected(known, select), _plays(select if vectors is None else "")
+    chosen, others = _selected(known, select), _others(select if vectors is None else "")
     with Testee(testee, timeout_s) as program, Testee([REFERENCE], timeout_s) as partner:  # 2
-        results = _played(program, partner, chosen, plays, console)
+        results = _played(program, partner, chosen, others, seed, console)
         name, about = _about(program)
     results = _held_against(results, expectations, update)  # 3
     verdict = Verdict(name, Digests(_suite_digest(), spec_digest(), digest_of(chosen), about), results)
@@ -75,30 +77,36 @@ def _selected(known: dict[str, Vector], pattern: str) -> dict[str, Vector]:
     return {name: vector for name, vector in known.items() if name in chosen | twins}
 
 
-def _plays(pattern: str) -> frozenset[str]:
-    """Return the plays of scripts whose id matches."""
-    plays = [test for name, script in published_scripts().items() for test, _ in scripts_of(script, name)]
-    return frozenset(fnmatch.filter(plays, pattern))
+def _others(pattern: str) -> tuple[str, ...]:
+    """Return the ids that match and are no vectors, in the order in which they are played."""
+    return tuple(test for kind in KINDS for test in fnmatch.filter(kind.tests(), pattern))
 
 
 def _played(
-    program: Testee, partner: Testee, chosen: dict[str, Vector], plays: frozenset[str], console: Console | None
+    program: Testee,
+    partner: Testee,
+    chosen: dict[str, Vector],
+    others: tuple[str, ...],
+    seed: int,
+    console: Console | None,
 ) -> tuple[Result, ...]:
     if console is None:
-        return _results(program, partner, chosen, plays, lambda _: None)
-    with report.Live(console, " ".join(program.command), (*PROTOCOL_TESTS, *chosen, *sorted(plays))) as live:
-        return _results(program, partner, chosen, plays, live.seen)
+        return tuple(_results(program, partner, chosen, others, seed, lambda _: None))
+    with report.Live(console, " ".join(program.command), (*PROTOCOL_TESTS, *chosen, *others)) as live:
+        return tuple(_results(program, partner, chosen, others, seed, live.seen))
 
 
 def _results(
-    program: Testee, partner: Testee, chosen: dict[str, Vector], plays: frozenset[str], seen: Seen
-) -> tuple[Result, ...]:
-    found = list(play_all(program, chosen, seen))
-    if plays and not any(r.id == HELLO and r.status is Status.FAILED for r in found):
-        for result in between(program, partner, published_scripts(), plays):
-            found.append(result)
+    program: Testee, partner: Testee, chosen: dict[str, Vector], others: tuple[str, ...], seed: int, seen: Seen
+) -> Iterator[Result]:
+    found = play_all(program, chosen, seen)
+    yield from found
+    if any(r.id == HELLO and r.status is Status.FAILED for r in found):
+        return
+    for kind in KINDS:
+        for result in kind.play(program, partner, frozenset(others), seed):
             seen(result)
-    return tuple(found)
+            yield result
 
 
 def _held_against(results: tuple[Result, ...], path: Path | None, update: bool) -> tuple[Result, ...]:

@@ -33,19 +33,21 @@ def between(
     *,
     swapped: bool = False,
     both: bool = False,
+    seed: int = 0,
 ) -> Iterator[Result]:
     """Play the chosen scripts with two programs.
 
-    `swapped` gives each the parts of the other; with `both` a script is skipped unless both have a part.
+    `swapped` gives each the parts of the other; with `both` a script is skipped unless both have a part. `seed` is what
+    all questions draw from.
     """
     for name, script in sorted(scripts.items()):
         for test, profile in scripts_of(script, name):
             if test in chosen:
-                yield _played(first, second, name, script, profile, swapped, both)
+                yield _played(first, second, name, script, profile, swapped, both, seed)
 
 
 def _played(
-    first: Testee, second: Testee, name: str, script: Script, profile: str, swapped: bool, both: bool
+    first: Testee, second: Testee, name: str, script: Script, profile: str, swapped: bool, both: bool, seed: int
 ) -> Result:
     test = script_id(name, profile)
     try:
@@ -61,7 +63,7 @@ def _played(
         wanted, other = (first, second) if turns[kind] % 2 != swapped else (second, first)
         return wanted if _can(wanted, kind, profile) else other
 
-    return play(name, script, profile, cast)
+    return play(name, script, profile, cast, seed)
 
 
 def _missing(first: Testee, second: Testee, profile: str, both: bool) -> str:

@@ -58,6 +58,7 @@ def conform(
     ] = None,
     update: Annotated[bool, typer.Option("--update", help="Rewrite the list from what fails now.")] = False,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
+    seed: Annotated[int, typer.Option(min=0, help="What everything that is drawn comes from.")] = 0,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write JUnit XML.")] = None,
     jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one result a line.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of the table.")] = False,
@@ -82,9 +83,10 @@ def conform(
         raise typer.BadParameter(f"{expectations} is no file; --update makes one", param_hint="--expectations")
     console = Console(stderr=as_json)
     with TemporaryDirectory() as folder:
+        shown = Console(stderr=True, quiet=not sys.stderr.isatty()) if as_json else console
         verdict = run(
             testee, vectors=vectors, select=select, timeout_s=timeout, expectations=expectations, update=update,
-            out=Path(folder), console=Console(stderr=True, quiet=not sys.stderr.isatty()) if as_json else console,
+            seed=seed, out=Path(folder), console=shown,
         )  # fmt: skip
         for path, name in ((junit, "junit.xml"), (jsonl, "results.jsonl")):
             if path is not None:

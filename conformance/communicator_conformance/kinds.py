@@ -1,0 +1,38 @@
+"""What is played after the vectors: each kind of test knows its ids and plays those that were chosen.
+
+Theory. Vectors are judged by twins and come first. Every other kind needs only the program under test, a partner that
+is known to be right, and a seed; it is a row of `KINDS`, in the order in which they are played.
+
+Rules:
+
+1. The ids of a kind are known before any program is started, and begin with the name of its area.
+2. Whatever a kind draws, it draws from the seed of the run: the same seed gives the same results, byte for byte.
+3. A kind never raises for what a program does; that is a result.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from communicator_conformance.scripts import between, published_scripts, scripts_of
+from communicator_conformance.testee import Testee
+from communicator_conformance.verdicts import Result
+
+__all__ = ["KINDS", "Kind"]
+
+
+class Kind(NamedTuple):
+    """One kind: `tests` gives all ids, `play` the results of those chosen (testee, partner, chosen, seed), in order."""
+
+    tests: Callable[[], tuple[str, ...]]
+    play: Callable[[Testee, Testee, frozenset[str], int], Iterator[Result]]
+
+
+def _scripts() -> tuple[str, ...]:
+    return tuple(test for name, script in published_scripts().items() for test, _ in scripts_of(script, name))
+
+
+def _play_scripts(program: Testee, partner: Testee, chosen: frozenset[str], seed: int) -> Iterator[Result]:
+    return between(program, partner, published_scripts(), chosen, seed=seed)
+
+
+KINDS: Final = (Kind(_scripts, _play_scripts),)
