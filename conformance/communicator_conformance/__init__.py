@@ -13,7 +13,7 @@ known failures (`expectations`) and writes reports (`report`). It imports no imp
 
 from communicator_conformance._run import run
 from communicator_conformance.errors import ConformanceError, ListError, TesteeError, VectorError
-from communicator_conformance.verdicts import Digests, Fault, Result, Status, Verdict
+from communicator_conformance.verdicts import Digests, Fault, Result, Status, Verdict, Witness
 
 __all__ = [
     "ConformanceError",
@@ -25,5 +25,6 @@ __all__ = [
     "TesteeError",
     "VectorError",
     "Verdict",
+    "Witness",
     "run",
 ]

@@ -62,7 +62,7 @@ def run(
         results = _played(program, partner, chosen, others, seed, console)
         name, about = _about(program)
     results = _held_against(results, expectations, update)  # 3
-    verdict = Verdict(name, Digests(_suite_digest(), spec_digest(), digest_of(chosen), about), results)
+    verdict = Verdict(name, Digests(_suite_digest(), spec_digest(), digest_of(chosen), about), results, seed, select)
     if out is not None:  # 4
         report.write(verdict, out)
     if console is not None:

@@ -118,6 +118,8 @@ def summary(verdict: Verdict) -> dict[str, object]:
     return {
         "testee": verdict.testee,
         "ok": verdict.ok,
+        "seed": verdict.seed,
+        "select": verdict.select,
         "counts": {status.value: verdict.count(status) for status in Status},
         "digests": msgspec.to_builtins(verdict.digests),
         "clauses": clause_status(verdict),

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Digests", "Fault", "Result", "Status", "Verdict"]
+__all__ = ["Digests", "Fault", "Result", "Status", "Verdict", "Witness"]
 
 
 class Status(StrEnum):
@@ -55,10 +55,27 @@ class Fault(StrEnum):
     LISTED_BUT_UNKNOWN = "listed-but-unknown"
 
 
+class Witness(msgspec.Struct, frozen=True):
+    """Why two events can be linked: `length` bytes that both have, each from its own offset on.
+
+    `left` and `right` are what an observer saw, in hex; offsets and length are in bytes.
+    """
+
+    left_name: str
+    right_name: str
+    left: str
+    right: str
+    left_offset: int
+    right_offset: int
+    length: int
+
+
 class Result(msgspec.Struct, frozen=True):
     """The result of one test; a vector cites clauses, a test of the protocol itself none.
 
-    `lines` are the lines exchanged in a test that failed, as they were.
+    `lines` are the lines exchanged in a test that failed, as they were, or in any test of a run that keeps them all;
+    `witness` is what a privacy game found; `met` says which roles of the two programs of a play met: `rm-rm`,
+    `ssa-rsa`, `rm-ssa` or `rm-rsa`.
     """
 
     id: str
@@ -67,6 +84,8 @@ class Result(msgspec.Struct, frozen=True):
     fault: Fault | None = None
     detail: str = ""
     lines: tuple[str, ...] = ()
+    witness: Witness | None = None
+    met: tuple[str, ...] = ()
 
 
 class Digests(msgspec.Struct, frozen=True):
@@ -79,11 +98,13 @@ class Digests(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """All results of one run against one testee."""
+    """All results of one run against one testee; `seed` and `select` are what it was run with."""
 
     testee: str
     digests: Digests
     results: tuple[Result, ...]
+    seed: int = 0
+    select: str = "*"
 
     def count(self, status: Status) -> int:
         """Return how many tests ended like this."""
