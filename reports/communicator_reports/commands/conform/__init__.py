@@ -1,0 +1,46 @@
+"""`communicator conform`: hold an implementation against the standard; one module a command."""
+
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from communicator_reports.commands.conform.doctor import doctor
+from communicator_reports.commands.conform.init import init
+from communicator_reports.commands.conform.matrix import matrix
+from communicator_reports.commands.conform.run import run
+
+__all__ = ["app"]
+
+_RUN: Final = "run"
+_OWN_OPTIONS: Final = {"allow_interspersed_args": False}  # what follows the program is the program's
+
+
+class _RunsByDefault(TyperGroup):
+    """`communicator conform TESTEE` is `communicator conform run TESTEE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer does not export its own context
+        """Put the command in front that nobody has to write."""
+        if args and args[0] not in (*self.commands, "--help", "-h"):
+            args = [_RUN, *args]
+        return super().parse_args(ctx, args)
+
+
+_HELP = """Hold an implementation against the standard.
+
+Examples:
+
+  communicator conform reference
+
+  communicator conform init python
+
+  communicator conform doctor -- python3 adapter/adapter.py
+
+  communicator conform run --help
+"""
+
+app = typer.Typer(cls=_RunsByDefault, no_args_is_help=True, help=_HELP)
+app.command(_RUN, context_settings=_OWN_OPTIONS)(run)
+app.command("init")(init)
+app.command("doctor", context_settings=_OWN_OPTIONS)(doctor)
+app.command("matrix")(matrix)

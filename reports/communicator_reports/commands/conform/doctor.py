@@ -1,0 +1,61 @@
+"""`communicator conform doctor`: what is wrong with an adapter."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from communicator_conformance.doctor import Finding
+
+__all__ = ["doctor"]
+
+
+def doctor(
+    testee: Annotated[list[str], typer.Argument(metavar="TESTEE...", help="'reference', or -- and a command line.")],
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
+    lines: Annotated[bool, typer.Option("--lines", help="Show the lines exchanged for what is well, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead.")] = False,
+) -> None:
+    """Say what is wrong with an adapter, step by step, with the exact lines exchanged.
+
+    Exit code 1: something is.
+
+    Examples:
+
+      communicator conform doctor -- python3 adapter/adapter.py
+
+      communicator conform doctor --lines reference
+    """
+    import msgspec
+
+    from communicator_conformance.doctor import State, examine
+    from communicator_conformance.testee import Testee
+    from communicator_conformance.vectors import published
+
+    console = Console(quiet=as_json, soft_wrap=True, highlight=False)
+    findings = []
+    with Testee(testee, timeout) as program:
+        for finding in examine(program, published()):
+            findings.append(finding)
+            _show(finding, console, lines=lines or finding.state is State.ILL)
+    ill = [finding for finding in findings if finding.state is State.ILL]
+    if as_json:
+        print(json.dumps({"well": not ill, "findings": msgspec.to_builtins(findings)}))
+    console.print(f"\n{len(ill)} wrong" if ill else "\nall is well: communicator conform plays the vectors")
+    raise typer.Exit(1 if ill else 0)
+
+
+def _show(finding: "Finding", console: Console, *, lines: bool) -> None:
+    from communicator_conformance.doctor import State
+
+    if finding.state is State.UNOFFERED and not lines:
+        return
+    mark = {State.WELL: "[green]well[/]", State.ILL: "[red]ill [/]", State.UNOFFERED: "[dim]–   [/]"}[finding.state]
+    console.print(f"{mark}  {escape(finding.what)}  [dim]{escape(finding.detail)}[/]")
+    if finding.hint:
+        console.print(f"      [yellow]{escape(finding.hint)}[/]")
+    for line in finding.lines if lines else ():
+        console.print(f"      {escape(line)}")

@@ -1,0 +1,73 @@
+"""`communicator conform matrix`: every program with every other."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from communicator_conformance.matrix import Cell
+
+__all__ = ["matrix"]
+
+
+def matrix(
+    programs: Annotated[
+        list[str], typer.Argument(metavar="NAME=COMMAND...", help="Two or more; 'reference' is known.")
+    ],
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of the table.")] = False,
+) -> None:
+    """Play every script with every pair of programs.
+
+    The row plays the first of each kind of role, the column the second.
+
+    Exit code 1: a pair does not work together.
+
+    Examples:
+
+      communicator conform matrix reference 'mine=python3 adapter.py'
+
+      communicator conform matrix --json reference 'a=./a --quiet' 'b=node b.js'
+    """
+    import shlex
+
+    import msgspec
+    from rich.table import Table
+
+    from communicator_conformance.matrix import cells
+    from communicator_conformance.verdicts import Status
+
+    named = {name: shlex.split(command or name) for name, _, command in (text.partition("=") for text in programs)}
+    if len(named) < len(programs):
+        raise typer.BadParameter("each program needs a name of its own", param_hint="NAME=COMMAND")
+    console = Console(stderr=True, quiet=not sys.stderr.isatty() or as_json)
+    found = []
+    for cell in cells(named, timeout):
+        found.append(cell)
+        console.print(f"{cell.first} with {cell.second}: {cell.count(Status.PASSED)} of {len(cell.results)} passed")
+    if as_json:
+        print(json.dumps([msgspec.to_builtins(cell) | {"ok": cell.ok} for cell in found]))
+    else:
+        shown = Table("first \\ second", *named)
+        for first in named:
+            shown.add_row(first, *(_cell(cell) for cell in found if cell.first == first))
+        Console().print(shown)
+    raise typer.Exit(0 if all(cell.ok or not _played(cell) for cell in found) else 1)
+
+
+def _played(cell: "Cell") -> bool:
+    from communicator_conformance.verdicts import Status
+
+    return cell.count(Status.SKIPPED) < len(cell.results)
+
+
+def _cell(cell: "Cell") -> str:
+    from communicator_conformance.verdicts import Status
+
+    if not _played(cell):
+        return "[dim]no part[/]"
+    color = "green" if cell.ok else "red"
+    return f"[{color}]{cell.count(Status.PASSED)}/{len(cell.results) - cell.count(Status.SKIPPED)}[/]"

@@ -1,0 +1,62 @@
+"""`communicator conform run`: play everything against one program."""
+
+import json
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+__all__ = ["run"]
+
+
+def run(
+    testee: Annotated[list[str], typer.Argument(metavar="TESTEE...", help="'reference', or -- and a command line.")],
+    select: Annotated[str, typer.Option(metavar="PATTERN", help="Only tests whose id matches, e.g. 'label/*'.")] = "*",
+    vectors: Annotated[Path | None, typer.Option(metavar="DIR", help="Vectors to use instead of our own.")] = None,
+    expectations: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your list of known failures; they do not fail the run.")
+    ] = None,
+    update: Annotated[bool, typer.Option("--update", help="Rewrite the list from what fails now.")] = False,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
+    seed: Annotated[int, typer.Option(min=0, help="What everything that is drawn comes from.")] = 0,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write JUnit XML.")] = None,
+    jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one result a line.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of the table.")] = False,
+) -> None:
+    """Play vectors and scripts against a program that speaks the line protocol. Options come before the program.
+
+    The word `run` may be left out. Exit code 1: it does not conform.
+
+    Examples:
+
+      communicator conform reference
+
+      communicator conform --select 'label/*' --junit junit.xml -- ./my-adapter --quiet
+    """
+    from communicator_conformance import report
+    from communicator_conformance import run as run_suite
+
+    if update and expectations is None:
+        raise typer.BadParameter(
+            "give the list that is to be rewritten with --expectations FILE", param_hint="--update"
+        )
+    if expectations is not None and not update and not expectations.is_file():
+        raise typer.BadParameter(f"{expectations} is no file; --update makes one", param_hint="--expectations")
+    console = Console(stderr=as_json)
+    with TemporaryDirectory() as folder:
+        shown = Console(stderr=True, quiet=not sys.stderr.isatty()) if as_json else console
+        verdict = run_suite(
+            testee, vectors=vectors, select=select, timeout_s=timeout, expectations=expectations, update=update,
+            seed=seed, out=Path(folder), console=shown,
+        )  # fmt: skip
+        for path, name in ((junit, "junit.xml"), (jsonl, "results.jsonl")):
+            if path is not None:
+                path.write_bytes((Path(folder) / name).read_bytes())
+    if as_json:
+        print(json.dumps(report.summary(verdict) | {"failures": [r.id for r in verdict.failures]}))
+    elif not verdict.results or all(r.status == "skipped" for r in verdict.results):
+        console.print(f"nothing matches {select!r}; `communicator conform reference` shows what there is")
+    raise typer.Exit(0 if verdict.ok else 1)
