@@ -45,6 +45,7 @@ def run(
     expectations: Path | None = None,
     update: bool = False,
     seed: int = 0,
+    trace: bool = False,
     out: Path | None = None,
     console: Console | None = None,
 ) -> Verdict:
@@ -52,16 +53,16 @@ def run(
 
     `testee` is a command line, or `["reference"]`; `vectors` a folder to use instead of the published ones; `select` a
     pattern of test ids such as `label/*`; `expectations` a list of known failures, rewritten when `update` is set;
-    `seed` is what everything that is drawn comes from; `out` a folder for the reports; `console` where the progress and
-    the table are shown, nowhere if absent. Raises `VectorError` and `ListError`; whatever the testee does wrong is part
-    of the verdict.
+    `seed` is what everything that is drawn comes from; with `trace` all lines are kept; `out` a folder for the
+    reports; `console` where the progress and the table are shown, nowhere if absent. Raises `VectorError` and
+    `ListError`; whatever the testee does wrong is part of the verdict.
     """
     known = published() if vectors is None else load_folder(vectors)  # 1
     chosen, others = _selected(known, select), _others(select if vectors is None else "")
-    with Testee(testee, timeout_s) as program, Testee([REFERENCE], timeout_s) as partner:  # 2
+    with Testee(testee, timeout_s, trace=trace) as program, Testee([REFERENCE], timeout_s) as partner:  # 2
         results = _played(program, partner, chosen, others, seed, console)
         name, about = _about(program)
-    results = _held_against(results, expectations, update)  # 3
+    results = _held_against(results, expectations, update, select)  # 3
     verdict = Verdict(name, Digests(_suite_digest(), spec_digest(), digest_of(chosen), about), results, seed, select)
     if out is not None:  # 4
         report.write(verdict, out)
@@ -109,13 +110,16 @@ def _results(
             yield result
 
 
-def _held_against(results: tuple[Result, ...], path: Path | None, update: bool) -> tuple[Result, ...]:
+def _held_against(results: tuple[Result, ...], path: Path | None, update: bool, select: str) -> tuple[Result, ...]:
     if path is None:
         return results
-    rows = lists.read_file(path)
+    played = {r.id for r in results}
+    known = lists.read_file(path)
+    rows = tuple(row for row in known if row.id in played or fnmatch.fnmatch(row.id, select))
+    beyond = tuple(row for row in known if row not in rows)  # not selected: not judged, and left on the list
     if update:
         rows = lists.rewrite(rows, results)
-        path.write_text(lists.render(rows), "utf-8")
+        path.write_text(lists.render((*rows, *beyond)), "utf-8")
     return lists.apply(rows, results)
 
 

@@ -92,7 +92,7 @@ def _guarded(testee: Testee, name: str, clauses: tuple[str, ...], body: Callable
         return Result(name, Status.FAILED, clauses, *failed.result, tuple(testee.lines))
     except TesteeError as error:
         return Result(name, Status.FAILED, clauses, error.fault, str(error), tuple(testee.lines))
-    return Result(name, Status.PASSED, clauses)
+    return Result(name, Status.PASSED, clauses, lines=tuple(testee.lines) if testee.trace else ())
 
 
 def _probe_honesty(testee: Testee) -> None:

@@ -10,7 +10,8 @@ Rules:
 1. `ask` returns an answer or raises a `TesteeError`; after a raise the process is gone.
 2. A fresh process holds no handles: a test that spans a restart has failed already.
 3. Only the process started here, with its own children, is ended here.
-4. `lines` holds what was said lately, as it was said, the oldest first; whoever wants less clears it.
+4. `lines` holds what was said lately, as it was said, the oldest first; whoever wants less clears it. With `trace` it
+   holds everything since then, and results keep it whether they passed or not.
 5. `reference` stands for the reference implementation's adapter, started like any other program.
 """
 
@@ -37,7 +38,7 @@ _START_S = 30.0  # virtual machines take their time, once
 _GRACE_S = 1.0
 _END = b""
 _LINES = 64
-_SHOWN = 4096
+_SHOWN = 8192
 
 
 def resolve(command: list[str]) -> list[str]:
@@ -52,12 +53,13 @@ class Testee:
 
     __test__ = False  # not a test class, whatever its name suggests
 
-    def __init__(self, command: list[str], timeout_s: float = 10.0) -> None:
+    def __init__(self, command: list[str], timeout_s: float = 10.0, *, trace: bool = False) -> None:
         self.command = resolve(command)
+        self.trace = trace
         self._timeout_s = timeout_s
         self._process: _Process | None = None
         self._hello: Hello | None = None
-        self.lines: deque[str] = deque(maxlen=_LINES)
+        self.lines: deque[str] = deque(maxlen=None if trace else _LINES)
 
     def __enter__(self) -> Self:
         return self

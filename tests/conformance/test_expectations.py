@@ -68,3 +68,21 @@ def test_a_run_rewrites_its_list_and_then_holds_by_it(tmp_path: Path) -> None:
     assert {r.fault for r in stale.failures} == {Fault.LISTED_BUT_PASSING}
     assert run(["reference"], select="label/grant*", expectations=path, update=True).ok
     assert read(path.read_text()) == ()
+
+
+def test_what_was_not_selected_is_not_judged_and_stays_on_the_list(tmp_path: Path) -> None:
+    path = tmp_path / "known.txt"
+    beyond = _listed("script/first-contact:label", Fault.LOST)
+    path.write_text(render((*_listed("label/grant"), *beyond)))
+    stale = run(["reference"], select="label/grant", expectations=path)
+    assert [(r.id, r.fault) for r in stale.failures] == [("label/grant", Fault.LISTED_BUT_PASSING)]
+    assert run(["reference"], select="label/grant", expectations=path, update=True).ok
+    assert read(path.read_text()) == beyond
+
+
+@pytest.mark.parametrize("test", ["protocol/honesty", "script/first-contact:label"])
+def test_an_unexpected_pass_fails_in_every_kind(test: str, tmp_path: Path) -> None:
+    path = tmp_path / "known.txt"
+    path.write_text(render(_listed(test)))
+    judged = {r.id: r for r in run(["reference"], select=test, expectations=path).failures}
+    assert judged[test].fault is Fault.LISTED_BUT_PASSING

@@ -89,6 +89,14 @@ def test_a_second_run_writes_the_same_bytes(verdict: Verdict, folder: Path, tmp_
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
+def test_a_trace_keeps_the_lines_of_what_passed() -> None:
+    assert {r.lines for r in run(["reference"], select="label/grant").results} == {()}
+    traced = {r.id: r for r in run(["reference"], select="label/grant", trace=True).results}
+    assert traced["label/grant"].status is Status.PASSED
+    assert [line[:2] for line in traced["label/grant"].lines] == ["→ ", "← "]
+    assert '"op":"label.grant"' in traced["label/grant"].lines[0]
+
+
 def test_a_client_without_a_service_is_tested_for_its_half() -> None:
     verdict = _half('"roles": ["rm"]')
     assert verdict.ok

@@ -133,6 +133,8 @@ def test_the_matrix_has_a_cell_for_each_ordered_pair(monkeypatch: pytest.MonkeyP
     assert len(found) == 9
     assert found["good", "good"].ok
     assert {pair for pair, cell in found.items() if not cell.ok} == found.keys() - {("good", "good")}
+    assert all(r.met == () for r in found["good", "none"].results)
+    assert found["good", "good"].results[0].met == ("rm-rm", "ssa-rsa", "rm-ssa", "rm-rsa")
     assert {r.fault for r in found["good", "none"].results} == {Fault.DIED}
     assert {r.fault for r in found["bad", "good"].results} == {None, Fault.MISMATCH}
 

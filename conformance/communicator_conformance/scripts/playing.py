@@ -45,10 +45,9 @@ def play(name: str, script: Script, profile: str, cast: Cast, seed: int = 0) -> 
     own = hashlib.sha256(f"{name} {profile} {seed}".encode()).digest()
     stage = Stage(script, profile, own, cast)
     fault, detail = _fault(stage, script)
-    lines = tuple(stage.lines) if fault else ()
-    return Result(
-        script_id(name, profile), Status.FAILED if fault else Status.PASSED, script.clauses, fault, detail, lines
-    )
+    lines = tuple(stage.lines) if fault or stage.trace else ()
+    status = Status.FAILED if fault else Status.PASSED
+    return Result(script_id(name, profile), status, script.clauses, fault, detail, lines, met=stage.met())
 
 
 def _fault(stage: Stage, script: Script) -> tuple[Fault | None, str]:

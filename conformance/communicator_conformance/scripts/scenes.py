@@ -47,6 +47,7 @@ def _meet(stage: Stage, scene: Scene, turn: int) -> None:
     first, second = _devices(stage, scene)
     number = sum(len(device.ends) for device in stage.devices.values()) // 2
     first.ends[number], second.ends[number] = 2 * number, 2 * number + 1
+    stage.meet(first, second)
     package = stage.ask(first, "invite", relationship=number, **_setting(first))["package"]
     answer = stage.ask(second, "accept", relationship=number, **_setting(second), package=package)["answer"]
     completed = stage.ask(first, "complete", relationship=number, answer=answer)
@@ -154,6 +155,7 @@ def _accept_again(stage: Stage, scene: Scene, turn: int) -> None:
     """Answer one invitation twice: the second one must find that its package is spent."""
     first, second = _devices(stage, scene)
     number = 1_000
+    stage.meet(first, second)
     package = stage.ask(first, "invite", relationship=number, **_setting(first))["package"]
     answers = [
         stage.ask(second, "accept", relationship=number + k, **_setting(second), package=package)["answer"]

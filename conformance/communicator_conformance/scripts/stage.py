@@ -35,12 +35,20 @@ from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import ErrorClass
 from communicator_spec.events import NONE, Kind, Row
 
-__all__ = ["Actor", "Device", "Flaw", "Refused", "Service", "Stage"]
+__all__ = ["MEETINGS", "Actor", "Device", "Flaw", "Refused", "Service", "Stage"]
 
 BEGIN_S: Final = 1_767_225_600
 _PASSAGE_S: Final = 1
 _REFETCH_S: Final = 60
 _LINES: Final = 64
+
+MEETINGS: Final = {
+    ("person", "person"): "rm-rm",
+    ("sender", "receiver"): "ssa-rsa",
+    ("person", "sender"): "rm-ssa",
+    ("person", "receiver"): "rm-rsa",
+}
+"""The four places at which two programs meet, by the kinds of the roles."""
 
 Answer = dict[str, Any]
 
@@ -120,7 +128,6 @@ class Stage:
         self.profile = profile
         self.now_s = 0
         self.rows: list[Row] = []
-        self.lines: deque[str] = deque(maxlen=_LINES)
         self.passages = Passages(script.faults)
         self._seed = seed
         self._asked = 0
@@ -139,6 +146,10 @@ class Stage:
         }
         people = enumerate(script.people.items())
         self.devices = {name: Device(name, i, cast("person", name), person) for i, (name, person) in people}
+        actors = (*self.receivers.values(), *self.senders.values(), *self.devices.values())
+        self.trace = any(actor.testee.trace for actor in actors)
+        self.lines: deque[str] = deque(maxlen=None if self.trace else _LINES)
+        self._met: set[str] = set()
         self._by_uri = {s.uri: s for s in self.receivers.values()}
         self._via = {s.uri: s for s in self.senders.values()}
 
@@ -170,6 +181,17 @@ class Stage:
         why = f"gives no {min(missing)}" if missing else misfit(operation.given, result)
         if why is not None:
             raise Flaw(Fault.SCHEMA, f"{op}: {why}")
+
+    # ---------------------------------------------------------------- meetings
+
+    def meet(self, one: Actor, other: Actor) -> None:
+        """Note that two roles come together; it counts when different programs play them."""
+        if one.testee is not other.testee:
+            self._met.add(MEETINGS[one.kind, other.kind])
+
+    def met(self) -> tuple[str, ...]:
+        """Return which roles of the two programs have met so far, in the order of `MEETINGS`."""
+        return tuple(name for name in MEETINGS.values() if name in self._met)
 
     # ---------------------------------------------------------------- time
 
@@ -259,6 +281,7 @@ class Stage:
         def arrive(submission: str) -> None:
             if not sender.answers:
                 return
+            self.meet(device, sender)
             try:
                 ticket = self.ask(sender, "submit", submission=submission)["ticket"]
             except Refused:  # a passage that spoilt it; the device will try another way
@@ -292,6 +315,7 @@ class Stage:
             if delay_s:
                 self.plan(delay_s, partial(self._accept, receiver, request))
             elif receiver.answers:
+                self.meet(sender, receiver)
                 answered, refusal = True, self._accept(receiver, request)
         told = {} if refusal is None else {"refusal": refusal.value}
         outcome = self.ask(sender, "outcome", ticket=attempt["ticket"], answered=answered, **told)
@@ -329,6 +353,7 @@ class Stage:
             self.plan(_REFETCH_S, lambda: self.fetch(device))
         if not deliveries:
             return
+        self.meet(device, service)
         got = self.ask(device, "receive", relationship=relationship, uri=service.uri, deliveries=deliveries)
         device.got.setdefault(relationship, []).extend((m["number"], m["content"]) for m in got["messages"])
         self.step(device, relationship, got)
