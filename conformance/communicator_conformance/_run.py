@@ -100,7 +100,7 @@ def _played(
 def _results(
     program: Testee, partner: Testee, chosen: dict[str, Vector], others: tuple[str, ...], seed: int, seen: Seen
 ) -> Iterator[Result]:
-    found = play_all(program, chosen, seen)
+    found = play_all(program, chosen, seen, seed)
     yield from found
     if any(r.id == HELLO and r.status is Status.FAILED for r in found):
         return

@@ -14,11 +14,11 @@ What is looked at, in this order:
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Final
 
 import msgspec
 
 from communicator_conformance.errors import TesteeError
+from communicator_conformance.hints import HINTS
 from communicator_conformance.operations import OPERATIONS
 from communicator_conformance.protocol import Rejected, Unsupported
 from communicator_conformance.runner import play_all
@@ -45,20 +45,6 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str = ""
     hint: str = ""
     lines: tuple[str, ...] = ()
-
-
-_HINTS: Final = {
-    Fault.DIED: "look at the end of its stderr; a bug should end the program, an input that is wrong should not",
-    Fault.HUNG: "flush stdout after each line, and answer each line with one line",
-    Fault.GARBAGE: "answer one JSON object a line: the id that was asked, and exactly one of ok, error, unsupported",
-    Fault.UNSUPPORTED: "add the operation, or take what offers it out of the hello",
-    Fault.ACCEPTED: "it took what must be refused: check the input before using it",
-    Fault.REJECTED: "it refused a faultless input; its detail should say why",
-    Fault.WRONG_CLASS: "map your error to the class of the standard that the vector names",
-    Fault.MISMATCH: "the result differs: the examples of the standard have the values in between",
-    Fault.SCHEMA: "what it gave is not an encoding of the wire schema",
-    Fault.DISHONEST: "answer an operation that you do not know with unsupported",
-}
 
 
 def examine(testee: Testee, vectors: Mapping[str, Vector]) -> Iterator[Finding]:
@@ -126,7 +112,7 @@ def _once(testee: Testee, op: str, vectors: Mapping[str, Vector]) -> Finding:
         op,
         State.ILL,
         f"{simple.id}: {result.fault}: {result.detail}",
-        _HINTS.get(result.fault or Fault.DIED, ""),
+        HINTS.get(result.fault or Fault.DIED, ""),
         result.lines,
     )
 
@@ -143,7 +129,7 @@ def _taken(vector: Vector) -> set[str]:
 
 
 def _ill(testee: Testee, what: str, fault: Fault, detail: str) -> Finding:
-    return Finding(what, State.ILL, f"{fault}: {detail}", _HINTS.get(fault, ""), _lines(testee))
+    return Finding(what, State.ILL, f"{fault}: {detail}", HINTS.get(fault, ""), _lines(testee))
 
 
 def _lines(testee: Testee) -> tuple[str, ...]:

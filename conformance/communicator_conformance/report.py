@@ -8,7 +8,7 @@ one testee write the same bytes.
 ===============  ============================================================
 file             content
 ===============  ============================================================
-results.jsonl    one result a line: id, status, clauses, fault, detail
+results.jsonl    one result a line: id, status, clauses, fault, detail, lines exchanged
 junit.xml        the same as JUnit; an expected failure is skipped there
 summary.json     counts, digests, and for each clause what its tests say
 ===============  ============================================================
@@ -32,6 +32,7 @@ from rich.live import Live as Display
 from rich.markup import escape
 from rich.table import Table
 
+from communicator_conformance.hints import hints
 from communicator_conformance.verdicts import Result, Status, Verdict
 
 __all__ = ["Live", "areas", "clause_status", "failures", "show", "summary", "write"]
@@ -81,15 +82,17 @@ def failures(verdict: Verdict) -> Table:
     for r in verdict.results:
         if r.status in (Status.FAILED, Status.EXPECTED):
             fault = f"[{_MARK[r.status]}]{r.fault}[/]"
-            shown.add_row(r.id, fault, " ".join(r.clauses), escape(r.detail))
+            shown.add_row(r.id, fault, " ".join(r.clauses), escape("\n".join((r.detail, *r.log))))
     return shown
 
 
 def show(verdict: Verdict, console: Console) -> None:
-    """Print the areas, what failed, and one line that says it all."""
+    """Print the areas, what failed and what to do about it, and one line that says it all."""
     console.print(areas(verdict.testee, verdict.results, Counter(_area(r.id) for r in verdict.results)))
     if verdict.count(Status.FAILED) + verdict.count(Status.EXPECTED):
         console.print(failures(verdict))
+    for fault, hint in hints(verdict.failures).items():
+        console.print(f"[yellow]{fault}[/]: {escape(hint)}")
     counts = ", ".join(f"{verdict.count(status)} {status}" for status in Status)
     console.print(f"{'conforms' if verdict.ok else 'DOES NOT CONFORM'}: {counts}")
 
@@ -129,7 +132,7 @@ def summary(verdict: Verdict) -> dict[str, object]:
 def write(verdict: Verdict, folder: Path) -> None:
     """Write the three files into a folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = b"".join(msgspec.json.encode(r) + b"\n" for r in verdict.results)
+    lines = b"".join(msgspec.json.encode(r.bare) + b"\n" for r in verdict.results)
     (folder / "results.jsonl").write_bytes(lines)
     (folder / "junit.xml").write_bytes(_junit(verdict))
     pretty = msgspec.json.format(msgspec.json.encode(summary(verdict)), indent=2)
@@ -149,6 +152,8 @@ def _junit(verdict: Verdict) -> bytes:
         node = Xml.SubElement(suite, "testcase", classname=area, name=case)
         if r.status is Status.FAILED:
             Xml.SubElement(node, "failure", type=r.fault or "", message=_printable(r.detail))
+            if r.log:
+                Xml.SubElement(node, "system-err").text = _printable(" | ".join(r.log))
         elif r.status is not Status.PASSED:
             Xml.SubElement(node, "skipped", message=_printable(r.detail))
     root = Xml.Element("testsuites")

@@ -22,7 +22,7 @@ Rules:
 3. Nothing here compares texts.
 """
 
-import secrets
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
@@ -51,25 +51,26 @@ class _Failed(Exception):  # never leaves this module
         self.result = (fault, detail)
 
 
-def play_all(testee: Testee, vectors: Mapping[str, Vector], seen: Seen = lambda _: None) -> tuple[Result, ...]:
+def play_all(
+    testee: Testee, vectors: Mapping[str, Vector], seen: Seen = lambda _: None, seed: int = 0
+) -> tuple[Result, ...]:
     """Play everything; `seen` is told each result as soon as it is known, before twins are judged."""
     results = []
-    for result in _results(testee, vectors):
+    for result in _results(testee, vectors, seed):
         results.append(result)
         seen(result)
     passed = {r.id for r in results if r.status is Status.PASSED}
     return tuple(_judge_twin(r, vectors.get(r.id), passed) for r in results)
 
 
-def _results(testee: Testee, vectors: Mapping[str, Vector]) -> Iterator[Result]:
+def _results(testee: Testee, vectors: Mapping[str, Vector], seed: int) -> Iterator[Result]:
     try:
         testee.hello  # noqa: B018 - starts the program
     except TesteeError as error:
-        yield Result(HELLO, Status.FAILED, fault=error.fault, detail=str(error))
+        yield Result(HELLO, Status.FAILED, fault=error.fault, detail=str(error), lines=tuple(testee.lines))
         return
     yield Result(HELLO, Status.PASSED)
-    honest = _guarded(testee, HONESTY, (), lambda: _probe_honesty(testee))
-    yield msgspec.structs.replace(honest, lines=())  # its name is never the same
+    yield _guarded(testee, HONESTY, (), lambda: _probe_honesty(testee, seed))
     for name in sorted(vectors):
         yield _play(testee, vectors[name])
 
@@ -78,7 +79,7 @@ def _play(testee: Testee, vector: Vector) -> Result:
     try:
         missing = vector.needs - testee.hello.offers  # 1
     except TesteeError as error:
-        return Result(vector.id, Status.FAILED, vector.clauses, error.fault, str(error))
+        return Result(vector.id, Status.FAILED, vector.clauses, error.fault, str(error), tuple(testee.lines))
     if missing:
         return Result(vector.id, Status.SKIPPED, vector.clauses, detail=f"needs {', '.join(sorted(missing))}")
     return _guarded(testee, vector.id, vector.clauses, lambda: _Play(testee, vector).run())
@@ -95,8 +96,8 @@ def _guarded(testee: Testee, name: str, clauses: tuple[str, ...], body: Callable
     return Result(name, Status.PASSED, clauses, lines=tuple(testee.lines) if testee.trace else ())
 
 
-def _probe_honesty(testee: Testee) -> None:
-    op = f"probe.{secrets.token_hex(6)}"  # nobody can list it
+def _probe_honesty(testee: Testee, seed: int) -> None:
+    op = f"probe.{hashlib.sha256(f'honesty {seed}'.encode()).hexdigest()[:12]}"  # another one for each seed
     if not isinstance(testee.ask(op, 0, "", {}), Unsupported):
         raise _Failed(Fault.DISHONEST, "an operation that does not exist was not unsupported")
 

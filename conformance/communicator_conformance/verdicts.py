@@ -10,13 +10,21 @@ Rules:
 1. A run without a single passed vector is no success, whatever was skipped.
 2. An expected failure is not a pass: it is counted by itself and shown.
 3. The digests name what was compared with what: suite, standard, vectors and testee.
+4. A testee's log on stderr is shown to people and is no part of a result: it is the one thing that the protocol leaves
+   free, and it has process ids and times in it.
 """
 
+import re
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
-__all__ = ["Digests", "Fault", "Result", "Status", "Verdict", "Witness"]
+__all__ = ["LOG_MARK", "Digests", "Fault", "Result", "Status", "Verdict", "Witness"]
+
+LOG_MARK: Final = "!"
+"""Stands before a line of a testee's log, where → and ← stand before lines exchanged."""
+_LOG: Final = re.compile(rf"([^→← ]+ )?{LOG_MARK} ")  # in a script the name of the role stands first
 
 
 class Status(StrEnum):
@@ -73,9 +81,9 @@ class Witness(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True):
     """The result of one test; a vector cites clauses, a test of the protocol itself none.
 
-    `lines` are the lines exchanged in a test that failed, as they were, or in any test of a run that keeps them all;
-    `witness` is what a privacy game found; `met` says which roles of the two programs of a play met: `rm-rm`,
-    `ssa-rsa`, `rm-ssa` or `rm-rsa`.
+    `lines` are the lines exchanged in a test that failed, as they were, or in any test of a run that keeps them all,
+    and the end of the log of a process that was given up; `witness` is what a privacy game found; `met` says which
+    roles of the two programs of a play met: `rm-rm`, `ssa-rsa`, `rm-ssa` or `rm-rsa`.
     """
 
     id: str
@@ -86,6 +94,16 @@ class Result(msgspec.Struct, frozen=True):
     lines: tuple[str, ...] = ()
     witness: Witness | None = None
     met: tuple[str, ...] = ()
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The lines that come from the testee's log."""
+        return tuple(line for line in self.lines if _LOG.match(line))
+
+    @property
+    def bare(self) -> "Result":
+        """The same without the testee's log: what two runs have in common."""
+        return msgspec.structs.replace(self, lines=tuple(line for line in self.lines if not _LOG.match(line)))
 
 
 class Digests(msgspec.Struct, frozen=True):

@@ -194,7 +194,7 @@ def test_the_doctor_finds_what_is_wrong_and_shows_the_lines(liar: str) -> None:
     (found,) = [finding for finding in ill if finding.what == what]
     assert detail in found.detail
     assert found.hint
-    assert found.lines[-1].startswith(("→ ", "← "))
+    assert found.lines[-1].startswith(("→ ", "← ", "! "))
 
 
 def test_the_doctor_finds_the_reference_well() -> None:
