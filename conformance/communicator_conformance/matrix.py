@@ -7,7 +7,8 @@ are two different plays, and the diagonal is a program with itself, in two proce
 Rules:
 
 1. A cell in which one of the two has no part is empty; it is no success.
-2. A program that cannot be started fails its whole row and column, and the others go on.
+2. A program that cannot be started fails its whole row and column, and the others go on. Each program has one testee
+   for all its rows and one for all its columns, so that silence is waited for once in each and not in every cell.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -45,12 +46,12 @@ def cells(
     """Play all scripts with each pair of programs, by name; `seen` is told each cell as soon as it is known."""
     scripts = published_scripts()
     every = frozenset(test for name, script in scripts.items() for test, _ in scripts_of(script, name))
-    for first, second in _pairs(list(programs)):
-        with ExitStack() as stack:
-            pair = [stack.enter_context(Testee(programs[name], timeout_s)) for name in (first, second)]
-            cell = Cell(first, second, tuple(between(pair[0], pair[1], scripts, every, both=True)))
-        seen(cell)
-        yield cell
+    with ExitStack() as stack:
+        rows, columns = ({n: stack.enter_context(Testee(c, timeout_s)) for n, c in programs.items()} for _ in range(2))
+        for first, second in _pairs(list(programs)):
+            cell = Cell(first, second, tuple(between(rows[first], columns[second], scripts, every, both=True)))
+            seen(cell)
+            yield cell
 
 
 def _pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:

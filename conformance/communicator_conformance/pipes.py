@@ -68,7 +68,7 @@ class Program:
             if len(self._got) > LINE_BYTES_MAX:  # rule 2
                 raise Garbage(f"a line of more than {LINE_BYTES_MAX} bytes: {self._half()}")
             if self._ended:
-                raise Died(f"stdout is closed{self._after_half()}, {self._status()}")
+                raise self._gone("stdout")
             left_s = min(until_s, self._deaf_s) - time.monotonic()
             if left_s <= 0:
                 raise self._late()
@@ -151,7 +151,7 @@ class Program:
 
     def _late(self) -> Hung | Died:
         if self._deaf_s < math.inf:
-            return Died(f"stdin is closed{self._after_half()}, {self._status()}")
+            return self._gone("stdin")
         if self._unsent:
             return Hung("the question was not read in time")
         return Hung(f"no answer in time{self._after_half()}")
@@ -162,14 +162,14 @@ class Program:
     def _half(self) -> str:
         return bytes(self._got[:_SHOWN_BYTES]).decode("utf-8", "replace")
 
-    def _status(self) -> str:
-        """Give the process a moment to end, and its log one to be read."""
-        until_s = time.monotonic() + _GRACE_S
+    def _gone(self, pipe: str) -> Hung | Died:
+        """Give the process a moment to end, and its log one to be read; one that lives on has hung."""
+        what, until_s = f"{pipe} is closed{self._after_half()}", time.monotonic() + _GRACE_S
         while self._popen.poll() is None:
             if time.monotonic() > until_s:
-                return "still running"
+                return Hung(f"{what}, and it still runs")
             self._wait(_TICK_S)
-        return f"exit code {self._popen.returncode}"
+        return Died(f"{what}, exit code {self._popen.returncode}")
 
 
 def _started(command: list[str]) -> "subprocess.Popen[bytes]":

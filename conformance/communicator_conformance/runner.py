@@ -76,6 +76,7 @@ def _results(testee: Testee, vectors: Mapping[str, Vector], seed: int) -> Iterat
 
 
 def _play(testee: Testee, vector: Vector) -> Result:
+    testee.lines.clear()
     try:
         missing = vector.needs - testee.hello.offers  # 1
     except TesteeError as error:

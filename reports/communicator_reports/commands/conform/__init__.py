@@ -1,5 +1,7 @@
 """`communicator conform`: hold an implementation against the standard; one module a command."""
 
+import signal
+import sys
 from typing import Any, Final
 
 import typer
@@ -40,6 +42,13 @@ Examples:
 """
 
 app = typer.Typer(cls=_RunsByDefault, no_args_is_help=True, help=_HELP)
+
+
+@app.callback()
+def _stoppable() -> None:
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # what was started is ended
+
+
 app.command(_RUN, context_settings=_OWN_OPTIONS)(run)
 app.command("init")(init)
 app.command("doctor", context_settings=_OWN_OPTIONS)(doctor)
