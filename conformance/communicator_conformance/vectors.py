@@ -22,6 +22,7 @@ Rules:
 import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -139,6 +140,7 @@ def step_entropy(vector: Vector, step: str) -> str:
     return hashlib.sha256(bytes.fromhex(vector.entropy) + step.encode()).hexdigest()
 
 
+@cache
 def spec_digest() -> str:
     """Return the digest of the parameters that vectors depend on, in hex."""
     p = PARAMETERS

@@ -205,8 +205,13 @@ function decodeContact(encoded, entry, now) {
   need(whose.equals(entry.identity), 'forged', 'contact of another identity');
   return checked.identifier;
 }
+const leafFields = record([0, 'name', hash], [1, 'sequence', uint(0xffffffff)], [2, 'digest', hash]);
 
-const hashes = (a) => a.leaves.map((encoded) => leafHash(unhex(encoded)));
+function hashes(a) {
+  const encoded = a.leaves.map(unhex);
+  for (const leaf of encoded) leafFields(decode(leaf));
+  return encoded.map(leafHash);
+}
 
 const DIRECTORY_OPERATIONS = {
   'entry.sign': (a, now) => ({ entry: signEntry(a, now) }),

@@ -23,6 +23,7 @@ from communicator_impl.adapter.tokens import TOKEN_OPERATIONS
 from communicator_impl.addresses import values
 from communicator_impl.errors import InputError
 from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret
+from communicator_impl.submission import Submission
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
@@ -62,6 +63,12 @@ def _encode_body(c: Call) -> bytes:
     kind, received = body.kind_of(c["kind"]), body.Received.from_wire(c["received"])
     content = None if c["content"] is None else c.raw("content")
     return body.encode_body(body.Body(kind, received, c.number("holds"), c.optional("number"), content=content))
+
+
+def _decode_submission(c: Call) -> object:
+    s = Submission.decode(c.raw("submission"))
+    dated = {"not_after_s": s.not_after_ms // 1000, "delay_mean_s": s.delay_mean_s}
+    return {"uri": s.uri, "request": s.request, **dated}
 
 
 def _decode_body(c: Call) -> object:
@@ -163,6 +170,7 @@ OPERATIONS: dict[str, Operation] = {
         "sealed": a.seal_labelled(a.Label(c.raw("label")), c.raw("ciphertext"), _key(c), c.entropy)
     },
     "envelope.seal": lambda c: {"envelope": _seal_envelope(c)},
+    "submission.decode": _decode_submission,
     "delivery.decode": lambda c: envelope.Delivery.decode(c.raw("delivery")),
     "package.decode": lambda c: {"identifier": KeyPackage.decode(c.raw("package"), c.now).identifier()},
     "body.decode": _decode_body,

@@ -17,7 +17,20 @@ from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["directory_cases"]
+__all__ = [
+    "ALEX",
+    "BLAIR",
+    "KEY",
+    "LOG",
+    "NEW",
+    "SECOND",
+    "SEED",
+    "URI",
+    "contact_of",
+    "directory_cases",
+    "head_of",
+    "proof_of",
+]
 
 URI = "https://directory.example"
 SEED = named_bytes("directory")
@@ -41,12 +54,14 @@ def _tree(entries: list[Entry]) -> LogTree:
     return tree
 
 
-def _head(entries: list[Entry], date_s: int = NOW, uri: str = URI, seed: bytes = SEED) -> Head:
+def head_of(entries: list[Entry], date_s: int = NOW, uri: str = URI, seed: bytes = SEED) -> Head:
+    """Return the signed head of a log."""
     return Head.sign(seed, uri, len(entries), _tree(entries).root(), date_s)
 
 
-def _proof(index: int) -> Proof:
-    return Proof(LOG[index], index, _tree(LOG).inclusion_path(index), _head(LOG))
+def proof_of(index: int) -> Proof:
+    """Return the proof of one entry of the log."""
+    return Proof(LOG[index], index, _tree(LOG).inclusion_path(index), head_of(LOG))
 
 
 def _flipped(data: bytes, at: int) -> bytes:
@@ -148,22 +163,22 @@ def _tree_cases() -> list[Case]:
 
 def _head_cases() -> list[Case]:
     signed = {"seed": SEED, "uri": URI, "size": 3, "tree": _tree(LOG[:3]).root()}
-    step = Step("check", "head.check", {"head": _head(LOG).encode(), "uri": URI, "key": KEY})
+    step = Step("check", "head.check", {"head": head_of(LOG).encode(), "uri": URI, "key": KEY})
     good = Case("directory/head", "a signed head", ("DIR-12",), (step,))
     oldest = Case("directory/head-oldest", "a head of two days ago", ("DIR-18",), (step,), now=NOW + 2 * DAY)
-    anew = {"head": _head(LOG, NOW + DAY).encode(), "uri": URI, "key": KEY}
+    anew = {"head": head_of(LOG, NOW + DAY).encode(), "uri": URI, "key": KEY}
     probe = Step("probe", "head.check", anew, NOW + 2 * DAY + 1)
 
     def wrong(case: str, title: str, refusal: ErrorClass, head: bytes) -> Case:
         return good.refused(case, title, ("DIR-12",), refusal).changed("check", None, head=head)
 
-    fields = _head(LOG).to_wire()
+    fields = head_of(LOG).to_wire()
     return [
         Case("directory/head-signed", "a directory signs its tree", ("DIR-12",), (Step("sign", "head.sign", signed),)),
         good,
         wrong("head-tampered", "another size than was signed", FORGED, wire.encode({**fields, 2: 8})),
-        wrong("head-other-key", "signed by another directory", FORGED, _head(LOG, seed=named_bytes("x")).encode()),
-        wrong("head-other-uri", "the head of another directory", FORGED, _head(LOG, uri=SERVICE).encode()),
+        wrong("head-other-key", "signed by another directory", FORGED, head_of(LOG, seed=named_bytes("x")).encode()),
+        wrong("head-other-uri", "the head of another directory", FORGED, head_of(LOG, uri=SERVICE).encode()),
         wrong("head-unknown-field", "a field 6", MALFORMED, wire.encode({**fields, 6: 0})),
         wrong("head-short-hash", "a tree hash of 31 bytes", MALFORMED, wire.encode({**fields, 3: bytes(31)})),
         oldest,
@@ -176,19 +191,19 @@ def _head_cases() -> list[Case]:
 def _join_cases() -> list[Case]:
     path = list(_tree(LOG).consistency_path(3, 7))
     given: dict[str, object] = {
-        "old": _head(LOG[:3]).encode(),
-        "new": _head(LOG).encode(),
+        "old": head_of(LOG[:3]).encode(),
+        "new": head_of(LOG).encode(),
         "path": path,
         "uri": URI,
         "key": KEY,
     }
     grown = Case("directory/join", "a log that grew from 3 to 7", ("DIR-12", "DIR-15"), (_join(given),))
-    power = {**given, "old": _head(LOG[:4]).encode(), "path": list(_tree(LOG).consistency_path(4, 7))}
+    power = {**given, "old": head_of(LOG[:4]).encode(), "path": list(_tree(LOG).consistency_path(4, 7))}
     same = Case(
         "directory/join-same", "the same tree twice", ("DIR-15",), (_join({**given, "new": given["old"], "path": []}),)
     )
     back = {**given, "old": given["new"], "new": given["old"]}
-    split = _head([FIRST, SECOND, OTHER])
+    split = head_of([FIRST, SECOND, OTHER])
 
     def wrong(case: str, title: str, **changes: object) -> Case:
         return grown.refused(case, title, ("DIR-15",), FORGED).changed("join", None, **changes)
@@ -214,11 +229,11 @@ def _join(given: dict[str, object]) -> Step:
 
 
 def _proof_cases() -> list[Case]:
-    right = _proof(1)
+    right = proof_of(1)
     given = {"proof": right.encode(), "uri": URI, "key": KEY, "name": "blair"}
     good = Case("directory/proof", "an entry in a log of seven", ("DIR-14",), (Step("check", "proof.check", given),))
-    last = {**given, "proof": _proof(6).encode(), "name": "person 3"}
-    only = Proof(FIRST, 0, (), _head([FIRST]))
+    last = {**given, "proof": proof_of(6).encode(), "name": "person 3"}
+    only = Proof(FIRST, 0, (), head_of([FIRST]))
     single = {**given, "proof": only.encode(), "name": "alex"}
 
     def wrong(case: str, title: str, **changes: object) -> Case:
@@ -233,8 +248,8 @@ def _proof_cases() -> list[Case]:
         wrong("proof-other-index", "another index", index=2),
         wrong("proof-beyond-size", "an index that is not in the tree", index=7),
         wrong("proof-not-in-log", "a good entry that is not in the log", entry=make_entry("blair", 0, BLAIR, NOW + 1)),
-        wrong("proof-other-head", "the head of a shorter log", head=_head(LOG[:6])),
-        wrong("proof-head-forged", "a head that nobody signed", head=_head(LOG, seed=named_bytes("x"))),
+        wrong("proof-other-head", "the head of a shorter log", head=head_of(LOG[:6])),
+        wrong("proof-head-forged", "a head that nobody signed", head=head_of(LOG, seed=named_bytes("x"))),
         good.refused("proof-other-name", "an answer about somebody else", ("DIR-14",), FORGED).changed(
             "check", None, name="alex"
         ),
@@ -246,7 +261,8 @@ def _proof_cases() -> list[Case]:
 # -------------------------------------------------------------------- contacts
 
 
-def _contact(identity: Identity, begin_s: int = NOW) -> Contact:
+def contact_of(identity: Identity, begin_s: int = NOW) -> Contact:
+    """Return a contact of an identity, with a week's package."""
     entropy = SeededEntropy(named_bytes("contact"))
     package = make_package(identity, begin_s, 7 * DAY, entropy).package
     stock = rdas(b"".join(named_bytes(f"contact address {i}") for i in range(5))[: PARAMETERS.address.rdas_bytes])
@@ -255,7 +271,7 @@ def _contact(identity: Identity, begin_s: int = NOW) -> Contact:
 
 
 def _contact_cases() -> list[Case]:
-    contact = _contact(BLAIR)
+    contact = contact_of(BLAIR)
     step = Step("decode", "contact.decode", {"contact": contact.encode(), "entry": OTHER.encode()})
     good = Case("directory/contact", "a contact of the identity of an entry", ("DIR-6",), (step,))
     tampered = msgspec.structs.replace(contact.package, reusable=True)
@@ -268,9 +284,9 @@ def _contact_cases() -> list[Case]:
     assert isinstance(fields, dict)
     return [
         good,
-        wrong("contact-other-identity", "a package of somebody else", FORGED, _contact(ALEX).encode()),
+        wrong("contact-other-identity", "a package of somebody else", FORGED, contact_of(ALEX).encode()),
         wrong("contact-tampered", "a package that its owner never signed", FORGED, _with(contact, tampered)),
-        wrong("contact-expired", "a package of last month", EXPIRED, _contact(BLAIR, NOW - 30 * DAY).encode()),
+        wrong("contact-expired", "a package of last month", EXPIRED, contact_of(BLAIR, NOW - 30 * DAY).encode()),
         wrong("contact-unknown-field", "a field 3", MALFORMED, wire.encode({**fields, 3: 0})),
         wrong("contact-without-addresses", "no address set", MALFORMED, wire.encode({0: 1, 1: fields[1]})),
         wrong("contact-too-large", "more than 2,900 bytes", TOO_LARGE, contact.encode() + bytes(2900)),

@@ -15,7 +15,7 @@ from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["envelope_cases"]
+__all__ = ["TEXT", "envelope_cases", "label_request", "two_layer_request"]
 
 SIZE = PARAMETERS.envelope.ciphertext_classes_bytes[0]
 MOST = PARAMETERS.envelope.request_bytes_max
@@ -23,12 +23,14 @@ TEXT = (named_bytes("envelope text") * (SIZE // 32 + 1))[:SIZE]
 MALFORMED = ErrorClass.MALFORMED
 
 
-def _two_layer(text: bytes = TEXT) -> bytes:
+def two_layer_request(text: bytes = TEXT) -> bytes:
+    """Return a request of two-layer/1 for a text of any length."""
     key, entropy = keys().config().sealing_key(NOW), SeededEntropy(named_bytes("envelope"))
-    return wire.encode({0: 1, 1: 1, 2: diversify(issued(50), key, text, entropy), 3: text})  # a text of any length
+    return wire.encode({0: 1, 1: 1, 2: diversify(issued(50), key, text, entropy), 3: text})
 
 
-def _label(text: bytes = TEXT, index: int = 8) -> bytes:
+def label_request(text: bytes = TEXT, index: int = 8) -> bytes:
+    """Return a request of label/1 for a text of any length."""
     key, entropy = keys().config().sealing_key(NOW), SeededEntropy(named_bytes(f"labelled envelope {index}"))
     return wire.encode({0: 1, 1: 2, 2: seal_labelled(label(index), text, key, entropy)})
 
@@ -82,7 +84,7 @@ def _sender_cases() -> list[Case]:
 
 
 def _form_cases() -> list[Case]:
-    good = _two_layer()
+    good = two_layer_request()
     steps = (load(), register(), _take("resolve", good))
     resolve = Case("envelope/two-layer", "a request of two-layer/1", ("ENV-6",), steps)
     fields = cbor2.loads(good)
@@ -116,20 +118,20 @@ def _form_cases() -> list[Case]:
         wrong("tagged", "a tag in front", "ENV-1", b"\xd9\xd9\xf7" + good),
         wrong("nested", "nine containers deep", "ENV-4", b"\xa5" + good[1:] + b"\x04" + deep),
         wrong("oversize", "more than 4,096 bytes", "ENV-2", larger, ErrorClass.TOO_LARGE),
-        wrong("odd-size", "a ciphertext of no size class", "ENV-9", _two_layer(TEXT[:-1])),
+        wrong("odd-size", "a ciphertext of no size class", "ENV-9", two_layer_request(TEXT[:-1])),
         wrong("lifted", "the address of another ciphertext (T3)", "ADDR-12", ahead + bytes(SIZE), ErrorClass.FORGED),
     ]
 
 
 def _label_cases() -> list[Case]:
-    good = _label()
+    good = label_request()
     steps = (load(), register_epoch(), _take("spend", good, "spend"))
     spend = Case("envelope/label", "a request of label/1", ("ENV-6", "ADDR-20"), steps)
-    before, fresh = _take("before", good, "spend"), _take("probe", _label(index=9), "spend")
+    before, fresh = _take("before", good, "spend"), _take("probe", label_request(index=9), "spend")
     return [
         spend,
         spend.refused("label-odd-size", "a ciphertext of no size class inside", ("ENV-9",), MALFORMED).changed(
-            "spend", envelope=_label(TEXT[:-1])
+            "spend", envelope=label_request(TEXT[:-1])
         ),
         spend.refused("label-replayed", "the same request a second time", ("ADDR-22",), ErrorClass.UNKNOWN)
         .preceded(before)

@@ -19,7 +19,7 @@ from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["session_cases"]
+__all__ = ["ALICE", "BOB", "PACKAGE", "session_cases"]
 
 _P = PARAMETERS.session
 ALICE, BOB = (Identity.generate(SeededEntropy(named_bytes(name))) for name in ("Alice", "Bob"))
