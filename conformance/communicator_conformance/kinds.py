@@ -13,6 +13,7 @@ Rules:
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from communicator_conformance import traces
 from communicator_conformance.scripts import between, published_scripts, scripts_of
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Result
@@ -35,4 +36,4 @@ def _play_scripts(program: Testee, partner: Testee, chosen: frozenset[str], seed
     return between(program, partner, published_scripts(), chosen, seed=seed)
 
 
-KINDS: Final = (Kind(_scripts, _play_scripts),)
+KINDS: Final = (Kind(_scripts, _play_scripts), Kind(traces.tests, traces.play))

@@ -22,6 +22,7 @@ from typing import Final
 
 import msgspec
 
+from communicator_spec.nodes import KEPT
 from communicator_spec.schema import validate
 
 __all__ = ["LIVE_OPERATIONS", "OPERATIONS", "Operation", "misfit", "needs_of"]
@@ -172,17 +173,18 @@ OPERATIONS: dict[str, Operation] = {
 _STEP: Final = "requests transmissions deadline_s"
 _OF: Final = "person relationship"
 _SETTING: Final = "receiving sending"
+_APART: Final = "silent_receiving silent_sending"
 
 LIVE_OPERATIONS: dict[str, Operation] = {
     # A person's relationship manager, with its disk.
-    "person.create": _op("rm live", "profile", "handle"),
+    "person.create": _op("rm live", "profile", "handle", "terms"),
     "person.learn": _op("rm live", "person config:service-config"),
     "person.invite": _op("rm live", f"{_OF} {_SETTING}", "package"),
     "person.accept": _op("rm live", f"{_OF} {_SETTING} package", "answer"),
     "person.complete": _op("rm live", f"{_OF} answer", f"greeting {_STEP}"),
     "person.conclude": _op("rm live", f"{_OF} greeting", _STEP),
     "person.submit": _op("rm live", f"{_OF} content", f"number {_STEP}"),
-    "person.wake": _op("rm live", f"{_OF} silent", _STEP),
+    "person.wake": _op("rm live", f"{_OF} silent", _STEP, _APART),
     "person.receive": _op("rm live", f"{_OF} uri deliveries:delivery", f"messages confirm {_STEP}"),
     "person.unreachable": _op("rm live", f"{_OF} uri reference", _STEP),
     "person.move": _op("rm live", f"{_OF} old {_SETTING} announce_s leave", _STEP),
@@ -190,13 +192,16 @@ LIVE_OPERATIONS: dict[str, Operation] = {
     "person.released": _op("rm live", f"{_OF} uri", "released"),
     "person.leave": _op("rm live", "person uri empty", "left requests"),
     "person.read": _op("rm live", f"{_OF} numbers", _STEP),
-    "person.end": _op("rm live", f"{_OF} tell silent", _STEP),
+    "person.end": _op("rm live", f"{_OF} tell silent", _STEP, _APART),
     "person.root": _op("rm live", f"{_OF} uri", "root"),
     "person.standing": _op("rm live", _OF, "synchronised next waiting losses seen peer"),
+    "person.projection": _op("rm live formal", _OF, " ".join(KEPT)),
+    "person.stray": _op("rm live formal", f"{_OF} uri serial position", "request"),
     # A sending service, with its disk.
-    "sender.start": _op("ssa live", "uri", "handle"),
+    "sender.start": _op("ssa live", "uri", "handle", "terms"),
     "sender.submit": _op("ssa live", "sender submission:submission", "ticket"),
     "sender.due": _op("ssa live", "sender", "attempts next_s"),
+    "sender.attempt": _op("ssa live formal", "sender ticket", "request"),
     "sender.outcome": _op("ssa live", "sender ticket answered", "notice next_s", "refusal"),
     "sender.status": _op("ssa live", "sender ticket", "state unreachable"),
     # A receiving service, with its disk.

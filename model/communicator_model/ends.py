@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from communicator_model.receiving import Parcel
 from communicator_spec import Grant
 
-__all__ = ["NEVER", "Body", "End", "Entry", "Setting", "Transmission"]
+__all__ = ["NEVER", "Body", "End", "Entry", "Transmission"]
 
 NEVER: Final = 1 << 62
 """A deadline that does not come."""
@@ -37,13 +37,6 @@ class Transmission(NamedTuple):
     end: int
     reference: int
     draw_index: int
-
-
-class Setting(NamedTuple):
-    """The services that one person uses now, in order of preference."""
-
-    receiving: tuple[int, ...]
-    sending: tuple[int, ...]
 
 
 class Entry:

@@ -15,9 +15,9 @@ How an end behaves, at every instant `now_ms`:
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
-from communicator_model.ends import NEVER, Body, End, Entry, Setting, Transmission
+from communicator_model.ends import NEVER, Body, End, Entry, Transmission
 from communicator_model.receiving import Parcel, ReceivingService
 from communicator_spec import (
     Command,
@@ -39,8 +39,9 @@ from communicator_spec import (
     taken_up,
     usable,
 )
+from communicator_spec.nodes import Reach, Setting
 
-__all__ = ["Reach", "RelationshipManagers"]
+__all__ = ["RelationshipManagers"]
 
 _MESSAGE: Final = int(Command.MESSAGE)
 _RECEIPT: Final = int(Command.RECEIPT)
@@ -48,18 +49,6 @@ _UPDATE: Final = int(Command.UPDATE)
 _REQUEST_UPDATE: Final = int(Command.REQUEST_UPDATE)
 _END: Final = int(Command.END)
 _MOVED: Final = int(Command.MOVED)
-
-
-class Reach(Protocol):
-    """What a device can reach at this instant."""
-
-    @property
-    def receiving(self) -> Sequence[bool]:
-        """Whether each receiving service answers."""
-
-    @property
-    def sending(self) -> Sequence[bool]:
-        """Whether each sending service answers."""
 
 
 def _always(service: int) -> bool:

@@ -5,38 +5,11 @@ it cannot tell two messages to one person from two messages to two.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
 
 from communicator_spec import Kind, Row, Terms, backoff_ms
+from communicator_spec.nodes import DONE, Outcome, Submission
 
-__all__ = ["DONE", "Outcome", "SendingService", "Submission"]
-
-DONE = -1
-"""`Outcome.retry_ms` when there is nothing more to do."""
-
-
-class Submission(Protocol):
-    """What a device hands over, as far as this service may look at it."""
-
-    @property
-    def service(self) -> int:
-        """The receiving service."""
-
-    @property
-    def not_after_ms(self) -> int:
-        """When the bytes become useless."""
-
-    @property
-    def parcel(self) -> object:
-        """The bytes."""
-
-
-class Outcome(NamedTuple):
-    """What follows from one attempt: when to try again (`DONE`: never), and whether to tell the device."""
-
-    retry_ms: int
-    notice: bool
-
+__all__ = ["SendingService"]
 
 _FINISHED = Outcome(DONE, notice=False)
 

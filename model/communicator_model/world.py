@@ -16,17 +16,14 @@ from typing import Final, NamedTuple, TypeVar
 import simpy
 
 from communicator_model.draws import exponential, stream
-from communicator_model.ends import Setting
 from communicator_model.faults import Conditions, FaultKind
-from communicator_model.nodes import Nodes, Travelling
 from communicator_model.phones import Schedule
 from communicator_model.population import Person
-from communicator_model.relationships import Reach
-from communicator_model.sending import DONE
 from communicator_model.traces import Trace
 from communicator_spec import Kind, Row, Terms
+from communicator_spec.nodes import DONE, Fidelity, Setting, Travelling
 
-__all__ = ["Fidelity", "World"]
+__all__ = ["World"]
 
 _NEVER: Final = 1 << 62
 _DAY_MS: Final = 86_400_000
@@ -35,8 +32,6 @@ _RETRY_SLOTS: Final = 128  # network draws reserved for the attempts of one tran
 
 T = TypeVar("T")
 Steps = Generator[simpy.Event, object, None]
-Fidelity = Callable[[int, Terms, Reach, Callable[[int, int], float], Callable[[Row], None]], Nodes]
-"""(providers, terms, reach, receipt draws, emit) → nodes."""
 
 
 class _Clock(simpy.Environment):

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from communicator_model.world import Fidelity
 from communicator_reports.fidelity_names import FidelityName
 from communicator_reports.progress import Steps
 from communicator_reports.provenance import provenance, source_digest
@@ -22,6 +21,7 @@ from communicator_simulations.runs import RunKey, model_fidelity, simulate
 from communicator_simulations.sweep import Plan, Sweep, supplies_for
 from communicator_simulations.workers import finished
 from communicator_spec import Event
+from communicator_spec.nodes import Fidelity
 
 __all__ = ["Simulation", "simulate_into"]
 

@@ -13,13 +13,9 @@ Rules:
 
 from collections.abc import Callable, Sequence
 
-from communicator_model.ends import Setting
-from communicator_model.nodes import Managers, Nodes, Receiving, Sending, Travelling
-from communicator_model.relationships import Reach
-from communicator_model.sending import Outcome
-from communicator_model.world import Fidelity
 from communicator_spec import Row, Terms, receipt_delay_ms
 from communicator_spec.formal.histories import Note, Said
+from communicator_spec.nodes import Fidelity, Managers, Nodes, Outcome, Reach, Receiving, Sending, Setting, Travelling
 
 __all__ = ["Diary"]
 

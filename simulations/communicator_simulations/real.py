@@ -37,12 +37,8 @@ from communicator_impl.storage import MemoryStorage
 from communicator_impl.submission import Submission
 from communicator_impl.turn import Outgoing, Turn
 from communicator_model.draws import subseed
-from communicator_model.ends import Setting
-from communicator_model.nodes import Nodes, Travelling
-from communicator_model.relationships import Reach
-from communicator_model.sending import DONE, Outcome
-from communicator_model.world import Fidelity
 from communicator_spec import Row, Terms
+from communicator_spec.nodes import DONE, Fidelity, Nodes, Outcome, Reach, Setting, Travelling
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["Parts", "RealNodes", "Travel", "Views", "impl_fidelity"]

@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 from communicator_model.draws import subseed
 from communicator_model.faults import Conditions, FaultKind
-from communicator_model.nodes import ModelNodes, Nodes
+from communicator_model.nodes import ModelNodes
 from communicator_model.phones import Phones
 from communicator_model.population import Person, Population
-from communicator_model.relationships import Reach
 from communicator_model.traces import Trace
-from communicator_model.world import Fidelity, World
+from communicator_model.world import World
 from communicator_simulations.metrics import Measured, measure
 from communicator_simulations.scenario import Scenario
 from communicator_spec import Row, Terms
 from communicator_spec.invariants import Monitors
 from communicator_spec.monitors import Violation
+from communicator_spec.nodes import Fidelity, Nodes, Reach
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["Run", "RunKey", "Supplies", "model_fidelity", "run", "simulate"]

@@ -18,11 +18,11 @@ from communicator_model.faults import FaultKind
 from communicator_model.phones import Phones, find_phones
 from communicator_model.synthetic import synthesise
 from communicator_model.traces import Trace, find_trace, load_trace
-from communicator_model.world import Fidelity
 from communicator_simulations.runs import RunKey, Supplies, run
 from communicator_simulations.scenario import Scenario, ScenarioError
 from communicator_simulations.workers import finished
 from communicator_spec.monitors import Violation
+from communicator_spec.nodes import Fidelity
 
 __all__ = ["Plan", "Stored", "Sweep", "plan", "supplies_for"]
 

@@ -15,10 +15,10 @@ import time
 from collections import Counter
 from typing import Final, NamedTuple
 
-from communicator_model.world import Fidelity
-from communicator_simulations.lockstep import Walked, walk_in_step
 from communicator_simulations.real import impl_fidelity
 from communicator_simulations.runs import model_fidelity
+from communicator_spec.formal.lockstep import Walked, walk_in_step
+from communicator_spec.nodes import Fidelity
 
 __all__ = ["Tally", "main", "walk_many"]
 

@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 
 from communicator_model.faults import Conditions, Fault, FaultKind, Weather
-from communicator_model.nodes import ModelNodes, Nodes
+from communicator_model.nodes import ModelNodes
 from communicator_model.phones import Schedule
 from communicator_model.population import Person
-from communicator_model.relationships import Reach
 from communicator_model.traces import Trace
 from communicator_model.world import World
 from communicator_spec import Event, Kind, Row, Terms
+from communicator_spec.nodes import Nodes, Reach
 from communicator_spec.terms import standard_terms
 
 __all__ = [

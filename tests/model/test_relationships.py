@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.model.small_worlds import DAY_MS, HOUR_MS, TERMS, only
 
-from communicator_model.ends import NEVER, Body, Setting, Transmission
+from communicator_model.ends import NEVER, Body, Transmission
 from communicator_model.receiving import Parcel, ReceivingService
 from communicator_model.relationships import RelationshipManagers
 from communicator_spec import Command, Kind, Row, Terms
+from communicator_spec.nodes import Setting
 
 A, B = 0, 1
 

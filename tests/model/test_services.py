@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from tests.model.small_worlds import HOUR_MS, TERMS, only
 
 from communicator_model.receiving import Parcel, ReceivingService
-from communicator_model.sending import DONE, SendingService
+from communicator_model.sending import SendingService
 from communicator_spec import ErrorClass, Grant, Kind, Row
+from communicator_spec.nodes import DONE
 
 END, SERVICE, SENDER, WINDOW = 4, 2, 3, 8
 UNTIL_MS = 10 * HOUR_MS

@@ -7,12 +7,12 @@ from typing import Final
 import pytest
 from tests.simulations.mutants import MUTANTS
 
-from communicator_simulations.lockstep import Divergence
 from communicator_simulations.real import impl_fidelity
-from communicator_simulations.repeating import Repeated, nodes_world, repeat
 from communicator_simulations.runs import model_fidelity
 from communicator_spec.formal import Model
 from communicator_spec.formal.kept import kept, load_kept
+from communicator_spec.formal.lockstep import Divergence
+from communicator_spec.formal.repeating import Repeated, nodes_world, repeat
 
 NAMES: Final = sorted(kept())
 PROFILES: Final = ("label/1", "two-layer/1")

@@ -9,10 +9,10 @@ from tests.simulations.mutants import MUTANTS
 
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.turn import Turn
-from communicator_simulations.lockstep import WEIGHTS, walk_in_step
 from communicator_simulations.real import Parts, impl_fidelity
 from communicator_simulations.runs import model_fidelity
 from communicator_simulations.walking import main
+from communicator_spec.formal.lockstep import WEIGHTS, walk_in_step
 
 DEPTH: Final = 150
 

@@ -12,7 +12,7 @@ from tests.simulations.worlds import HARSH, HARSH_FILE, SEED, town
 
 from communicator_model import relationships
 from communicator_model.faults import FaultKind
-from communicator_model.world import Fidelity, World
+from communicator_model.world import World
 from communicator_simulations.diary import Diary
 from communicator_simulations.real import impl_fidelity
 from communicator_simulations.runs import RunKey, Supplies, model_fidelity, simulate
@@ -21,6 +21,7 @@ from communicator_simulations.validation import main
 from communicator_spec import Kind, Row, escalation_ms
 from communicator_spec.formal.histories import History, Note, NotValidated, Said, histories
 from communicator_spec.formal.validation import Deployment, Verdict, validate
+from communicator_spec.nodes import Fidelity
 
 MIGRATION: Final = load_scenario("migration")
 PEOPLE, DAYS = 20, 1.0

@@ -19,9 +19,10 @@ from functools import partial
 from typing import Final
 
 from communicator_conformance.errors import TesteeError
+from communicator_conformance.questions import Flaw, Refused
 from communicator_conformance.scripts.scenes import plan_scene, relationship_of
 from communicator_conformance.scripts.script import Expect, Script, seconds
-from communicator_conformance.scripts.stage import Actor, Device, Flaw, Refused, Stage
+from communicator_conformance.scripts.stage import Actor, Device, Stage
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Fault, Result, Status
 from communicator_spec.invariants import Monitors

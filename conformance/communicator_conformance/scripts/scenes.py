@@ -11,8 +11,9 @@ from typing import Final
 import cbor2
 
 from communicator_conformance.errors import VectorError
+from communicator_conformance.questions import BEGIN_S, Flaw, Refused
 from communicator_conformance.scripts.script import Scene, seconds
-from communicator_conformance.scripts.stage import BEGIN_S, Device, Flaw, Refused, Service, Stage
+from communicator_conformance.scripts.stage import Device, Service, Stage
 from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import ErrorClass
 from communicator_spec.events import Kind

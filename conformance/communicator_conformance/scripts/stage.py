@@ -18,29 +18,22 @@ Rules:
 4. Whatever a role reports is kept in order, with the ends and the numbers of the common log (`communicator_spec`).
 """
 
-import hashlib
 import heapq
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from communicator_conformance.errors import ConformanceError
-from communicator_conformance.operations import LIVE_OPERATIONS, misfit
-from communicator_conformance.protocol import Accepted, Rejected, Unsupported
+from communicator_conformance.questions import BEGIN_S, Answer, Questions, Refused
 from communicator_conformance.scripts.passages import Passages
 from communicator_conformance.scripts.script import Link, Person, Script, seconds
 from communicator_conformance.testee import Testee
-from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import ErrorClass
 from communicator_spec.events import NONE, Kind, Row
 
-__all__ = ["MEETINGS", "Actor", "Device", "Flaw", "Refused", "Service", "Stage"]
+__all__ = ["MEETINGS", "Actor", "Device", "Service", "Stage"]
 
-BEGIN_S: Final = 1_767_225_600
 _PASSAGE_S: Final = 1
 _REFETCH_S: Final = 60
-_LINES: Final = 64
 
 MEETINGS: Final = {
     ("person", "person"): "rm-rm",
@@ -49,24 +42,6 @@ MEETINGS: Final = {
     ("person", "receiver"): "rm-rsa",
 }
 """The four places at which two programs meet, by the kinds of the roles."""
-
-Answer = dict[str, Any]
-
-
-class Flaw(ConformanceError):
-    """A testee did what no testee may do, or could not do what it offers."""
-
-    def __init__(self, fault: Fault, detail: str) -> None:
-        super().__init__(detail)
-        self.fault = fault
-
-
-class Refused(ConformanceError):
-    """A role refused what it was asked."""
-
-    def __init__(self, op: str, error_class: ErrorClass, detail: str) -> None:
-        super().__init__(f"{op}: {error_class} ({detail})")
-        self.error_class = error_class
 
 
 class Actor:
@@ -129,8 +104,6 @@ class Stage:
         self.now_s = 0
         self.rows: list[Row] = []
         self.passages = Passages(script.faults)
-        self._seed = seed
-        self._asked = 0
         self._planned: list[tuple[int, int, Callable[[], object]]] = []
         self._count = 0
         self._ends: dict[str, int] = {}  # root → end of its owner
@@ -148,7 +121,8 @@ class Stage:
         self.devices = {name: Device(name, i, cast("person", name), person) for i, (name, person) in people}
         actors = (*self.receivers.values(), *self.senders.values(), *self.devices.values())
         self.trace = any(actor.testee.trace for actor in actors)
-        self.lines: deque[str] = deque(maxlen=None if self.trace else _LINES)
+        self._questions = Questions(seed, trace=self.trace)
+        self.lines = self._questions.lines
         self._met: set[str] = set()
         self._by_uri = {s.uri: s for s in self.receivers.values()}
         self._via = {s.uri: s for s in self.senders.values()}
@@ -157,30 +131,11 @@ class Stage:
 
     def ask(self, actor: Actor, verb: str, **args: object) -> Answer:
         """Ask a role; its refusal raises `Refused`, anything that is no answer `Flaw` or `TesteeError`."""
-        op = f"{actor.kind}.{verb}"
         given = {**({actor.kind: actor.handle} if actor.handle else {}), **args}
-        self._asked += 1
-        entropy = hashlib.sha256(self._seed + self._asked.to_bytes(8)).hexdigest()
-        actor.testee.lines.clear()
-        try:
-            answer = actor.testee.ask(op, BEGIN_S + self.now_s + actor.skew_s, entropy, given)
-        finally:
-            self.lines.extend(f"{actor.name} {line}" for line in actor.testee.lines)
-        if isinstance(answer, Rejected):
-            raise Refused(f"{actor.name}: {op}", answer.error_class, answer.detail)
-        if isinstance(answer, Unsupported):
-            raise Flaw(Fault.UNSUPPORTED, f"{op} is offered and not there")
-        result: Answer = answer.result if isinstance(answer, Accepted) else {}
-        self._check(op, result)
+        now_s = BEGIN_S + self.now_s + actor.skew_s
+        result = self._questions.ask(actor.testee, actor.name, f"{actor.kind}.{verb}", now_s, given)
         self._note(actor, result.get("events", ()))
         return result
-
-    def _check(self, op: str, result: Answer) -> None:
-        operation = LIVE_OPERATIONS[op]
-        missing = operation.gives - result.keys()
-        why = f"gives no {min(missing)}" if missing else misfit(operation.given, result)
-        if why is not None:
-            raise Flaw(Fault.SCHEMA, f"{op}: {why}")
 
     # ---------------------------------------------------------------- meetings
 

@@ -86,6 +86,10 @@ class Call(msgspec.Struct):
         """Return a list of unsigned integers."""
         return [wire.uint(item) for item in self._typed(name, list)]
 
+    def table(self, name: str) -> dict[str, Any]:
+        """Return an argument as an object."""
+        return self._typed(name, dict)
+
     def rows(self, name: str) -> "list[Call]":
         """Return a list of objects, each to be read like the arguments."""
         rows = self[name]

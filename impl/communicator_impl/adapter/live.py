@@ -36,12 +36,13 @@ class _Draws:
 
     def __init__(self, first: Entropy) -> None:
         self.now = first
+        self.least = False  # the shortest of every delay
 
     def draw(self, label: str, n: int) -> bytes:
         return self.now.draw(label, n)
 
     def fraction(self, label: str, entity: int, index: int) -> float:
-        return self.now.fraction(label, entity, index)
+        return 0.0 if self.least else self.now.fraction(label, entity, index)
 
 
 class Book:

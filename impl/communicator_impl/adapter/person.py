@@ -6,16 +6,18 @@ from typing import Final
 from communicator_impl import addresses as a
 from communicator_impl.adapter.lines import Call
 from communicator_impl.adapter.live import Book, Role, ms, operations, played, seconds
+from communicator_impl.adapter.walked import shown, stray, terms_of
 from communicator_impl.entropy import Entropy
 from communicator_impl.envelope import Delivery
 from communicator_impl.errors import InputError
+from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import NEVER, IssueGrant, RegisterRoot, Request, RevokeRoot, Setting
 from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.root_record import item_of
 from communicator_impl.submission import Submission
 from communicator_impl.turn import Outgoing
+from communicator_spec import Terms
 from communicator_spec.errors import ErrorClass
-from communicator_spec.terms import standard_terms
 
 __all__ = ["PERSON_OPERATIONS"]
 
@@ -25,15 +27,16 @@ _PROFILES: Final = {"two-layer/1": a.Profile.TWO_LAYER, "label/1": a.Profile.LAB
 class _Reach:
     """What answers at this instant: everything but what the request names."""
 
-    def __init__(self, book: Book, silent: Sequence[str]) -> None:
-        self.receiving = self.sending = [uri not in silent for uri in book.uris]
+    def __init__(self, book: Book, receiving: Sequence[str], sending: Sequence[str]) -> None:
+        self.receiving = [uri not in receiving for uri in book.uris]
+        self.sending = [uri not in sending for uri in book.uris]
 
 
 class _Person(Role):
-    def __init__(self, profile: str, entropy: Entropy) -> None:
+    def __init__(self, profile: str, entropy: Entropy, terms: Terms) -> None:
         super().__init__(entropy)
         self.book = Book()
-        self._terms = standard_terms(profile)
+        self._terms = terms
         self._profiles = (_PROFILES[profile],)
         self.restart(0)
 
@@ -52,7 +55,9 @@ def _create(c: Call) -> object:
     profile = c.text("profile")
     if profile not in _PROFILES:
         raise InputError(ErrorClass.UNKNOWN, "profile")
-    return c.keep(_Person(profile, c.entropy))
+    person = _Person(profile, c.entropy, terms_of(c, profile))
+    person.draws.least = "terms" in c.args
+    return c.keep(person)
 
 
 def _person(c: Call) -> _Person:
@@ -79,7 +84,9 @@ def _at(c: Call) -> tuple[int, int]:
 
 
 def _reach(c: Call) -> _Reach:
-    return _Reach(_person(c).book, c.texts("silent"))
+    silent, apart = c.texts("silent"), ("silent_receiving", "silent_sending")
+    receiving, sending = ([*silent, *(c.texts(name) if name in c.args else ())] for name in apart)
+    return _Reach(_person(c).book, receiving, sending)
 
 
 def _complete(c: Call) -> object:
@@ -142,6 +149,21 @@ def _standing(c: Call) -> object:
     }
 
 
+def _projection(c: Call) -> object:
+    data = _person(c).disk.load(f"particle/{c.number('relationship')}")
+    if data is None:
+        raise InputError(ErrorClass.UNKNOWN, "relationship")
+    return shown(Particle.from_bytes(data), _person(c).book.uri)
+
+
+def _stray(c: Call) -> object:
+    config = _person(c).book.config(_number(c))
+    if config is None:
+        raise InputError(ErrorClass.UNKNOWN, "configuration")
+    of = c.number("relationship"), c.text("uri"), c.number("serial"), c.number("position")
+    return {"request": stray(_core(c), *of, config.sealing_key(c.now), c.entropy)}
+
+
 def _stepped(c: Call, step: Step) -> dict[str, object]:
     deadline = _core(c).deadline_ms(c.number("relationship"))
     return {
@@ -196,5 +218,7 @@ PERSON_OPERATIONS: Final = operations(
         "end": lambda c: _stepped(c, _core(c).refuse(*_at(c), tell=c.flag("tell"), reach=_reach(c))),
         "root": lambda c: {"root": _core(c).root(c.number("relationship"), _number(c))},
         "standing": _standing,
+        "projection": _projection,
+        "stray": _stray,
     },
 )

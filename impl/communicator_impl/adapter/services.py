@@ -5,6 +5,7 @@ from typing import Final
 from communicator_impl import addresses as a
 from communicator_impl.adapter.lines import Call
 from communicator_impl.adapter.live import Book, Role, ms, operations, played, seconds
+from communicator_impl.adapter.walked import terms_of
 from communicator_impl.addresses.values import epoch_key, root
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError, PeerError
@@ -12,12 +13,10 @@ from communicator_impl.receiving_service import Answer, ReceivingService
 from communicator_impl.root_record import delivery_of
 from communicator_impl.sending_service import RetryAt, SendingService, Ticket
 from communicator_impl.submission import Submission
+from communicator_spec import Terms
 from communicator_spec.errors import ErrorClass
-from communicator_spec.terms import standard_terms
 
 __all__ = ["RECEIVER_OPERATIONS", "SENDER_OPERATIONS"]
-
-_TERMS: Final = standard_terms()
 
 
 class _Receiver(Role):
@@ -95,25 +94,38 @@ RECEIVER_OPERATIONS: Final = operations(
 
 
 class _Sender(Role):
-    def __init__(self, uri: str, entropy: Entropy, now_ms: int) -> None:
+    def __init__(self, uri: str, entropy: Entropy, now_ms: int, terms: Terms) -> None:
         super().__init__(entropy)
+        self._terms = terms
         self._book = Book()
         self._via = self._book.number(uri)
         self.restart(now_ms)
 
     def restart(self, now_ms: int) -> None:
-        self.core = SendingService(self._via, _TERMS, self.disk, self.draws, self.reported.append, self._book.number)
+        self.core = SendingService(
+            self._via, self._terms, self.disk, self.draws, self.reported.append, self._book.number
+        )
 
     def uri(self, number: int) -> str:
         return self._book.uri(number)
+
+
+def _start_sender(c: Call) -> object:
+    sender = _Sender(c.text("uri"), c.entropy, ms(c), terms_of(c))
+    sender.draws.least = "terms" in c.args
+    return c.keep(sender)
 
 
 def _sender(c: Call) -> SendingService:
     return played(c, "sender", _Sender).core
 
 
+def _drawn(c: Call, label: str) -> float:
+    return played(c, "sender", _Sender).draws.fraction(label, 0, 0)
+
+
 def _submit(c: Call) -> object:
-    draw = c.entropy.fraction("sending.delay", 0, 0)
+    draw = _drawn(c, "sending.delay")
     return {"ticket": _sender(c).submit(ms(c), Submission.decode(c.raw("submission")), draw=draw)}
 
 
@@ -126,12 +138,17 @@ def _due(c: Call) -> object:
 
 def _outcome(c: Call) -> object:
     refusal = None if c.args.get("refusal") is None else _class(c.text("refusal"))
-    draw = c.entropy.fraction("sending.retry", 0, 0)
+    draw = _drawn(c, "sending.retry")
     outcome = _sender(c).outcome(
         ms(c), Ticket(c.raw("ticket")), answered=c.flag("answered"), draw=draw, refusal=refusal
     )
     notice = isinstance(outcome, RetryAt) and outcome.notice
     return {"notice": notice, "next_s": seconds(_sender(c).next_ms())}
+
+
+def _attempt(c: Call) -> object:
+    attempt = _sender(c).attempt(ms(c), Ticket(c.raw("ticket")))
+    return {"request": None if attempt is None else attempt.request}
 
 
 def _class(name: str) -> ErrorClass:
@@ -149,9 +166,10 @@ SENDER_OPERATIONS: Final = operations(
     "sender",
     _Sender,
     {
-        "start": lambda c: c.keep(_Sender(c.text("uri"), c.entropy, ms(c))),
+        "start": _start_sender,
         "submit": _submit,
         "due": _due,
+        "attempt": _attempt,
         "outcome": _outcome,
         "status": _status,
     },

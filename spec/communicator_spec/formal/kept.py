@@ -1,4 +1,4 @@
-"""Runs worth keeping: `spec/formal/traces/*.jsonl`, chosen so that together they show what the model can do.
+"""Runs worth keeping: `runs/*.jsonl`, chosen so that together they show what the model can do.
 
 The counts of `checks.toml` say that something was found; a kept run shows it, and can be repeated on the model and on
 every implementation of it without a search. What is kept, in this order:
@@ -26,14 +26,13 @@ from communicator_spec.formal.generated import Grant, Queued
 from communicator_spec.formal.machine import Step
 from communicator_spec.formal.model import Model, State, World, world
 from communicator_spec.formal.running import run
-from communicator_spec.formal.toolchain import FOLDER
 from communicator_spec.formal.traces import Trace, read, written
 from communicator_spec.formal.values import FormalError
 from communicator_spec.formal.walks import walk
 
 __all__ = ["KEPT", "kept", "load_kept", "traces", "transplanted"]
 
-KEPT: Final = FOLDER / "traces"
+KEPT: Final = Path(__file__).parent / "runs"
 
 
 def traces(checks: Checks) -> dict[str, str]:

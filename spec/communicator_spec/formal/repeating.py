@@ -8,10 +8,9 @@ can have (`nodes_world`), as far as they go there, and every step of that is com
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from communicator_model.world import Fidelity
-from communicator_simulations.lockstep import Stage, is_performable
 from communicator_spec.formal import Model, World, world
 from communicator_spec.formal.kept import transplanted
+from communicator_spec.formal.lockstep import Stage, Walker, is_performable
 from communicator_spec.formal.traces import Trace
 
 __all__ = ["Repeated", "nodes_world", "repeat"]
@@ -49,7 +48,7 @@ def nodes_world(trace: Trace, profile: str) -> World:
     return world(trace.instance, {**sound, **changes})
 
 
-def repeat(trace: Trace, profile: str, fidelity: Fidelity) -> Repeated:
+def repeat(trace: Trace, profile: str, fidelity: Walker) -> Repeated:
     """Perform a run, as far as nodes can; raise `Divergence` where they do not do what the model says."""
     chosen = nodes_world(trace, profile)
     steps = transplanted(chosen, trace)

@@ -18,24 +18,33 @@ Rules:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from communicator_model.ends import Setting
-from communicator_model.nodes import Nodes, Travelling
-from communicator_model.sending import DONE, Outcome
-from communicator_model.world import Fidelity
-from communicator_simulations.projection import FIELDS, kept_plainly, row_of, terms_of, told_of
-from communicator_spec import Kind, Row
+from communicator_spec import Kind, Row, Terms
 from communicator_spec.formal import Model, State, Step, World, world
 from communicator_spec.formal import generated as model
 from communicator_spec.formal.generated import Notice, Queued
+from communicator_spec.formal.projection import FIELDS, kept_plainly, row_of, terms_of, told_of
 from communicator_spec.formal.walks import walk
+from communicator_spec.nodes import DONE, Driven, Outcome, Reach, Setting, Travelling
 from communicator_spec.policies import HOUR_MS
 
-__all__ = ["WEIGHTS", "Divergence", "Stage", "Walked", "is_performable", "walk_in_step", "walked_world"]
+__all__ = [
+    "WEIGHTS",
+    "Divergence",
+    "Performable",
+    "Stage",
+    "Walked",
+    "Walker",
+    "is_performable",
+    "walk_in_step",
+    "walked_world",
+]
 
 NEVER: Final = 1 << 62
 PROVIDERS: Final = 8
 Address = tuple[int, int, int, int]
 """End, service, serial, position."""
+Walker = Callable[[int, Terms, Reach, Callable[[int, int], float], Callable[[Row], None]], Driven]
+"""(providers, terms, reach, receipt draws, emit) → what is driven: a fidelity, or live programs."""
 Picks = Mapping[str, Any]
 """What the model chose for one action: values of the generated model, whose types it alone knows."""
 
@@ -50,7 +59,8 @@ class Divergence(AssertionError):
     """The nodes did not do what the model says."""
 
     def __init__(self, action: str, what: str, expected: object, found: object) -> None:
-        super().__init__(f"{action}: {what}: the model says {expected}, the nodes {found}")
+        self.told = f"{what}: the model says {expected}, the nodes {found}"
+        super().__init__(f"{action}: {self.told}")
         self.action = action
         self.what = what
 
@@ -78,10 +88,11 @@ class Walked(NamedTuple):
     divergence: Divergence | None
 
 
-class _Performable(Model):
+class Performable(Model):
     """The model without the steps that no fidelity can perform."""
 
     def steps(self, state: State) -> list[Step[State]]:
+        """Return every step that can be performed."""
         return [step for step in super().steps(state) if is_performable(step)]
 
 
@@ -97,10 +108,10 @@ def is_performable(step: Step[State]) -> bool:
     return step.action != "drops" and not step.state.revoking
 
 
-def walk_in_step(profile: str, make: Callable[[int], Fidelity], depth: int, number: int, seed: int = 1) -> Walked:
+def walk_in_step(profile: str, make: Callable[[int], Walker], depth: int, number: int, seed: int = 1) -> Walked:
     """Take one walk of at most `depth` steps with the nodes of `make(number)`; stop where they part."""
     chosen = walked_world(profile)
-    walked = _Performable(chosen)
+    walked = Performable(chosen)
     stage = Stage(chosen, make(number))
     before = walked.init()
     actions: list[str] = []
@@ -118,13 +129,13 @@ def walk_in_step(profile: str, make: Callable[[int], Fidelity], depth: int, numb
 class Stage:
     """Two devices and eight providers of one fidelity, which do what the model did and nothing else."""
 
-    def __init__(self, chosen: World, fidelity: Fidelity) -> None:
+    def __init__(self, chosen: World, fidelity: Walker) -> None:
         self._terms = chosen.terms
         self._weather = Weather()
         self._draw = 0.0
         self._rows: list[Row] = []
         self._flights: dict[Address, _Flight] = {}
-        self._nodes: Nodes = fidelity(
+        self._nodes: Driven = fidelity(
             PROVIDERS, terms_of(chosen.terms), self._weather, lambda entity, index: self._draw, self._rows.append
         )
         self._settings = [Setting(chosen.receiving[end], chosen.sending[end]) for end in (0, 1)]

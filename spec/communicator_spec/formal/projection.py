@@ -9,21 +9,20 @@ from typing import Any, Final
 
 from communicator_spec import Grant, Kind, Row, Terms
 from communicator_spec.formal import generated as model
+from communicator_spec.nodes import KEPT
 from communicator_spec.policies import HOUR_MS
 
 __all__ = ["FIELDS", "kept_plainly", "row_of", "terms_of", "told_of"]
 
 NEVER: Final = 1 << 62
 
-FIELDS: Final = {
-    "services": "services", "senders": "senders", "mine": "mine", "version": "version", "confirmed": "confirmed",
-    "serials": "serials", "spent": "spent", "lastUntil": "last_until", "renewAt": "renew_at", "updateDue": "update_due",
-    "moved": "moved", "releaseDue": "release_due", "noticeDue": "notice_due", "noticeAttempts": "notice_attempts",
-    "held": "held", "heldVersion": "held_version", "used": "used", "turns": "turns", "suspects": "suspects",
-    "requestDue": "request_due", "nextNumber": "next_number", "outbox": "outbox", "floor": "floor", "beyond": "beyond",
-    "receiptDue": "receipt_due", "receiptFrom": "receipt_from", "credit": "credit", "automated": "automated",
-    "ended": "ended",
-}  # fmt: skip
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+FIELDS: Final = {_camel(name): name for name in KEPT}
 _DATES: Final = {"renewAt", "updateDue", "noticeDue", "requestDue", "receiptDue"}
 _DATED: Final = {"lastUntil", "releaseDue", "suspects"}
 
