@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from communicator_conformance import traces
-from communicator_conformance.scripts import between, published_scripts, scripts_of
+from communicator_conformance.scripts import between, plays_of, published_scripts
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Result
 
@@ -29,7 +29,7 @@ class Kind(NamedTuple):
 
 
 def _scripts() -> tuple[str, ...]:
-    return tuple(test for name, script in published_scripts().items() for test, _ in scripts_of(script, name))
+    return tuple(test for name, script in published_scripts().items() for test, *_ in plays_of(script, name))
 
 
 def _play_scripts(program: Testee, partner: Testee, chosen: frozenset[str], seed: int) -> Iterator[Result]:

@@ -2,10 +2,12 @@
 
 Theory. Two programs interoperate if each can be either end. So roles alternate: the first, third … of a kind is played
 by the program under test, the others by its partner; the roles that it does not offer are all the partner's. In the
-cast the other way round everybody plays the other part.
+cast the other way round everybody plays the other part; a script whose parts differ (`second`) is played in both.
 """
 
 from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from communicator_conformance.errors import TesteeError
 from communicator_conformance.scripts.playing import play, script_id
@@ -13,7 +15,7 @@ from communicator_conformance.scripts.script import Script
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Result, Status
 
-__all__ = ["between", "scripts_of"]
+__all__ = ["between", "plays_of", "scripts_of"]
 
 ROLES = {"person": "rm", "sender": "ssa", "receiver": "rsa"}
 LIVE = "live"
@@ -23,6 +25,14 @@ def scripts_of(script: Script, name: str) -> Iterator[tuple[str, str]]:
     """Return the id of each play of a script, with its profile."""
     for profile in script.profiles:
         yield script_id(name, profile), profile
+
+
+def plays_of(script: Script, name: str) -> Iterator[tuple[str, str, bool]]:
+    """Return the id of each play in a run against one program, with its profile, and whether the parts are changed."""
+    for test, profile in scripts_of(script, name):
+        yield test, profile, False
+        if script.second:
+            yield f"{test}:second", profile, True
 
 
 def between(
@@ -41,9 +51,10 @@ def between(
     all questions draw from.
     """
     for name, script in sorted(scripts.items()):
-        for test, profile in scripts_of(script, name):
+        for test, profile, changed in plays_of(script, name):
             if test in chosen:
-                yield _played(first, second, name, script, profile, swapped, both, seed)
+                result = _played(first, second, name, script, profile, swapped != changed, both, seed)
+                yield msgspec.structs.replace(result, id=test)
 
 
 def _played(

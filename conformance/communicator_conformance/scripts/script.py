@@ -14,6 +14,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -93,7 +94,7 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole script; `lasts` is when it ends."""
+    """A whole script; `lasts` is when it ends; with `second` it is played again with the parts changed."""
 
     title: str
     clauses: tuple[str, ...]
@@ -104,6 +105,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expects: tuple[Expect, ...] = ()
     profiles: tuple[str, ...] = ("label/1", "two-layer/1")
     loses: bool = False
+    second: bool = False
 
     def receivers(self) -> tuple[str, ...]:
         """Return every receiving service that is named, in order."""
@@ -123,6 +125,7 @@ def seconds(text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
+@cache
 def published_scripts() -> dict[str, Script]:
     """Return the suite's scripts by name, in ascending order."""
     found = sorted((f.name, f.read_bytes()) for f in files(__package__).iterdir() if f.name.endswith(_SUFFIX))

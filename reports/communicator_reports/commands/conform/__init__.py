@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from communicator_reports.commands.conform.doctor import doctor
 from communicator_reports.commands.conform.init import init
 from communicator_reports.commands.conform.matrix import matrix
+from communicator_reports.commands.conform.mutants import mutants
 from communicator_reports.commands.conform.run import run
 
 __all__ = ["app"]
@@ -53,3 +54,4 @@ app.command(_RUN, context_settings=_OWN_OPTIONS)(run)
 app.command("init")(init)
 app.command("doctor", context_settings=_OWN_OPTIONS)(doctor)
 app.command("matrix")(matrix)
+app.command("mutants", context_settings=_OWN_OPTIONS)(mutants)
