@@ -61,9 +61,10 @@ def run(
     chosen, others = _selected(known, select), _others(select if vectors is None else "")
     with Testee(testee, timeout_s, trace=trace) as program, Testee([REFERENCE], timeout_s) as partner:  # 2
         results = _played(program, partner, chosen, others, seed, console)
-        name, about = _about(program)
+        name, about, offers = _about(program)
     results = _held_against(results, expectations, update, select)  # 3
-    verdict = Verdict(name, Digests(_suite_digest(), spec_digest(), digest_of(chosen), about), results, seed, select)
+    digests = Digests(_suite_digest(), spec_digest(), digest_of(chosen), about)
+    verdict = Verdict(name, digests, results, seed, select, offers)
     if out is not None:  # 4
         report.write(verdict, out)
     if console is not None:
@@ -123,14 +124,14 @@ def _held_against(results: tuple[Result, ...], path: Path | None, update: bool, 
     return lists.apply(rows, results)
 
 
-def _about(program: Testee) -> tuple[str, str]:
-    """Return the testee's name with its version, and the digest of its hello."""
+def _about(program: Testee) -> tuple[str, str, tuple[str, ...]]:
+    """Return the testee's name with its version, the digest of its hello, and what it offers."""
     try:
         hello = program.hello
     except TesteeError:
-        return "no hello", hashlib.sha256(b"").hexdigest()
+        return "no hello", hashlib.sha256(b"").hexdigest(), ()
     digest = hashlib.sha256(msgspec.json.encode(hello, order="sorted")).hexdigest()
-    return f"{hello.name} {hello.version}", digest
+    return f"{hello.name} {hello.version}", digest, (*hello.roles, *hello.profiles, *hello.features)
 
 
 def _suite_digest() -> str:

@@ -41,15 +41,19 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 def cells(
-    programs: dict[str, list[str]], timeout_s: float = 10.0, seen: Callable[[Cell], None] = lambda _: None
+    programs: dict[str, list[str]],
+    timeout_s: float = 10.0,
+    seed: int = 0,
+    seen: Callable[[Cell], None] = lambda _: None,
 ) -> Iterator[Cell]:
-    """Play all scripts with each pair of programs, by name; `seen` is told each cell as soon as it is known."""
+    """Play all scripts with each pair of programs, by name; questions draw from `seed`, `seen` is told each cell."""
     scripts = published_scripts()
     every = frozenset(test for name, script in scripts.items() for test, _ in scripts_of(script, name))
     with ExitStack() as stack:
         rows, columns = ({n: stack.enter_context(Testee(c, timeout_s)) for n, c in programs.items()} for _ in range(2))
         for first, second in _pairs(list(programs)):
-            cell = Cell(first, second, tuple(between(rows[first], columns[second], scripts, every, both=True)))
+            pair = rows[first], columns[second]
+            cell = Cell(first, second, tuple(between(*pair, scripts, every, both=True, seed=seed)))
             seen(cell)
             yield cell
 

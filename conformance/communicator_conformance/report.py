@@ -32,12 +32,23 @@ from rich.live import Live as Display
 from rich.markup import escape
 from rich.table import Table
 
+from communicator_conformance.errors import ListError
 from communicator_conformance.hints import hints
-from communicator_conformance.verdicts import Result, Status, Verdict
+from communicator_conformance.verdicts import Digests, Result, Status, Verdict
 
-__all__ = ["Live", "areas", "clause_status", "failures", "show", "summary", "write"]
+__all__ = ["Live", "areas", "clause_status", "failures", "read", "show", "summary", "write"]
 
 _MARK = {Status.PASSED: "green", Status.FAILED: "red", Status.SKIPPED: "dim", Status.EXPECTED: "yellow"}
+
+
+class _About(msgspec.Struct, frozen=True):
+    """What a summary says beside its counts."""
+
+    testee: str = "a program whose name is not stated"
+    digests: Digests = Digests("", "", "", "")
+    seed: int = 0
+    select: str = "*"
+    offers: tuple[str, ...] = ()
 
 
 class Live:
@@ -120,6 +131,7 @@ def summary(verdict: Verdict) -> dict[str, object]:
     """Return what a claim of conformance consists of."""
     return {
         "testee": verdict.testee,
+        "offers": verdict.offers,
         "ok": verdict.ok,
         "seed": verdict.seed,
         "select": verdict.select,
@@ -137,6 +149,21 @@ def write(verdict: Verdict, folder: Path) -> None:
     (folder / "junit.xml").write_bytes(_junit(verdict))
     pretty = msgspec.json.format(msgspec.json.encode(summary(verdict)), indent=2)
     (folder / "summary.json").write_bytes(pretty + b"\n")
+
+
+def read(results: Path, about: Path | None) -> Verdict:
+    """Return the verdict that was written to `results.jsonl`, and `summary.json` if there is one.
+
+    Raises `ListError` for a file that is none; what no summary states is empty.
+    """
+    path = results
+    try:
+        found = tuple(msgspec.json.decode(line, type=Result) for line in path.read_bytes().splitlines())
+        path = about or results
+        said = msgspec.json.decode(path.read_bytes(), type=_About) if about else _About()
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ListError(f"{path} is not what a run has written: {error}") from error
+    return Verdict(said.testee, said.digests, found, said.seed, said.select, said.offers)
 
 
 def _junit(verdict: Verdict) -> bytes:

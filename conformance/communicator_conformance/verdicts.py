@@ -116,13 +116,14 @@ class Digests(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """All results of one run against one testee; `seed` and `select` are what it was run with."""
+    """All results of one run against one testee; it offers `offers`, and was run with `seed` and `select`."""
 
     testee: str
     digests: Digests
     results: tuple[Result, ...]
     seed: int = 0
     select: str = "*"
+    offers: tuple[str, ...] = ()
 
     def count(self, status: Status) -> int:
         """Return how many tests ended like this."""

@@ -22,6 +22,7 @@ import os
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -29,7 +30,7 @@ import msgspec
 
 from communicator_spec.clauses import PREFIXES, Clause, ClauseError, Level, extract, render
 
-__all__ = ["Citation", "Place", "Problem", "Uncited", "check", "citations", "coverage", "uncited"]
+__all__ = ["Citation", "Place", "Problem", "Uncited", "check", "citations", "coverage", "shipped_uncited", "uncited"]
 
 _FOLDERS: Final = ("spec", "model", "impl", "conformance", "simulations", "reports", "tests", "docs")
 _SUFFIXES: Final = frozenset({".py", ".json", ".cddl", ".toml", ".qnt", ".pml", ".md"})
@@ -125,6 +126,12 @@ def uncited(root: Path) -> tuple[Uncited, ...]:
     """Return the expectation list of clauses that nothing cites yet."""
     path = root / _UNCITED
     return msgspec.toml.decode(path.read_bytes(), type=_Expectations).uncited if path.exists() else ()
+
+
+def shipped_uncited() -> tuple[Uncited, ...]:
+    """Return the same list as this package was shipped with, where there is no project around it."""
+    data = files("communicator_spec").joinpath(_UNCITED.name).read_bytes()
+    return msgspec.toml.decode(data, type=_Expectations).uncited
 
 
 def check(root: Path) -> list[Problem]:

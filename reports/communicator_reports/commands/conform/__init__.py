@@ -11,6 +11,7 @@ from communicator_reports.commands.conform.doctor import doctor
 from communicator_reports.commands.conform.init import init
 from communicator_reports.commands.conform.matrix import matrix
 from communicator_reports.commands.conform.mutants import mutants
+from communicator_reports.commands.conform.report import report
 from communicator_reports.commands.conform.run import run
 
 __all__ = ["app"]
@@ -55,3 +56,4 @@ app.command("init")(init)
 app.command("doctor", context_settings=_OWN_OPTIONS)(doctor)
 app.command("matrix")(matrix)
 app.command("mutants", context_settings=_OWN_OPTIONS)(mutants)
+app.command("report")(report)

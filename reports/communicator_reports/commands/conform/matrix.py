@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,8 @@ def matrix(
         list[str], typer.Argument(metavar="NAME=COMMAND...", help="Two or more; 'reference' is known.")
     ],
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
+    seed: Annotated[int, typer.Option(min=0, help="What everything that is drawn comes from.")] = 0,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page to send to others.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of the table.")] = False,
 ) -> None:
     """Play every script with every pair of programs.
@@ -29,6 +32,8 @@ def matrix(
     Examples:
 
       communicator conform matrix reference 'mine=python3 adapter.py'
+
+      communicator conform matrix --html matrix.html reference 'mine=./adapter --quiet'
 
       communicator conform matrix --json reference 'a=./a --quiet' 'b=node b.js'
     """
@@ -45,9 +50,15 @@ def matrix(
         raise typer.BadParameter("each program needs a name of its own", param_hint="NAME=COMMAND")
     console = Console(stderr=True, quiet=not sys.stderr.isatty() or as_json)
     found = []
-    for cell in cells(named, timeout):
+    for cell in cells(named, timeout, seed):
         found.append(cell)
         console.print(f"{cell.first} with {cell.second}: {cell.count(Status.PASSED)} of {len(cell.results)} passed")
+    if html is not None:
+        from communicator_reports.conformance_page import render_matrix
+
+        lines = {name: shlex.join(command) for name, command in named.items()}
+        command = shlex.join(["communicator", "conform", "matrix", "--seed", str(seed), *programs])
+        html.write_text(render_matrix(found, lines, command), "utf-8")
     if as_json:
         print(json.dumps([msgspec.to_builtins(cell) | {"ok": cell.ok} for cell in found]))
     else:

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from communicator_reports.commands.conform.pages import command_of, write_pages
+
 __all__ = ["run"]
 
 
@@ -24,6 +26,9 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="What everything that is drawn comes from.")] = 0,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write JUnit XML.")] = None,
     jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one result a line.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page to send to others.")] = None,
+    badge: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a badge, as SVG.")] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="Keep the lines of tests that passed, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of the table.")] = False,
 ) -> None:
     """Play vectors and scripts against a program that speaks the line protocol. Options come before the program.
@@ -33,6 +38,8 @@ def run(
     Examples:
 
       communicator conform reference
+
+      communicator conform --html report.html --badge badge.svg -- ./my-adapter
 
       communicator conform --select 'label/*' --junit junit.xml -- ./my-adapter --quiet
     """
@@ -50,11 +57,12 @@ def run(
         shown = Console(stderr=True, quiet=not sys.stderr.isatty()) if as_json else console
         verdict = run_suite(
             testee, vectors=vectors, select=select, timeout_s=timeout, expectations=expectations, update=update,
-            seed=seed, out=Path(folder), console=shown,
+            seed=seed, trace=trace, out=Path(folder), console=shown,
         )  # fmt: skip
         for path, name in ((junit, "junit.xml"), (jsonl, "results.jsonl")):
             if path is not None:
                 path.write_bytes((Path(folder) / name).read_bytes())
+    write_pages(verdict, html, badge, command_of(testee, select=select, seed=seed, vectors=vectors), vectors)
     if as_json:
         print(json.dumps(report.summary(verdict) | {"failures": [r.id for r in verdict.failures]}))
     elif not verdict.results or all(r.status == "skipped" for r in verdict.results):

@@ -1,0 +1,30 @@
+"""What several commands do with a verdict: write its page and its badge."""
+
+import shlex
+from pathlib import Path
+
+from communicator_conformance import Verdict
+
+__all__ = ["command_of", "write_pages"]
+
+
+def command_of(testee: list[str], *, select: str = "*", seed: int = 0, vectors: Path | None = None) -> str:
+    """Return the command that repeats a run, as somebody would type it."""
+    words = ["communicator", "conform", "--seed", str(seed)]
+    words += ["--select", select] if select != "*" else []
+    words += ["--vectors", str(vectors)] if vectors is not None else []
+    return shlex.join([*words, *(testee if testee == ["reference"] else ["--", *testee])])
+
+
+def write_pages(
+    verdict: Verdict, html: Path | None, badge: Path | None, command: str, vectors: Path | None = None
+) -> None:
+    """Write the page and the badge, where they are wanted; `vectors` is the folder that was played instead of ours."""
+    from communicator_conformance.vectors import load_folder, published
+    from communicator_reports.conformance_page import render_badge, render_run
+
+    if html is not None:
+        known = published() if vectors is None else load_folder(vectors)
+        html.write_text(render_run(verdict, command, known), "utf-8")
+    if badge is not None:
+        badge.write_text(render_badge(verdict), "utf-8")

@@ -1,0 +1,42 @@
+"""What a verdict says in two words, for the head of the page and for the badge.
+
+Theory. "Conforms" is a claim, and readers of a badge do not see what was left out. So it is only said when every test
+of the suite was played and passed; a run that skipped something, was told to play less, or has known failures is
+partial, whatever its exit code.
+"""
+
+from typing import Final, NamedTuple
+
+from communicator_conformance import Status, Verdict
+
+__all__ = ["MARKS", "Standing", "standing"]
+
+MARKS: Final = {"passed": "✓", "failed": "✗", "skipped": "–", "expected": "!", "none": "·", "untestable": "·"}
+"""What stands beside a status, so that nothing depends on colours."""
+
+_ROLES: Final = ("rm", "ssa", "rsa", "ds", "as")
+
+
+class Standing(NamedTuple):
+    """`tone` is a status of `MARKS`, `words` the claim, `why` what it rests on."""
+
+    tone: str
+    words: str
+    why: str
+
+
+def standing(verdict: Verdict) -> Standing:
+    """Return what may be claimed of a verdict."""
+    failed, passed = verdict.count(Status.FAILED), verdict.count(Status.PASSED)
+    if failed:
+        return Standing("failed", "does not conform", f"{failed:,} failed")
+    if not verdict.ok:
+        return Standing("failed", "not tested", "nothing passed")
+    if known := verdict.count(Status.EXPECTED):
+        return Standing("expected", "partial", f"{known:,} known failure{'s' * (known > 1)}")
+    if verdict.select != "*":
+        return Standing("expected", "partial", f"{passed:,} selected tests")
+    if verdict.count(Status.SKIPPED):
+        roles = ", ".join(role for role in _ROLES if role in verdict.offers)
+        return Standing("expected", "partial", f"roles {roles}" if roles else f"{passed:,} tests")
+    return Standing("passed", "conforms", f"{passed:,} tests")
