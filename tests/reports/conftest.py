@@ -1,9 +1,17 @@
-"""A tiny study, made once a session by the code that users run; only the linkage games are played by hand."""
+"""A tiny study, made once a session by the code that users run; only the linkage games are played by hand.
 
+And a browser.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
 
 from communicator_reports import study
 from communicator_reports.progress import Steps
@@ -39,3 +47,25 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = study.run_study(TINY, out, 1, Steps(Console(quiet=True), 4), quick=False)
     assert done.ok
     return out
+
+
+CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+SWITCHES = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    if not (CHROMIUM.exists() and DRIVER.exists()):
+        pytest.fail(f"{CHROMIUM} and {DRIVER} are needed: install chromium and chromium-driver")
+    options = Options()
+    options.binary_location = str(CHROMIUM)
+    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    try:
+        driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    except WebDriverException as error:
+        pytest.fail(f"chromium does not start: {error.msg}")
+    yield driver
+    driver.quit()

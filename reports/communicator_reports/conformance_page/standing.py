@@ -33,10 +33,14 @@ def standing(verdict: Verdict) -> Standing:
     if not verdict.ok:
         return Standing("failed", "not tested", "nothing passed")
     if known := verdict.count(Status.EXPECTED):
-        return Standing("expected", "partial", f"{known:,} known failure{'s' * (known > 1)}")
+        return Standing("expected", "partial", _many(known, "known failure"))
     if verdict.select != "*":
-        return Standing("expected", "partial", f"{passed:,} selected tests")
+        return Standing("expected", "partial", _many(passed, "selected test"))
     if verdict.count(Status.SKIPPED):
         roles = ", ".join(role for role in _ROLES if role in verdict.offers)
-        return Standing("expected", "partial", f"roles {roles}" if roles else f"{passed:,} tests")
-    return Standing("passed", "conforms", f"{passed:,} tests")
+        return Standing("expected", "partial", f"roles {roles}" if roles else _many(passed, "test"))
+    return Standing("passed", "conforms", _many(passed, "test"))
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
