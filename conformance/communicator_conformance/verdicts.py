@@ -55,6 +55,7 @@ class Fault(StrEnum):
     INVARIANT = "invariant"  # a script: the log breaks a promise of the standard
     UNMET = "unmet"  # a script: something expected is not so
     UNFIRED = "unfired"  # a script: its own fault never happened, so it has tested nothing
+    TOLD_APART = "told-apart"  # a service: what must be answered alike is not
     HUNG = "hung"
     DIED = "died"
     GARBAGE = "garbage"

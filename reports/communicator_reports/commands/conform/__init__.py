@@ -13,6 +13,7 @@ from communicator_reports.commands.conform.matrix import matrix
 from communicator_reports.commands.conform.mutants import mutants
 from communicator_reports.commands.conform.report import report
 from communicator_reports.commands.conform.run import run
+from communicator_reports.commands.conform.service import service
 
 __all__ = ["app"]
 
@@ -40,6 +41,8 @@ Examples:
 
   communicator conform doctor -- python3 adapter/adapter.py
 
+  communicator conform service http://127.0.0.1:8420
+
   communicator conform run --help
 """
 
@@ -57,3 +60,4 @@ app.command("doctor", context_settings=_OWN_OPTIONS)(doctor)
 app.command("matrix")(matrix)
 app.command("mutants", context_settings=_OWN_OPTIONS)(mutants)
 app.command("report")(report)
+app.command("service")(service)
