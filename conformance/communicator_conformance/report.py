@@ -109,7 +109,9 @@ def show(verdict: Verdict, console: Console) -> None:
 
 
 def _area(test: str) -> str:
-    return test.partition("/")[0]
+    """Return the area of a test; each service is one."""
+    parts = test.split("/")
+    return "/".join(parts[:2]) if parts[0] == "service" else parts[0]
 
 
 def _marked(status: Status, count: int) -> str:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import httpx
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 
 from communicator_spec.openapi import SERVICES, load_openapi
 
