@@ -10,7 +10,9 @@ What is held against every play, in this order:
 2. what the script expects at its times
 3. every fault of the script has fired
 4. everything that was said has arrived, once and unchanged, and nothing else; unless the script says that it `loses`
-5. the invariants, if all roles report events
+5. every end has numbered its messages from 0 on without a gap; after a restored backup, upwards (DELIV-1, PORT-23)
+6. whoever ended a relationship has revoked all of its roots (DELIV-29)
+7. the invariants, if all roles report events
 """
 
 import hashlib
@@ -76,9 +78,11 @@ def _play(stage: Stage, script: Script) -> None:
             _hold(stage, expect)
     for fault in stage.passages.unfired():  # 3
         raise Flaw(Fault.UNFIRED, f"{fault.kind} on {fault.link} never happened")
-    for device in stage.devices.values():  # 4
-        _check_arrivals(device, stage, script)
-    if all(_EVENTS in actor.testee.hello.offers for actor in _actors(stage)):  # 5
+    for device in stage.devices.values():
+        _check_arrivals(device, stage, script)  # 4
+        _check_numbers(device, script)  # 5
+        _check_roots(device)  # 6
+    if all(_EVENTS in actor.testee.hello.offers for actor in _actors(stage)):  # 7
         _check_log(stage)
 
 
@@ -95,6 +99,20 @@ def _check_arrivals(device: Device, stage: Stage, script: Script) -> None:
             raise Flaw(
                 Fault.LOST, f"{len(wanted) - len(got)} of {len(wanted)} messages to {device.name} did not arrive"
             )
+
+
+def _check_numbers(device: Device, script: Script) -> None:
+    for said in device.said.values():
+        numbers = [number for number, _ in said]
+        wanted = sorted(set(numbers)) if script.loses else list(range(len(numbers)))
+        if numbers != wanted:
+            raise Flaw(Fault.MISMATCH, f"{device.name} numbers its messages {numbers}")
+
+
+def _check_roots(device: Device) -> None:
+    left = [uri for number in sorted(device.ended) for uri, _ in sorted(device.roots.get(number, ()))]
+    if left:
+        raise Flaw(Fault.UNMET, f"{device.name} ended a relationship and has a root of it left at {', '.join(left)}")
 
 
 def _check_log(stage: Stage) -> None:

@@ -84,6 +84,7 @@ def _read(stage: Stage, scene: Scene, turn: int) -> None:
 def _end(stage: Stage, scene: Scene, turn: int) -> None:
     who, to = _devices(stage, scene)
     relationship = relationship_of(stage, who, to)
+    who.ended.add(relationship)
     ended = stage.ask(who, "end", relationship=relationship, tell=scene.tell, silent=stage.silent())
     stage.step(who, relationship, ended)
 
@@ -117,6 +118,8 @@ def _leave(stage: Stage, scene: Scene, turn: int) -> None:
     left = stage.ask(who, "leave", uri=service.uri, empty=empty)
     if not left["left"]:
         raise Flaw(Fault.REJECTED, f"{who.name} cannot leave {service.name}")
+    if sorted(held) != sorted(request["root"] for request in left["requests"]):
+        raise Flaw(Fault.UNMET, f"{who.name} leaves {service.name} and not all of its roots there")
     for request in left["requests"]:
         stage.ask(service, "revoke", root=request["root"])
 

@@ -93,6 +93,8 @@ class Device(Actor):
         self.later: dict[str, list[Answer]] = {}  # requests for services that do not answer
         self.got: dict[int, list[tuple[int, str]]] = {}  # relationship → (number, content)
         self.said: dict[int, list[tuple[int, str]]] = {}
+        self.roots: dict[int, set[tuple[str, str]]] = {}  # relationship → (URI, root) that it registered and not revoked
+        self.ended: set[int] = set()  # relationships that this person ended
         self.sent = 0
 
 
@@ -217,8 +219,12 @@ class Stage:
 
     def _request(self, device: Device, relationship: int, request: Answer) -> None:
         service = self._by_uri[request["uri"]]
+        root = (request["uri"], request["root"])
         if request["op"] == "register":
             self._ends[request["root"]] = device.ends[relationship]
+            device.roots.setdefault(relationship, set()).add(root)
+        elif request["op"] == "revoke" and request.get("epoch") is None:
+            device.roots[relationship].discard(root)
         if service.answers:
             self._carry_out(service, request)
         elif not service.dead:

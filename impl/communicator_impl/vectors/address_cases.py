@@ -280,6 +280,7 @@ def _resolve_cases() -> list[Case]:
     bare = Ed25519PrivateKey.from_private_bytes(OWNER.signing_seed).sign(issued(40)[:73])
     flipped = good[:-1] + bytes([good[-1] ^ 1])
     highest = _take("resolve", sda(issued(0xFFFF_FFFF)))
+    stranger = sda(issued(40, STRANGER))
     return [
         resolve,
         Case("address/highest-index", "the largest index", ("ADDR-15",), (load(), register(), highest)),
@@ -287,7 +288,10 @@ def _resolve_cases() -> list[Case]:
         wrong("overlong", "one byte too many", "ADDR-15", malformed, good + b"\0"),
         wrong("tampered", "one bit of the outer seal is wrong", "ADDR-15", forged, flipped),
         wrong("unknown-generation", "a generation that never was", "ADDR-14", unknown, b"\x08" + good[1:]),
-        wrong("forged-signature", "signed with another key", "ADDR-7", forged, sda(issued(40, STRANGER))),
+        wrong("forged-signature", "signed with another key", "ADDR-7", forged, stranger),
+        wrong("forged-and-late", "signed with another key, and its date has passed", "ADDR-15", forged, stranger).changed(
+            "resolve", now=UNTIL
+        ),
         wrong("signature-unlabelled", "signed without the label", "SES-3", forged, sda(Rdas(issued(40)[:73] + bare))),
         resolve.refused("lifted", "the address of another ciphertext (T3)", ("ADDR-12",), forged).changed(
             "resolve", ciphertext=b"other content"
