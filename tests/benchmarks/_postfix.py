@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.services.running import free_port
+from tests.services.ports import free_port
 
 __all__ = ["NEEDED", "Sent", "is_installed", "postfix", "send", "wait_until_empty"]
 

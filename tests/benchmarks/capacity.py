@@ -26,8 +26,9 @@ from tests.benchmarks._figures import Row, Titled
 from tests.services.asking import CBOR, ENTROPY, OCTETS, Person, asked, bearer, body_of, issuing, open_account, path_of
 from tests.services.four import ROLES, databases, metrics
 from tests.services.owning import LabelOwner, TwoLayerOwner, accept, body, config_of, now_s
+from tests.services.ports import free_port
 from tests.services.postgres import postgres
-from tests.services.running import Service, free_port
+from tests.services.running import Service
 
 from communicator_impl.services.database import Database
 from communicator_impl.services.schema import metadata, spent

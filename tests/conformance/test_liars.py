@@ -1,10 +1,10 @@
 """Deliberate liars, started like any testee: the suite fails each of them for what it does, and goes on."""
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from tests.patience import eventually
 
 from communicator_conformance import Fault, Status, Verdict, run, runner
 from communicator_conformance.errors import Died
@@ -15,7 +15,7 @@ LIARS = Path(__file__).parent / "liars"
 DERIVING = ("label/derive", "label/derive-lane-beyond", "label/derive-index-beyond", "label/round-trip")
 
 
-def _run(name: str, select: str = "label/*", timeout_s: float = 20.0) -> Verdict:
+def _run(name: str, select: str = "label/*", timeout_s: float = 60.0) -> Verdict:
     return run([sys.executable, str(LIARS / f"{name}.py")], select=select, timeout_s=timeout_s)
 
 
@@ -63,7 +63,7 @@ def test_knows_any_name_is_dishonest() -> None:
 
 
 def test_hangs_fails_where_it_hangs_and_nowhere_else() -> None:
-    verdict = _run("hangs", timeout_s=1.0)
+    verdict = _run("hangs", timeout_s=5.0)
     assert _faults(verdict) == dict.fromkeys(DERIVING, Fault.HUNG)
     assert verdict.count(Status.PASSED) > 20
 
@@ -90,6 +90,8 @@ def test_a_program_that_says_no_hello_fails_the_run(command: list[str]) -> None:
 def test_an_end_between_two_questions_is_an_end() -> None:
     with Testee([sys.executable, str(LIARS / "leaves_after_hello.py")]) as testee:
         assert testee.hello.name == "leaver"
-        time.sleep(0.5)  # by now its end is known here
+        process = testee._process
+        assert process is not None
+        assert eventually(lambda: process._popen.poll() is not None and not process._lines.empty())
         with pytest.raises(Died, match="exit code 0"):
             testee.ask("label.derive", 0, "", {})

@@ -19,7 +19,7 @@ MUTANTS: Mapping[str, Any] = runpy.run_path(str(PROGRAM))["MUTANTS"]
 @pytest.fixture(scope="module")
 def verdicts() -> dict[str, Verdict]:
     def judged(name: str) -> Verdict:
-        return run([sys.executable, str(PROGRAM), name], select=MUTANTS[name].area, timeout_s=30.0)
+        return run([sys.executable, str(PROGRAM), name], select=MUTANTS[name].area, timeout_s=60.0)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return dict(zip(MUTANTS, pool.map(judged, MUTANTS), strict=True))

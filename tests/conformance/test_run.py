@@ -188,7 +188,7 @@ DOCTORED = {
 
 @pytest.mark.parametrize("liar", DOCTORED)
 def test_the_doctor_finds_what_is_wrong_and_shows_the_lines(liar: str) -> None:
-    with Testee([sys.executable, str(Path(__file__).parent / "liars" / f"{liar}.py")], 1.5) as program:
+    with Testee([sys.executable, str(Path(__file__).parent / "liars" / f"{liar}.py")], 5.0) as program:
         ill = [finding for finding in examine(program, published()) if finding.state is State.ILL]
     what, detail = DOCTORED[liar]
     (found,) = [finding for finding in ill if finding.what == what]

@@ -5,12 +5,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.patience import PATIENCE_S, eventually
 
 from communicator_reports.cli import main
 from communicator_spec import Event
@@ -165,11 +165,9 @@ def test_interrupt_leaves_the_former_result_and_can_be_resumed(tmp_path: Path) -
     words = ["simulate", "migration", "--people", "150", "--days", "20", "--replications", "2", "--synthetic",
              "--workers", "2", "--out", str(out)]  # fmt: skip
     process = subprocess.Popen([*COMMAND, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".work/*/*.msgpack")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    assert eventually(lambda: list(tmp_path.glob(".work/*/*.msgpack")))
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=2 * PATIENCE_S)
     assert process.returncode == 130, errors
     assert "goes on" in errors
     assert "Traceback" not in errors

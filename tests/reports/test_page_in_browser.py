@@ -1,11 +1,11 @@
 """The page works in a browser from the disk: no network, no errors, light and dark, phone and desktop."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium import webdriver
+from tests.patience import eventually
 
 from communicator_spec.html import render_standard
 
@@ -16,10 +16,7 @@ def show(browser: webdriver.Chrome, results: Path, width: int, scheme: str) -> N
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     browser.get((results / "index.html").as_uri())
-    deadline = time.monotonic() + 30
-    while ask(browser, "document.documentElement.dataset.charts") is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert ask(browser, "document.documentElement.dataset.charts") == "drawn"
+    assert eventually(lambda: ask(browser, "document.documentElement.dataset.charts")) == "drawn"
 
 
 def ask(browser: webdriver.Chrome, expression: str) -> Any:  # noqa: ANN401 - what JavaScript says

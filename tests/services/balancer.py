@@ -4,15 +4,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from tests.services.running import free_port
+from tests.patience import eventually
+from tests.services.ports import free_port
 
-START_S = 20.0
 DOCUMENT = "/.well-known/communicator.json"
 HEAD = """
 global
@@ -21,9 +20,10 @@ global
 defaults
     mode http
     balance roundrobin
-    timeout connect 2s
+    timeout connect 10s
     timeout client 100s
     timeout server 100s
+    timeout check 30s
     option redispatch 1
     retries 3
     retry-on conn-failure empty-response
@@ -85,10 +85,7 @@ def balanced(fronts: Mapping[int, Sequence[tuple[int, int]]]) -> Iterator[None]:
 
 def answers(client: httpx.Client) -> None:
     """Wait until an origin has an instance behind it."""
-    until = time.monotonic() + START_S
-    while not _answers(client):
-        assert time.monotonic() < until, "the balancer finds no instance"
-        time.sleep(0.05)
+    assert eventually(lambda: _answers(client)), "the balancer finds no instance"
 
 
 def _answers(client: httpx.Client) -> bool:
@@ -99,8 +96,5 @@ def _answers(client: httpx.Client) -> bool:
 
 
 def fronts_for(count: int) -> list[int]:
-    """Return so many ports that are free and not alike."""
-    found: set[int] = set()
-    while len(found) < count:
-        found.add(free_port())
-    return sorted(found)
+    """Return so many ports that are free."""
+    return sorted(free_port() for _ in range(count))

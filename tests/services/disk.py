@@ -4,12 +4,13 @@ import os
 import resource
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.services.running import Service, _status
+from tests.patience import eventually
+from tests.services.running import Service
+from tests.services.running import status as answered
 
 
 def mounted(folder: Path, size: str = "64m") -> bool:
@@ -69,7 +70,5 @@ def _immutable(change: str, files: list[str]) -> bool:
 
 def until_ready_is(service: Service, status: int) -> None:
     """Wait until readiness says something."""
-    until = time.monotonic() + 20
-    while _status(service.operations_port, "/health/ready") != status:
-        assert time.monotonic() < until, service.log.read_text()
-        time.sleep(0.1)
+    seen = eventually(lambda: answered(service.operations_port, "/health/ready"), lambda found: found == status)
+    assert seen == status, service.log.read_text()

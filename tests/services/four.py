@@ -4,10 +4,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
 import psycopg
+from tests.patience import PATIENCE_S, eventually
 from tests.services.asking import open_account
 from tests.services.balancer import answers, balanced, fronts_for
 from tests.services.owning import ENTROPY, now_s
@@ -49,20 +51,19 @@ class Pair:
 
     def client(self) -> httpx.Client:
         """Return a client of the origin, as a device is one."""
-        return httpx.Client(base_url=self.uri, timeout=70)
+        return httpx.Client(base_url=self.uri, timeout=2 * PATIENCE_S)
 
     def clients(self, stack: ExitStack) -> list[httpx.Client]:
         """Return a client of each instance."""
-        return [stack.enter_context(httpx.Client(base_url=one.base, timeout=70)) for one in self.instances]
+        return [stack.enter_context(httpx.Client(base_url=one.base, timeout=2 * PATIENCE_S)) for one in self.instances]
 
     def knows_its_issuer(self) -> None:
         """Wait until each instance shows a challenge to whoever comes without a token."""
         method, path = DEMANDS[self.role]
         for one in self.instances:
-            until = time.monotonic() + 20
-            while "www-authenticate" not in httpx.request(method, one.base + path).headers:
-                assert time.monotonic() < until, f"{self.role} does not know the keys of its issuer"
-                time.sleep(0.1)
+            ask = partial(httpx.request, method, one.base + path, timeout=PATIENCE_S)
+            shown = eventually(ask, lambda answer: "www-authenticate" in answer.headers)
+            assert "www-authenticate" in shown.headers, f"{self.role} does not know the keys of its issuer"
 
     def served(self) -> list[float]:
         """Return how many requests each instance answered."""
@@ -145,14 +146,13 @@ def answered(
 
 
 def metrics(instance: Service) -> dict[str, float]:
-    text = httpx.get(f"http://127.0.0.1:{instance.operations_port}/metrics").text
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in text.split("\n") if line)}
+    return instance.metrics()
 
 
 def _settings(issuer: str) -> dict[str, dict[str, str]]:
     allowed = ", ".join(f"{purpose.value} = {ALLOWED}" for purpose in Purpose)
     outward = {"COMMUNICATOR_SENDING_NAMED_ADDRESSES": '["127.0.0.1"]'}
-    pace = {"COMMUNICATOR_SENDING_RETRY_S_MIN": "0.2", "COMMUNICATOR_SENDING_ATTEMPT_S": "2"}
+    pace = {"COMMUNICATOR_SENDING_RETRY_S_MIN": "0.2", "COMMUNICATOR_SENDING_ATTEMPT_S": "10"}
     return {
         "authorization": {"COMMUNICATOR_AUTHORIZATION_ALLOWANCES": f"{{{allowed}}}"},
         "directory": {

@@ -44,7 +44,7 @@ __all__ = [
     "storage_bytes",
 ]
 
-CUT_S: Final = 90.0
+CUT_S: Final = 240.0
 DELIVERED_S: Final = 600.0
 _DOCUMENT: Final = http_request("GET", "/.well-known/communicator.json")
 UNREAD: Final = "never reads"
@@ -114,7 +114,10 @@ class Honest:
 
 
 class Slow(NamedTuple):
-    """What slow connections cost; for each kind the shortest and the longest time to the cut, and how many are left."""
+    """What slow connections cost; for each kind the shortest and the longest time to the cut, and how many are left.
+
+    `served`: how many messages others got while all of them were held.
+    """
 
     connections: int
     delivered_before_s: float
@@ -123,6 +126,7 @@ class Slow(NamedTuple):
     memory_most_bytes: int
     cut_after_s: dict[str, tuple[float, float]]
     left: dict[str, int]
+    served: int
 
 
 class _Held:
@@ -130,7 +134,7 @@ class _Held:
 
     def __init__(self, port: int, kind: str, opens: bytes, drips: bytes) -> None:
         self.kind, self._drips = kind, drips
-        self.socket = socket.create_connection(("127.0.0.1", port), 20)
+        self.socket = socket.create_connection(("127.0.0.1", port), 60)
         if kind == UNREAD:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.begin_s = time.monotonic()
@@ -192,7 +196,7 @@ def slowed(service: Service, connections: int, stay: Collection[str] = STAY, hon
     ways = _ways(keeper.authority["authorization"])
     names = [SLOW[i % len(SLOW)] for i in range(connections)]
     during: list[float] = []
-    stopped = threading.Event()
+    served, stopped = 0, threading.Event()
 
     def go_on() -> None:
         while not stopped.is_set():
@@ -204,8 +208,11 @@ def slowed(service: Service, connections: int, stay: Collection[str] = STAY, hon
     thread.start()
     until_s = time.monotonic() + CUT_S
     while time.monotonic() < until_s:
+        whole = len(during)
         for one in held:
             one.drip()
+        if all(one.cut_s is None for one in held):
+            served = whole
         memory_most = max(memory_most, memory_bytes(service.pid))
         if all(one.cut_s is not None for one in held if one.kind not in stay) and len(during) >= honest:
             break
@@ -224,6 +231,7 @@ def slowed(service: Service, connections: int, stay: Collection[str] = STAY, hon
         memory_most,
         {kind: (round(min(times), 1), round(max(times), 1)) for kind, times in cut.items() if times},
         dict(left),
+        served,
     )
 
 

@@ -37,7 +37,7 @@ class Interface:
         operations = (operation for _, _, operation, _ in self._operations)
         return {(one["operationId"], int(status)) for one in operations for status in one["responses"]}
 
-    def client(self, base: str, timeout_s: float = 30) -> httpx.Client:
+    def client(self, base: str, timeout_s: float = 120) -> httpx.Client:
         """Return a client that asserts of each answer that a file describes it."""
         return httpx.Client(base_url=base, timeout=timeout_s, event_hooks={"response": [self.check]})
 

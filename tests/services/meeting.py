@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import httpx
+from tests.patience import PATIENCE_S
 from tests.services.owning import CBOR, config_of, deliveries
 
 from communicator_impl.addresses import ServiceConfig
@@ -33,7 +34,7 @@ class Book:
 
     def learn(self) -> None:
         for number, uri in enumerate(self.receiving):
-            with httpx.Client(base_url=uri) as client:
+            with httpx.Client(base_url=uri, timeout=PATIENCE_S) as client:
                 self.configs[number] = config_of(client, uri)
 
     def number(self, uri: str) -> int:
@@ -159,7 +160,7 @@ class Device:
 
     def _until(self, uri: str, path: str, status: int, **request: object) -> None:
         """Ask until there is an answer; every request may be repeated (SVC-7)."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + 2 * PATIENCE_S
         while True:
             try:
                 answer = self._client(uri).post(path, **request)  # type: ignore[arg-type]
@@ -172,7 +173,7 @@ class Device:
 
     def _client(self, uri: str) -> httpx.Client:
         if uri not in self._clients:
-            self._clients[uri] = httpx.Client(base_url=uri, timeout=30)
+            self._clients[uri] = httpx.Client(base_url=uri, timeout=PATIENCE_S)
         return self._clients[uri]
 
     def _report(self, event: CoreEvent) -> None:
@@ -196,7 +197,7 @@ def meet(first: Device, second: Device, settings: tuple[Setting, Setting]) -> No
         device.carry_out(step)
 
 
-def go_on(devices: Sequence[Device], is_over: Callable[[], bool], within_s: float = 120) -> bool:
+def go_on(devices: Sequence[Device], is_over: Callable[[], bool], within_s: float = 5 * PATIENCE_S) -> bool:
     """Let devices take turns until something holds; tell whether it does."""
     until = time.monotonic() + within_s
     while not is_over():

@@ -5,6 +5,7 @@ import time
 
 import cbor2
 import httpx
+from tests.patience import PATIENCE_S, eventually
 
 from communicator_impl.addresses import LabelRoot, ServiceConfig, TwoLayerRoot, derive_label, round_up_to_hour
 from communicator_impl.document import Document, base64url
@@ -123,9 +124,18 @@ def accept(client: httpx.Client, request: bytes) -> int:
     return client.post("/v1/accept", content=request, headers=CBOR).status_code
 
 
-def settled(client: httpx.Client, owner: Owner, count: int, within_s: float = 20) -> list[Delivery]:
+def settled(client: httpx.Client, owner: Owner, count: int, within_s: float = PATIENCE_S) -> list[Delivery]:
     """Return what an owner has, once it is as many messages or the time is over."""
-    until = time.monotonic() + within_s
-    while len(found := owner.fetch(client)) < count and time.monotonic() < until:
-        time.sleep(0.02)
-    return found
+    return eventually(lambda: owner.fetch(client), lambda found: len(found) >= count, within_s)
+
+
+def arrived(client: httpx.Client, owner: Owner, count: int, within_s: float = PATIENCE_S) -> list[Delivery]:
+    """Fetch and confirm until so many messages came or the time is over, and once more; returns all that came."""
+    found: list[Delivery] = []
+
+    def look() -> int:
+        found.extend(owner.drain(client))
+        return len(found)
+
+    eventually(look, lambda came: came >= count, within_s)
+    return found + owner.drain(client)

@@ -15,9 +15,9 @@ from typing import Self
 
 import psycopg
 from tests.services.disk import mounted
-from tests.services.running import free_port
+from tests.services.ports import free_port
 
-START_S = 30.0
+START_S = 90.0
 OPTIONS = (
     "listen_addresses=127.0.0.1",
     "max_connections=300",
@@ -80,7 +80,7 @@ class Postgres:
             return
         self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=START_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

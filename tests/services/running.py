@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,9 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+from tests.patience import PATIENCE_S, eventually
 from tests.services.interface import Interface
+from tests.services.ports import free_port
 
 COMMAND = (sys.executable, "-c", "from communicator_reports.cli import main; main()", "serve")
 BARE = (
@@ -29,15 +30,9 @@ BARE = (
 START_S = 90.0
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _status(port: int, path: str) -> int | None:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+def status(port: int, path: str) -> int | None:
+    """Return the status of an answer; None where nobody answers."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request("GET", path)
         return connection.getresponse().status
@@ -95,11 +90,11 @@ class Service:
         while time.monotonic() < until:
             assert self._process is not None
             assert self._process.poll() is None, self.log.read_text()
-            ready = _status(self.operations_port, "/health/ready") == 200
+            ready = status(self.operations_port, "/health/ready") == 200
             is_tls = (
                 "COMMUNICATOR_SERVICE_TLS_KEY" in self.settings
             )  # who trusts its certificate is the test's business
-            if ready and (is_tls or _status(self.port, "/.well-known/communicator.json") == 200):
+            if ready and (is_tls or status(self.port, "/.well-known/communicator.json") == 200):
                 return
             time.sleep(0.05)
         raise AssertionError(f"not ready: {self.log.read_text()}")
@@ -115,7 +110,7 @@ class Service:
         """Ask the process to end, and return its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(timeout=20)
+        code = self._process.wait(timeout=PATIENCE_S)
         self._process = None
         return code
 
@@ -126,12 +121,22 @@ class Service:
         return self._process.pid
 
     def metrics(self) -> dict[str, float]:
-        text = httpx.get(f"http://127.0.0.1:{self.operations_port}/metrics").text
+        text = httpx.get(f"http://127.0.0.1:{self.operations_port}/metrics", timeout=PATIENCE_S).text
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in text.splitlines())}
+
+    def resolves(self) -> None:
+        """Wait until nothing that was accepted is left to resolve."""
+        left = eventually(lambda: self.metrics()["communicator_requests_to_resolve"], lambda left: left == 0)
+        assert left == 0, "requests to resolve"
+
+    def waits(self, devices: int) -> None:
+        """Wait until so many devices hang here: their bells are hung before they look for the first time."""
+        hung = eventually(lambda: self.metrics()["communicator_waiting_devices"], lambda hung: hung >= devices)
+        assert hung >= devices, "devices that wait"
 
     def client(self) -> httpx.Client:
         """Return a client that holds every answer against the interface of the service."""
-        return Interface().client(self.base, 70)
+        return Interface().client(self.base)
 
     def __enter__(self) -> Self:
         return self if self._process is not None else self.start()

@@ -172,7 +172,7 @@ def post(data: bytes, path: str = "/v1/accept", media: str = "application/cbor")
 class Line:
     """One connection that stays open; `ask` sends bytes and reads one answer."""
 
-    def __init__(self, port: int, timeout_s: float = 60.0) -> None:
+    def __init__(self, port: int, timeout_s: float = 120.0) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

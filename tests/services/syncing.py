@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.patience import eventually
 from tests.services.owning import TwoLayerOwner, accept, body, config_of
 from tests.services.running import BARE, Service
 
@@ -110,8 +111,12 @@ def look(folder: Path, count: int, command: tuple[str, ...] = BARE) -> Seen:
         out = folder / "calls"
         with traced(service.pid, out):
             assert [accept(client, request) for request in requests] == [202] * count
-            time.sleep(0.2)
-        return read(out.read_text(errors="replace").splitlines())
+            eventually(lambda: _seen(out).answers() >= count)
+        return _seen(out)
+
+
+def _seen(out: Path) -> Seen:
+    return read(out.read_text(errors="replace").splitlines())
 
 
 def main() -> int:

@@ -28,8 +28,12 @@ def rows(database: Database) -> list[tuple[int, bytes]]:
         return [(row.at_ms, row.request) for row in found]
 
 
-async def put(commit: GroupCommit, requests: Sequence[bytes]) -> list[BaseException | None]:
+async def put(
+    commit: GroupCommit, requests: Sequence[bytes], asked: threading.Event | None = None
+) -> list[BaseException | None]:
     waiting = [commit.put(number, request) for number, request in enumerate(requests)]
+    if asked is not None:
+        asked.set()
     return await asyncio.gather(*waiting, return_exceptions=True)
 
 
@@ -37,10 +41,12 @@ def test_who_is_answered_is_stored_in_the_order_of_asking(database: Database) ->
     shared: list[int] = []
     commit = GroupCommit(database, shared.append)
     requests = [bytes([number]) for number in range(100)]
+    asked = threading.Event()
     with database.turn:  # so that they wait for each other
-        asked = threading.Thread(target=lambda: asyncio.run(put(commit, requests)))
-        asked.start()
-    asked.join()
+        asking = threading.Thread(target=lambda: asyncio.run(put(commit, requests, asked)))
+        asking.start()
+        asked.wait()
+    asking.join()
     commit.stop()
     assert rows(database) == list(enumerate(requests))
     assert sum(shared) == 100

@@ -1,13 +1,13 @@
 """Four services on one origin and in one process: each does its work, and the end loses nothing that was answered."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import httpx
 import pytest
+from tests.patience import eventually
 from tests.services.asking import (
     OCTETS,
     Person,
@@ -21,8 +21,9 @@ from tests.services.asking import (
     tokens,
 )
 from tests.services.owning import LabelOwner, accept, body, config_of, settled
-from tests.services.running import Service, free_port
-from tests.services.test_sending import FAST, state, submission, submit, ticket_of
+from tests.services.ports import free_port
+from tests.services.running import Service
+from tests.services.test_sending import FAST, WAIT_S, state, submission, submit, ticket_of
 
 from communicator_impl.document import Document
 from communicator_impl.tokens import Purpose
@@ -69,7 +70,7 @@ def test_each_of_the_four_does_its_work_with_tokens_of_this_origin(
         owner.register(client, token(Purpose.REGISTER))
         ticket = ticket_of(submit(client, submission(service.uri, owner.request(0, body(1)))))
         assert [one.ciphertext for one in settled(client, owner, 1)] == [body(1)]
-        assert state(client, ticket, wait_s=5) == "forwarded"
+        assert state(client, ticket, wait_s=WAIT_S) == "forwarded"
         uploaded = client.post(
             "/v1/attachments?lifetime=86400", content=bytes(65_536), headers=OCTETS | token(Purpose.UPLOAD)
         )
@@ -125,13 +126,14 @@ def test_what_was_answered_under_load_is_there_after_the_end(tmp_path: Path) -> 
         key = issuing(client, Purpose.SUBMIT)
     blair = Person(service, "blair")
     people = [Person(service, f"person {number}") for number in range(60)]
+    nobody = f"http://127.0.0.1:{free_port()}"
 
     def accepted(client: httpx.Client, number: int) -> bytes:
         assert accept(client, owner.request(number % ADDRESSES, body(number))) == 202
         return body(number)
 
     def submitted(client: httpx.Client, number: int) -> str:
-        return ticket_of(submit(client, submission(f"http://127.0.0.1:{free_port()}", bytes([number % 256, 1]))))
+        return ticket_of(submit(client, submission(nobody, number.to_bytes(4))))
 
     def registered(client: httpx.Client, number: int) -> str:
         person = people[number % len(people)] if number < len(people) else blair
@@ -147,9 +149,7 @@ def test_what_was_answered_under_load_is_there_after_the_end(tmp_path: Path) -> 
     taken, queued = Load(service, accepted), Load(service, submitted)
     entered, signed = Load(service, registered), Load(service, issued)
     loads: tuple[Load[Any], ...] = (taken, queued, entered, signed)
-    until = time.monotonic() + 30
-    while min(len(load.done) for load in loads) < 5 and time.monotonic() < until:
-        time.sleep(0.05)
+    assert eventually(lambda: min(len(load.done) for load in loads) >= 5)
     assert service.stop() == 0
     for load in loads:
         load.thread.join()

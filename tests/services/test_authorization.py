@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.impl.issuing import EPOCH_MS, NOW, RepeatsKeys
+from tests.patience import eventually
 from tests.services.asking import (
     ENTROPY,
     ISSUER_KEYS,
@@ -26,8 +26,9 @@ from tests.services.asking import (
     open_account,
 )
 from tests.services.interface import Interface
+from tests.services.ports import free_port
 from tests.services.postgres import postgres
-from tests.services.running import Service, free_port
+from tests.services.running import Service
 
 from communicator_impl.document import Document
 from communicator_impl.errors import PeerError
@@ -216,13 +217,14 @@ def test_kill_takes_no_answer_back(tmp_path: Path) -> None:  # AUTH-2, SVC-8
             stopped = threading.Event()
             worker = threading.Thread(target=keep_asking, args=(service, account, answered, stopped))
             worker.start()
-            time.sleep(chance.uniform(0.5, 1.0))
+            wanted = len(answered) + chance.randint(2, 8)
+            assert eventually(lambda wanted=wanted: len(answered) >= wanted)  # type: ignore[misc]
             service.kill()
             stopped.set()
             worker.join()
     with service, service.client() as client:
         counted = 100_000 - left(client, account)["query"]
-        assert counted >= 4 * len(answered) > 0
+        assert counted >= 4 * len(answered) >= 4 * 4
         for body, signatures in answered.items():
             assert ask(client, account, body).content == signatures
         assert 100_000 - left(client, account)["query"] == counted

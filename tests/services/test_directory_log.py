@@ -10,9 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.patience import eventually
 from tests.services.asking import ENTROPY, Person, key_of, leaves_of, open_account, path_of, tokens
+from tests.services.ports import free_port
 from tests.services.postgres import postgres
-from tests.services.running import Service, free_port
+from tests.services.running import Service
 
 from communicator_impl.directory import Entry, Head, Leaf, Proof, make_entry
 from communicator_impl.directory_reader import SplitView
@@ -206,7 +208,8 @@ def test_kill_takes_no_entry_back_and_makes_no_second_log(tmp_path: Path) -> Non
             ]
             for worker in workers:
                 worker.start()
-            time.sleep(chance.uniform(0.4, 0.8))
+            wanted = len(proofs) + chance.randint(5, 15)
+            assert eventually(lambda wanted=wanted: len(proofs) >= wanted)  # type: ignore[misc]
             service.kill()
             for worker in workers:
                 worker.join()

@@ -6,13 +6,12 @@ write of the database beyond it fails as it does on a full disk.
 
 import resource
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from tests.services.disk import fill, limit, until_ready_is
-from tests.services.owning import TwoLayerOwner, accept, body, config_of, settled
+from tests.services.owning import TwoLayerOwner, accept, arrived, body, config_of, settled
 from tests.services.postgres import Postgres, user
 from tests.services.running import Service
 
@@ -87,12 +86,7 @@ def survives(folder: Path, server: Postgres, full: Callable[[Postgres], Abstract
         until_ready_is(service, 200)
         assert accept(client, owner.request(500, body(500))) == 202
         wanted = [body(index) for index in (*acknowledged, 500)]
-        found, until = list[bytes](), time.monotonic() + 30
-        while len(found) < len(wanted) and time.monotonic() < until:
-            some = owner.fetch(client)
-            found += [one.ciphertext for one in some]
-            if some:
-                owner.confirm(client, [one.number for one in some])
+        found = [one.ciphertext for one in arrived(client, owner, len(wanted))]
         assert sorted(found) == sorted(wanted)
 
 

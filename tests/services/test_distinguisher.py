@@ -21,7 +21,7 @@ def test_answers_are_alike_in_bytes_and_in_time(tmp_path: Path, family: str) -> 
         found = measured(service, kinds, {"two-layer": 500, "label": 100}.get(family, 500), 7)
     assert len(found.answers) == 1
     assert statuses(found) == ({b"HTTP/1.1 401"} if family == "fetch" else {b"HTTP/1.1 202"})
-    assert found.leaks(LIMIT, miss=1e-5) == []
+    assert found.leaks(LIMIT, miss=1e-7) == []
 
 
 def test_every_kind_gets_the_same_bytes(tmp_path: Path) -> None:  # ENV-8, ENV-12
@@ -40,7 +40,7 @@ def test_every_kind_gets_the_same_bytes(tmp_path: Path) -> None:  # ENV-8, ENV-1
 def test_a_planted_leak_is_found(tmp_path: Path, leak: Callable[[], None]) -> None:
     running = Service(tmp_path, "receiving", command=leaks.command(leak), settings=leaks.environment())
     with running as service:
-        for attempt in range(4):  # a machine with other work needs more samples
+        for attempt in range(6):  # a machine with other work needs more samples
             found = measured(service, ("valid", "garbage"), 200 << attempt, attempt)
             if found.leaks():
                 break

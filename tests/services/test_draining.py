@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 from starlette.responses import StreamingResponse
+from tests.patience import PATIENCE_S
 
+from communicator_impl.services import draining
 from communicator_impl.services.draining import Message, drained
 
 
@@ -12,7 +15,8 @@ async def _parts() -> AsyncIterator[bytes]:
     yield b"whole"
 
 
-def test_a_streamed_answer_does_not_wait_for_a_body_that_was_read() -> None:
+def test_a_streamed_answer_does_not_wait_for_a_body_that_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draining, "_S", 100 * PATIENCE_S)
     sent: list[str] = []
     readers = 0
 
@@ -33,7 +37,7 @@ def test_a_streamed_answer_does_not_wait_for_a_body_that_was_read() -> None:
 
     async def ask() -> None:
         scope = {"type": "http", "method": "GET", "asgi": {"spec_version": "2.3"}}
-        async with asyncio.timeout(2):  # draining gives up after five seconds
+        async with asyncio.timeout(PATIENCE_S):  # draining does not give up before
             await drained(StreamingResponse(_parts()))(scope, receive, send)
 
     asyncio.run(ask())

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import httpx
 import pytest
+from tests.patience import PATIENCE_S
 from tests.services.meeting import Book, Device, go_on, meet
 from tests.services.owning import LabelOwner, accept, body, config_of, settled
 from tests.services.running import Service
@@ -30,7 +31,7 @@ Files = dict[str, list[str]]
 def quick() -> Terms:
     """Return the standard's terms, with receipts and escalations in the time of a test."""
     return changed(
-        standard_terms("two-layer/1"), receipt_delay_min_ms=20, receipt_delay_max_ms=60, escalate_after_ms=60_000
+        standard_terms("two-layer/1"), receipt_delay_min_ms=20, receipt_delay_max_ms=60, escalate_after_ms=3_600_000
     )
 
 
@@ -189,7 +190,7 @@ def test_nothing_is_written_unless_it_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_stranger_learns_nothing_of_the_log_and_the_operator_is_warned(tmp_path: Path) -> None:
     with Service(tmp_path, "receiving", settings=ON) as service:
-        document = httpx.get(f"{service.base}/.well-known/communicator.json")
+        document = httpx.get(f"{service.base}/.well-known/communicator.json", timeout=PATIENCE_S)
         assert "event" not in document.text
         assert "EVENT LOG IS ON" in service.log.read_text()
 

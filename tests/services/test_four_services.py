@@ -10,6 +10,7 @@ from itertools import count
 import httpx
 import psycopg
 import pytest
+from tests.patience import PATIENCE_S, eventually
 from tests.services.asking import (
     CBOR,
     ENTROPY,
@@ -24,8 +25,8 @@ from tests.services.asking import (
     path_of,
 )
 from tests.services.balancer import DOCUMENT
-from tests.services.four import ALLOWED, CONTACTS_PER_DAY, Device, Pair, World, answered, four_services, metrics
-from tests.services.owning import TwoLayerOwner, accept, body, config_of, deliveries, now_s, settled
+from tests.services.four import ALLOWED, CONTACTS_PER_DAY, Device, World, answered, four_services
+from tests.services.owning import TwoLayerOwner, accept, arrived, body, config_of, deliveries, now_s, settled
 from tests.services.websocket import Frames
 
 from communicator_impl import session as sessions
@@ -42,8 +43,9 @@ from communicator_impl.storage import MemoryStorage
 from communicator_impl.submission import Submission
 from communicator_impl.tokens import Purpose
 
-WAIT_S = 40
+WAIT_S = 60
 """How long a device waits here: nothing but a notification ends that earlier, since a long poll looks once."""
+TOLD_S = WAIT_S - 5
 NUMBERS = count()
 DAY_S = 86_400
 FILE = b"a file"
@@ -93,7 +95,7 @@ def test_a_whole_walk_through_one_origin_of_each(world: World) -> None:
         _, plain, _ = sessions.accept(person.identity, [secret], message.ciphertext, now_s(), ENTROPY)
         assert plain == text
         uri, shelf = plain[:-64].decode(), MemoryShelf()
-        decrypt([httpx.get(uri).content], Sealed(plain[-64:-32], plain[-32:]), len(FILE), shelf)
+        decrypt([httpx.get(uri, timeout=PATIENCE_S).content], Sealed(plain[-64:-32], plain[-32:]), len(FILE), shelf)
         assert shelf.file == FILE
         owner.confirm(at["receiving"], [message.number])
     for pair in world.pairs:
@@ -162,8 +164,14 @@ def test_hundreds_of_tokens_are_each_spent_once_at_both(world: World) -> None:  
     device = world.device()
     shown = [device.header(Purpose.QUERY) for _ in range(256)]
 
+    both = threading.Barrier(2)
+
     def look(place: int, client: httpx.Client) -> list[int]:
-        return [client.get(path_of(f"nobody at {place}"), headers=token).status_code for token in shown]
+        """Show all of them: one from the first on, the other from the last, so that each has won where it began."""
+        both.wait()
+        order = shown[:: -1 if place else 1]
+        found = [client.get(path_of(f"nobody at {place}"), headers=token).status_code for token in order]
+        return found[:: -1 if place else 1]
 
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         first, second = pool.map(look, range(2), world.directory.clients(stack))
@@ -199,10 +207,8 @@ def test_an_address_is_spent_once_at_both(world: World) -> None:  # ADDR-17, ADD
 
 def _resolved(world: World) -> None:
     """Wait until no instance has anything to resolve."""
-    until = time.monotonic() + 30
-    while any(metrics(one)["communicator_requests_to_resolve"] for one in world.receiving.instances):
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    for one in world.receiving.instances:
+        one.resolves()
 
 
 def test_an_account_gets_its_tokens_and_no_more_at_both(world: World) -> None:  # AUTH-2, AUTH-3
@@ -240,37 +246,39 @@ def test_an_upload_is_at_both(world: World) -> None:  # ATT-6, ATT-7, ATT-8, SVC
 
 def test_the_log_of_both_is_one(world: World) -> None:  # DIR-12, DIR-13, DIR-15
     people = [Person(world.directory, f"writer {next(NUMBERS)}") for _ in range(60)]
-    stopped, found = threading.Event(), list[Proof]()
+    stopped, found, sizes = threading.Event(), list[Proof](), set[int]()
     with ExitStack() as stack:
         clients = world.directory.clients(stack)
 
-        def write(place: int) -> list[Proof]:
+        def write(place: int, people: list[Person]) -> list[Proof]:
             return [person.register(clients[place]) for person in people[place::2]]
 
-        def watch() -> set[tuple[str, int]]:
+        def watch() -> None:
             """Read the heads of both, over and over, as one reader: a fork raises."""
             ways = [DirectoryClient(world.directory.uri, one.base) for one in world.directory.instances]
             reader = DirectoryReader(world.directory.uri, ways[0].document().key, MemoryStorage())
-            seen = set()
             while not stopped.is_set():
                 for way in ways:
                     head = way.head()
                     gap = reader.gap(head)
                     reader.compare(now_s() * 1000, head, way.consistency(*gap) if gap else ())
-                    seen.add((way.base, head.size))
-            return seen
+                    sizes.add(head.size)
 
         with ThreadPoolExecutor(3) as pool:
-            watched, writers = pool.submit(watch), [pool.submit(write, place) for place in range(2)]
+            watched = pool.submit(watch)
             try:
-                found = [proof for writer in writers for proof in writer.result()]
+                for some in (people[:20], people[20:40], people[40:]):
+                    before = len(sizes)
+                    writers = [pool.submit(write, place, some) for place in range(2)]
+                    found += [proof for writer in writers for proof in writer.result()]
+                    assert eventually(lambda before=before: watched.done() or len(sizes) > before)  # type: ignore[misc]
             finally:
                 stopped.set()
-            sizes = watched.result()
+            watched.result()
         again = [clients[1 - place].get("/v1/log/head").content for place in range(2)]
     assert again[0] == again[1]
     assert len({proof.index for proof in found}) == len(people)
-    assert len({size for _, size in sizes}) > 2, "the log grew while it was read"
+    assert len(sizes) > 2, "the log grew while it was read"
     query = world.device().header(Purpose.QUERY)
     with world.directory.instances[1].client() as other:  # what the first wrote
         assert Proof.decode(other.get(path_of(people[0].name), headers=query).content).entry == people[0].entry_made
@@ -317,24 +325,25 @@ def test_who_waits_at_one_instance_hears_what_the_other_stores(world: World) -> 
         with ThreadPoolExecutor(1) as pool:
             for index in range(5):
                 waiting = pool.submit(owner.fetch, second, WAIT_S)
-                _waits(world.receiving, 1, 2)
+                world.receiving.instances[1].waits(2)
                 began = time.monotonic()
                 assert accept(first, owner.request(index, body(index))) == 202
                 (message,) = waiting.result()
                 assert frames.read().ciphertext == message.ciphertext == body(index)
-                assert time.monotonic() - began < WAIT_S / 4
+                assert time.monotonic() - began < TOLD_S
                 owner.confirm(first, [message.number])
-                told += [note.payload for note in ear.notifies(timeout=5, stop_after=1)]
+                told += _told(ear, topic)
     assert told.count(topic) == 5
 
 
-def _waits(pair: Pair, place: int, devices: int) -> None:
-    """Wait until so many devices hang at one instance."""
-    until = time.monotonic() + 10
-    while metrics(pair.instances[place])["communicator_waiting_devices"] < devices:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    time.sleep(0.05)
+def _told(ear: "psycopg.Connection[tuple[object, ...]]", topic: str) -> list[str]:
+    """Return what PostgreSQL tells, up to something of a topic."""
+    told = list[str]()
+    for note in ear.notifies(timeout=PATIENCE_S):
+        told.append(note.payload)
+        if note.payload == topic:
+            break
+    return told
 
 
 def test_who_waits_hears_a_new_latency_class_at_the_other(world: World) -> None:  # RECV-12, RECV-13
@@ -346,11 +355,11 @@ def test_who_waits_hears_a_new_latency_class_at_the_other(world: World) -> None:
         assert accept(first, owner.request(0, body(0))) == 202
         assert len(settled(first, owner, 1)) == 1
         waiting = pool.submit(owner.fetch, second, WAIT_S)
-        _waits(world.receiving, 1, 1)
+        world.receiving.instances[1].waits(1)
         began = time.monotonic()
         first.post("/v1/latency", json={"latency": "immediate"}, headers=owner.authority)
         assert len(waiting.result()) == 1
-        assert time.monotonic() - began < WAIT_S / 4
+        assert time.monotonic() - began < TOLD_S
 
 
 def test_what_was_told_while_nobody_listened_is_heard(world: World) -> None:  # RECV-12
@@ -359,13 +368,13 @@ def test_what_was_told_while_nobody_listened_is_heard(world: World) -> None:  # 
     with ExitStack() as stack, ThreadPoolExecutor(1) as pool, psycopg.connect(url, autocommit=True) as operator:
         first, second = world.receiving.clients(stack)
         waiting = pool.submit(owner.fetch, second, WAIT_S)
-        _waits(world.receiving, 1, 1)
+        world.receiving.instances[1].waits(1)
         began = time.monotonic()
         cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN communicator'"
         assert operator.execute(cut + " AND datname = current_database()").rowcount == 2
         assert accept(first, owner.request(0, body(0))) == 202
         assert len(waiting.result()) == 1
-        assert time.monotonic() - began < WAIT_S / 4
+        assert time.monotonic() - began < TOLD_S
 
 
 # -------------------------------------------------------------------- instances come and go
@@ -402,10 +411,9 @@ class Traffic:
 
     def acknowledges(self, wanted: int = 0) -> None:
         """Wait until everything is acknowledged, or so much."""
-        until = time.monotonic() + 120
-        while len(self.acknowledged) < (wanted or self._wanted):
-            assert time.monotonic() < until, f"{len(self.acknowledged)} of {self._wanted}, {self.unanswered}"
-            time.sleep(0.01)
+        wanted = wanted or self._wanted
+        seen = eventually(lambda: len(self.acknowledged), lambda seen: seen >= wanted, 3 * PATIENCE_S)
+        assert seen >= wanted, f"{seen} of {self._wanted}, {self.unanswered}"
 
     def _bring(self) -> None:
         device = self._world.device()
@@ -427,14 +435,11 @@ class Traffic:
         return answer is not None
 
     def arrived(self) -> list[bytes]:
-        """Fetch through the one origin until everything that was acknowledged is here, and a little longer."""
-        found, until = list[bytes](), time.monotonic() + 120
+        """Fetch through the one origin until everything that was acknowledged is here and all is resolved."""
         with self._world.receiving.client() as client:
-            while len(found) < len(self.acknowledged) and time.monotonic() < until:
-                found += [one.ciphertext for one in self.owner.drain(client)]
-                time.sleep(0.05)
-            time.sleep(0.5)
-            return found + [one.ciphertext for one in self.owner.drain(client)]
+            found = arrived(client, self.owner, len(self.acknowledged), 3 * PATIENCE_S)
+            _resolved(self._world)
+            return [one.ciphertext for one in found + self.owner.drain(client)]
 
 
 @pytest.mark.slow

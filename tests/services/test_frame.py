@@ -2,12 +2,12 @@
 
 import asyncio
 import socket
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import func, insert, select
+from tests.patience import PATIENCE_S, eventually
 from tests.services.owning import LabelOwner, accept, body, config_of, settled
 from tests.services.postgres import Postgres
 from tests.services.running import Service
@@ -61,10 +61,7 @@ def test_a_device_that_waits_is_asked_whether_it_is_there(tmp_path: Path) -> Non
         client.close()
         with Frames(service.port, owner.authority) as frames:
             assert frames.status == 101
-            until = time.monotonic() + 10
-            while timers(service.port) != {KEEPALIVE} and time.monotonic() < until:
-                time.sleep(0.1)
-            assert timers(service.port) == {KEEPALIVE}
+            assert eventually(lambda: timers(service.port), lambda found: found == {KEEPALIVE}) == {KEEPALIVE}
 
 
 def test_a_port_belongs_to_one_process() -> None:
@@ -86,9 +83,7 @@ def test_a_thread_goes_on_after_whatever_its_step_raises(tmp_path: Path) -> None
 
         worker = Worker("worker", step, Log(stream), 0.01)
         worker.start()
-        until = time.monotonic() + 20
-        while len(seen) < 4 and time.monotonic() < until:
-            time.sleep(0.02)
+        eventually(lambda: len(seen) >= 4)
         worker.stop()
     assert len(seen) >= 4
     assert "RuntimeError" in path.read_text()
@@ -113,7 +108,7 @@ def test_whoever_goes_away_before_the_commit_holds_up_nobody(tmp_path: Path) -> 
         with database.writing():  # the thread waits for its turn
             gone = [commit.put(1, b"first"), commit.put(1, b"second")]
             assert gone[1].cancel()
-        await asyncio.wait_for(commit.put(1, b"third"), 20)
+        await asyncio.wait_for(commit.put(1, b"third"), PATIENCE_S)
         await asyncio.to_thread(commit.stop)
 
     asyncio.run(brought())
@@ -143,14 +138,11 @@ def test_a_request_at_which_the_resolver_fails_holds_up_no_other(
 
 
 def ready(service: Service) -> int:
-    return httpx.get(f"http://127.0.0.1:{service.operations_port}/health/ready").status_code
+    return httpx.get(f"http://127.0.0.1:{service.operations_port}/health/ready", timeout=PATIENCE_S).status_code
 
 
 def becomes(service: Service, status: int) -> bool:
-    until = time.monotonic() + 40
-    while ready(service) != status and time.monotonic() < until:
-        time.sleep(0.1)
-    return ready(service) == status
+    return eventually(lambda: ready(service), lambda seen: seen == status) == status
 
 
 def test_a_database_that_went_away_is_connected_to_again(tmp_path: Path) -> None:  # SVC-6, SVC-8
@@ -158,13 +150,13 @@ def test_a_database_that_went_away_is_connected_to_again(tmp_path: Path) -> None
         owner = LabelOwner(config_of(client, service.uri)).register(client)
         assert accept(client, owner.request(0, body(0))) == 202
         server.stop()
-        with httpx.Client(base_url=service.base, timeout=60) as stranger:
+        with httpx.Client(base_url=service.base, timeout=2 * PATIENCE_S) as stranger:
             assert accept(stranger, owner.request(1, body(1))) == 503
             assert stranger.get("/v1/messages", headers=owner.authority).status_code == 503
         assert becomes(service, 503)
         server.start()
         assert becomes(service, 200)
         assert accept(client, owner.request(2, body(2))) == 202
-        found = {one.ciphertext for one in settled(client, owner, 2, within_s=40)}
+        found = {one.ciphertext for one in settled(client, owner, 2)}
         assert {body(0), body(2)} <= found
         assert service.stop() == 0

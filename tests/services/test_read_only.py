@@ -10,8 +10,10 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
 from tests.services.disk import mounted, refused, until_ready_is
 from tests.services.owning import TwoLayerOwner, accept, body, config_of, settled
+from tests.services.ports import free_port
 from tests.services.running import COMMAND, Service
 
 WITHOUT = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
@@ -20,9 +22,9 @@ WITHOUT = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 
 def starts(database: Path, before: tuple[str, ...] = ()) -> tuple[int, str]:
     """Start a service as from the command line; returns its exit code and what it wrote."""
-    url = {"COMMUNICATOR_DATABASE_URL": f"sqlite:///{database}"}
+    url = {"COMMUNICATOR_DATABASE_URL": f"sqlite:///{database}", "COMMUNICATOR_SERVICE_LISTEN_PORT": str(free_port())}
     command = (*before, *COMMAND, "receiving")
-    done = subprocess.run(command, env=os.environ | url, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=os.environ | url, capture_output=True, text=True, timeout=2 * PATIENCE_S)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -5,16 +5,21 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
-from tests.services.owning import CBOR, LabelOwner, Owner, TwoLayerOwner, accept, body, config_of, settled
+from tests.patience import eventually
+from tests.services.owning import CBOR, LabelOwner, TwoLayerOwner, accept, arrived, body, config_of, settled
 from tests.services.running import Service
 
 from communicator_impl.document import base64url
+
+WAIT_S = 50
+"""How long a device waits here; nothing but what is tested ends that long before."""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +66,7 @@ def test_another_sealing_of_a_spent_address_is_not_stored(client: httpx.Client, 
         assert accept(client, owner.request(7, body(number))) == 202
     assert accept(client, owner.request(8, body(9))) == 202
     settled(client, owner, 2)
+    service.resolves()
     assert [one.ciphertext for one in owner.fetch(client)] == [body(0), body(9)]
 
 
@@ -69,7 +75,7 @@ def test_a_window_moves_with_what_arrives(client: httpx.Client, service: Service
     for index in (0, 255, 300, 44, 557, 45):
         assert accept(client, owner.request(index, body(index))) == 202
     settled(client, owner, 4)
-    time.sleep(0.3)
+    service.resolves()
     assert [one.index for one in owner.fetch(client)] == [0, 255, 300, 45]  # the window was 45 to 556
 
 
@@ -87,6 +93,7 @@ def test_a_key_that_two_roots_register_stops_nobody(client: httpx.Client, servic
     assert accept(client, other.request(0, body(1))) == 202
     assert len(settled(client, other, 1)) == 1, "nobody else is stopped"
     assert [one.index for one in settled(client, owner, 4)] == [255, 256, 257, 300]
+    service.resolves()
     assert [one.index for one in thief.fetch(client)] == [0, 255]
 
 
@@ -195,36 +202,25 @@ def test_a_full_root_takes_no_more_and_spends_nothing(client: httpx.Client, serv
         assert accept(client, owner.request(index, body(index))) == 202
     late = owner.request(1024, body(1024))
     assert accept(client, late) == 202
-    before = service.metrics
-    until = time.monotonic() + 30
     refused = 'communicator_messages_not_resolved_total{error="limit"}'
-    while before().get(refused, 0) < 1 and time.monotonic() < until:
-        time.sleep(0.05)
+    assert eventually(lambda: service.metrics().get(refused))
     oldest = owner.fetch(client)
     assert [one.ciphertext for one in oldest] == [body(i) for i in range(64)]
     owner.confirm(client, [one.number for one in oldest])
     assert accept(client, late) == 202
-    time.sleep(0.3)
+    service.resolves()
     assert [one.ciphertext for one in owner.drain(client)] == [body(i) for i in range(64, 1025)]
 
 
 def test_whoever_waits_is_told_at_once(client: httpx.Client, service: Service) -> None:  # RECV-12
     owner = LabelOwner(config_of(client, service.uri)).register(client)
-    told: list[tuple[float, int]] = []
-
-    def wait() -> None:
-        with service.client() as other:
-            found = owner.fetch(other, wait_s=20)
-            told.append((time.monotonic(), len(found)))
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    time.sleep(0.3)
-    accepted_at = time.monotonic()
-    assert accept(client, owner.request(0, body(0))) == 202
-    thread.join()
-    assert told[0][1] == 1
-    assert told[0][0] - accepted_at < 1
+    with ThreadPoolExecutor(1) as pool, service.client() as other:
+        waiting = pool.submit(owner.fetch, other, WAIT_S)
+        service.waits(1)
+        accepted_s = time.monotonic()
+        assert accept(client, owner.request(0, body(0))) == 202
+        assert len(waiting.result()) == 1
+    assert time.monotonic() - accepted_s < WAIT_S - 5  # it was told; at the end of its time it would have looked
 
 
 def test_a_class_holds_back_what_is_told_and_not_what_is_asked(
@@ -270,18 +266,13 @@ def test_the_process_stops_when_it_is_asked(tmp_path: Path) -> None:
 def test_whoever_waits_is_answered_when_the_process_stops(tmp_path: Path) -> None:
     with Service(tmp_path, "receiving") as running, running.client() as client:
         owner = LabelOwner(config_of(client, running.uri)).register(client)
-        answered: list[int] = []
-
-        def wait() -> None:
-            with running.client() as other:
-                answered.append(len(owner.fetch(other, wait_s=50)))
-
-        thread = threading.Thread(target=wait)
-        thread.start()
-        time.sleep(0.5)
-        assert running.stop() == 0
-        thread.join(timeout=10)
-        assert answered == [0]
+        with ThreadPoolExecutor(1) as pool, running.client() as other:
+            waiting = pool.submit(owner.fetch, other, WAIT_S)
+            running.waits(1)
+            asked_s = time.monotonic()
+            assert running.stop() == 0
+            assert waiting.result() == []
+        assert time.monotonic() - asked_s < WAIT_S - 5
 
 
 @pytest.mark.slow
@@ -292,25 +283,31 @@ def test_kill_loses_nothing_and_stores_nothing_twice(tmp_path: Path) -> None:  #
         owners: list[LabelOwner | TwoLayerOwner] = [LabelOwner(config).register(client) for _ in range(4)]
         owners += [TwoLayerOwner(config).register(client) for _ in range(4)]
     senders = [Sender(service, owner, 1000 * place) for place, owner in enumerate(owners)]
+
+    def acknowledged() -> int:
+        return sum(len(sender.acknowledged) for sender in senders)
+
     threads = [threading.Thread(target=sender.run) for sender in senders]
     for thread in threads:
         thread.start()
     chance = random.Random(20_260_101)
     for _ in range(4):
-        time.sleep(chance.uniform(0.2, 0.9))
+        wanted = acknowledged() + chance.randint(40, 200)
+        assert eventually(lambda wanted=wanted: acknowledged() >= wanted)  # type: ignore[misc]
         service.kill()
         service.start()
     for sender in senders:
         sender.stopped = True
     for thread in threads:
         thread.join()
+    service.resolves()
     with service.client() as client:
         for sender in senders:
             expected = sorted(sender.acknowledged)
-            found = _everything(client, sender.owner, len(expected))
+            found = [one.ciphertext for one in arrived(client, sender.owner, len(expected))]
             assert Counter(found).most_common(1)[0][1] == 1
             assert sorted(found) == expected
-        assert sum(len(sender.acknowledged) for sender in senders) > 100
+        assert acknowledged() > 4 * 40
     service.kill()
 
 
@@ -337,12 +334,3 @@ class Sender:
             return accept(client, request) == 202
         except httpx.TransportError:
             return False
-
-
-def _everything(client: httpx.Client, owner: Owner, expected: int) -> list[bytes]:
-    found: list[bytes] = []
-    until = time.monotonic() + 30
-    while len(found) < expected and time.monotonic() < until:
-        found += [one.ciphertext for one in owner.drain(client)]
-    time.sleep(0.3)
-    return found + [one.ciphertext for one in owner.drain(client)]

@@ -139,6 +139,7 @@ def test_a_running_service_resolves_with_sealed_keys_and_refuses_another_file(tm
         assert len(settled(client, owner, 1)) == 1
     command = (sys.executable, "-c", "from communicator_reports.cli import main; main()", "serve", "receiving")
     wrong = {"COMMUNICATOR_DATABASE_KEY_FILE": str(tmp_path / "other"), "COMMUNICATOR_DATABASE_URL": plain.database}
+    wrong["COMMUNICATOR_SERVICE_LISTEN_PORT"] = str(plain.port)
     ended = subprocess.run(command, env=os.environ | wrong, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 2, ended.stderr
     assert "not the key" in ended.stderr

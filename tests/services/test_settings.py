@@ -4,12 +4,13 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S, eventually
 from tests.services.certificates import certificate_for
-from tests.services.running import COMMAND, Service, free_port
+from tests.services.ports import free_port
+from tests.services.running import COMMAND, Service
 from typer.testing import CliRunner
 
 from communicator_impl.services.settings import Settings, SettingsError
@@ -120,7 +121,7 @@ def test_outside_tls_1_3_there_is_no_answer(tmp_path: Path) -> None:  # SVC-2
     process = subprocess.Popen((*COMMAND, "all", "--settings", str(settings)), cwd=tmp_path, stderr=sys.stderr)
     try:
         context = made.trusted()
-        assert _version(port, context, within_s=60) == "TLSv1.3"
+        assert _version(port, context, within_s=2 * PATIENCE_S) == "TLSv1.3"
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         assert _version(port, context, within_s=0) is None
         with socket.create_connection(("127.0.0.1", port)) as plain:
@@ -132,18 +133,17 @@ def test_outside_tls_1_3_there_is_no_answer(tmp_path: Path) -> None:  # SVC-2
 
 
 def _version(port: int, context: ssl.SSLContext, within_s: float) -> str | None:
-    until = time.monotonic() + within_s
-    while True:
+    def ask() -> str | None:
         try:
             with (
-                socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+                socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as plain,
                 context.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
             ):
                 return wrapped.version()
         except OSError:
-            if time.monotonic() >= until:
-                return None
-            time.sleep(0.1)
+            return None
+
+    return eventually(ask, within_s=within_s)
 
 
 def test_the_guide_lists_every_setting() -> None:

@@ -6,6 +6,8 @@ import socket
 from types import TracebackType
 from typing import Self
 
+from tests.patience import PATIENCE_S
+
 from communicator_impl.envelope import Delivery
 
 
@@ -13,7 +15,7 @@ class Frames:
     """One connection; `status` is that of the answer to the handshake."""
 
     def __init__(self, port: int, headers: dict[str, str]) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         key = base64.b64encode(os.urandom(16)).decode()
         asked = {"Host": f"127.0.0.1:{port}", "Upgrade": "websocket", "Connection": "Upgrade"}
         named = {**asked, "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key, **headers}

@@ -71,7 +71,8 @@ def test_an_interrupted_sweep_goes_on_and_ends_with_the_same_files(tmp_path: Pat
         broken.run(workers, StopsAfter(3))
     rest = StopsAfter(-1)
     broken.run(workers, rest)
-    assert 3 <= rest.seen[0] < len(wish.keys)
+    assert rest.seen[0] >= 3  # another process may have finished more of them by then
+    assert workers > 1 or rest.seen[0] == 3 < len(wish.keys)
     assert rest.seen[-1] == len(wish.keys)
     assert files(wish, broken, tmp_path) == files(wish, whole, tmp_path)
 

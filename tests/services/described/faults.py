@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, NamedTuple
 
 import httpx
+from tests.patience import PATIENCE_S
 
 __all__ = ["FAULTS", "Fault", "wrong_in_one_way"]
 
@@ -94,7 +95,7 @@ def wrong_in_one_way(base: str, fault: Fault, authority: str) -> Iterator[str]:
             headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
             if fault.takes_anybody:
                 headers["authorization"] = authority
-            with httpx.Client(base_url=base) as client:
+            with httpx.Client(base_url=base, timeout=2 * PATIENCE_S) as client:
                 got = client.request(self.command, self.path, content=body, headers=headers)
             kept = {name: got.headers[name] for name in PASSED_BACK if name in got.headers}
             answer = fault.change(Answer(got.status_code, kept, got.content))

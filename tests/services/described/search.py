@@ -141,7 +141,7 @@ def _config(effort: Effort, base: str) -> schemathesis.Config:
         {
             "base-url": base,
             "continue-on-failure": True,
-            "request-timeout": 70,
+            "request-timeout": 120,
             "cache": {"enabled": False},
             "checks": {**off, "negative_data_rejection": {"expected-statuses": NEGATIVE}},
             "operations": [forgets],

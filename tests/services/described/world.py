@@ -13,15 +13,16 @@ Rules:
 import json
 import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import httpx
 import psycopg
+from tests.patience import PATIENCE_S, eventually
 from tests.services.asking import Person, asked, bearer, body_of, issuing, open_account
 from tests.services.issuer import Issuer
 from tests.services.issuer import issuing as issuer_of_tests
@@ -39,7 +40,6 @@ __all__ = ["MAKERS", "ONE_REQUEST", "Real", "World", "postgres_databases", "unha
 CHUNK: Final = 65_536
 ONE_REQUEST: Final = "application/private-token-request"
 MANY: Final = "{" + ", ".join(f"{purpose} = 1000000" for purpose in Purpose) + "}"
-WAIT_S: Final = 60
 HARMLESS: Final = {"started", "issuer not read"}
 
 
@@ -61,7 +61,7 @@ class World:
         self.keys: dict[str, str] = {}
         self.numbers = count()
         self._locks = threading.RLock()
-        self.clients = {name: httpx.Client(base_url=one.base, timeout=30) for name, one in services.items()}
+        self.clients = {name: httpx.Client(base_url=one.base, timeout=2 * PATIENCE_S) for name, one in services.items()}
         self._wait_for_keys()
         self.config = config_of(self.clients["receiving"], services["receiving"].uri)
         self.reader, self.chooser = self.owner(), self.owner()
@@ -119,16 +119,16 @@ class World:
 
     def _wait_for_keys(self) -> None:
         """Wait until the services know the issuer: they show its challenges."""
-        until = time.monotonic() + WAIT_S
         places = {
             "receiving": ("POST", "/v1/roots"),
             "sending": ("POST", "/v1/submit"),
             "directory": ("GET", "/v1/names/a"),
         }
         for service, place in places.items():
-            while "www-authenticate" not in self.clients[service].request(*place).headers:
-                assert time.monotonic() < until, f"{service} knows the keys of the issuer"
-                time.sleep(0.05)
+            shown = eventually(
+                partial(self.clients[service].request, *place), lambda answer: "www-authenticate" in answer.headers
+            )
+            assert "www-authenticate" in shown.headers, f"{service} knows the keys of the issuer"
 
 
 # -------------------------------------------------------------------- receiving service
@@ -317,8 +317,8 @@ def postgres_databases() -> Iterator[dict[str, str]]:
 def unharmed(world: World) -> None:
     """Check that all processes are alive and ready, that nothing failed inside, and that no log holds a secret."""
     for name, service in world.services.items():
-        answer = httpx.get(f"http://127.0.0.1:{service.operations_port}/health/ready")
-        assert (answer.status_code, answer.text) == (200, "ready"), name
+        ready = partial(httpx.get, f"http://127.0.0.1:{service.operations_port}/health/ready", timeout=PATIENCE_S)
+        assert eventually(ready, lambda answer: answer.status_code == 200).text == "ready", name
         text = service.log.read_text()
         events = {json.loads(line)["event"] for line in text.splitlines()}
         assert events <= HARMLESS, f"{name} logged {sorted(events - HARMLESS)}"

@@ -21,7 +21,7 @@ class Writing(Owning):
     """An owner whose correspondents write by way of the sending service, which tries less often after each silence."""
 
     messages_of_a_root = 900
-    patience_s = 120.0
+    patience_s = 240.0
 
     def __init__(
         self, world: World, name: str, link: Link, config: ServiceConfig, issuer: Issuer, origin: str, sender: Link
@@ -33,7 +33,7 @@ class Writing(Owning):
     def finish(self) -> None:
         """Everything arrived, and every ticket says so."""
         super().finish()
-        told = self.eventually(lambda: all(self._state(ticket) == "forwarded" for ticket in self._tickets[-30:]), 40)
+        told = self.eventually(lambda: all(self._state(ticket) == "forwarded" for ticket in self._tickets[-30:]), 240)
         self.expect(told, "a ticket does not say that its submission arrived")
         self._sender.close()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+from tests.patience import eventually
 from tests.services.issuer import issuing
 from tests.services.killing.faults import reached
 from tests.services.killing.nursery import Nursery, end
@@ -101,6 +102,7 @@ class _Campaign:
         self._world, self._scene, self._postgres = world, scene, postgres
         self._chance = random.Random(seed)
         self._done: dict[str, int] = {}
+        self._answered = 0
 
     def kill(self, kills: int, tell: Callable[[int], None]) -> dict[str, int]:
         """Run the load, kill, let everybody finish, and judge; returns what was killed how often."""
@@ -108,6 +110,7 @@ class _Campaign:
             loader.start()
         while self._hitting() < kills and len(self._world.kills) < TRIES * kills and not self._world.violations:
             time.sleep(self._chance.uniform(*LOAD_S))
+            self._wait_for_load()
             self._one()
             tell(self._hitting())
         time.sleep(LOAD_S[1])
@@ -116,6 +119,12 @@ class _Campaign:
             loader.join()
         self._scene.judge()
         return self._done
+
+    def _wait_for_load(self) -> None:
+        """Wait until something was answered since the last kill, and something is under way, so that a kill can hit."""
+        world, answered = self._world, self._answered
+        eventually(lambda: world.violations or (world.under_way and world.counts["answered"] > answered))
+        self._answered = world.counts["answered"]
 
     def _hitting(self) -> int:
         return sum(count > 0 for count in self._world.hits)

@@ -39,7 +39,7 @@ class Owning(Loader):
     """One owner after the other: a root, some messages, and its end."""
 
     messages_of_a_root = 60
-    patience_s = 30.0
+    patience_s = 120.0
 
     def __init__(self, world: World, name: str, link: Link, config: ServiceConfig, issuer: Issuer, origin: str) -> None:
         super().__init__(world, name, link)

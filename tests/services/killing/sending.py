@@ -27,7 +27,7 @@ OCTETS = {"content-type": "application/octet-stream"}
 CHUNK = 65_536
 LASTS_S = 1800
 KEPT = 12
-LATE_S = 3.0
+LATE_S = 10.0
 """A destination may come to what it was sent when who sent it is dead."""
 
 
@@ -148,7 +148,7 @@ class Submitting(Loader):
         return state
 
     def _ended(self, ticket: str) -> bool:
-        return ticket in self._over or self.eventually(lambda: self._look(ticket) != "queued", 30)
+        return ticket in self._over or self.eventually(lambda: self._look(ticket) != "queued", 240)
 
     def _compare(self, request: bytes, state: str) -> None:
         posted = self._destination.taken.get(request, [])

@@ -11,6 +11,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.patience import PATIENCE_S
 from tests.services.asking import Person
 from tests.services.issuer import Issuer
 from tests.services.killing import authorization, directory
@@ -19,14 +20,14 @@ from tests.services.killing.nursery import Nursery, children, end, lives
 from tests.services.killing.receiving import Owning
 from tests.services.killing.sending import Destination, Submitting, Uploading
 from tests.services.killing.world import Link, Loader, World
-from tests.services.running import free_port
+from tests.services.ports import free_port
 
 from communicator_impl.addresses import ServiceConfig
 from communicator_impl.document import Document
 from communicator_impl.services import authorization_store
 from communicator_impl.services.database import Database
 
-START_S = 30.0
+START_S = 90.0
 DOCUMENT = "/.well-known/communicator.json"
 """A document is there when a service is."""
 
@@ -96,7 +97,7 @@ class Service:
 
 
 def _shows(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request("GET", DOCUMENT)
         return connection.getresponse().status == 200
@@ -167,7 +168,7 @@ def receiving(props: Props) -> Iterator[Scene]:
 FAST = {
     "COMMUNICATOR_SENDING_NAMED_ADDRESSES": '["127.0.0.1"]',
     "COMMUNICATOR_SENDING_RETRY_S_MIN": "0.1",
-    "COMMUNICATOR_SENDING_ATTEMPT_S": "3",
+    "COMMUNICATOR_SENDING_ATTEMPT_S": "6",
 }
 
 

@@ -15,11 +15,13 @@ import traceback
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from typing import NamedTuple
 
-PATIENCE_S = 60.0
+from tests.patience import PATIENCE_S
+
 PAUSE_S = 0.01
 TURN = 8
 """Answers of one process before the next one is asked."""
@@ -38,7 +40,10 @@ class Over(Exception):
 
 
 class World:
-    """One campaign as its loaders see it; `kills`: when, and `hits`: how many requests each one took with it."""
+    """One campaign as its loaders see it; `kills`: when, and `hits`: how many requests each one took with it.
+
+    `under_way`: how many requests wait for their answers.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -47,6 +52,7 @@ class World:
         self.counts: Counter[str] = Counter()
         self.kills: list[float] = []
         self.hits: list[int] = []
+        self.under_way = 0
         self._links = 0
         self._lock = threading.Lock()
 
@@ -64,6 +70,17 @@ class World:
         """Write down a broken promise, unless it holds."""
         if not holds:
             self.violated(text)
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Count a request that is under way."""
+        with self._lock:
+            self.under_way += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.under_way -= 1
 
     def killed(self) -> None:
         """Write down that something is killed now."""
@@ -121,8 +138,10 @@ class Link:
         assert self._connection is not None
         began = time.monotonic()
         try:
-            self._connection.request(method, path, body, headers or {})
-            with self._connection.getresponse() as found:
+            with self._world.asking():
+                self._connection.request(method, path, body, headers or {})
+                found = self._connection.getresponse()
+            with found:
                 answer = Answer(found.status, found.read(), found.headers.get("content-type", ""))
         except (OSError, HTTPException):
             self._world.lost(began)
@@ -150,7 +169,7 @@ class Link:
         self._turn += 1
 
     def _connect(self) -> bool:
-        connection = HTTPConnection("127.0.0.1", self._ports[self._turn % len(self._ports)], timeout=20)
+        connection = HTTPConnection("127.0.0.1", self._ports[self._turn % len(self._ports)], timeout=PATIENCE_S)
         try:
             connection.connect()
         except OSError:
@@ -197,7 +216,7 @@ class Loader(threading.Thread, ABC):
         """Write down a broken promise of the service, unless it holds."""
         self.world.expect(holds, f"{self.name}: {text}")
 
-    def eventually(self, holds: Callable[[], bool], within_s: float = 20.0) -> bool:
+    def eventually(self, holds: Callable[[], bool], within_s: float = PATIENCE_S) -> bool:
         """Look until something holds, or the time is over; `Over` if a promise was broken meanwhile."""
         until = time.monotonic() + within_s
         while not holds():
