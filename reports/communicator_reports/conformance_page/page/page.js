@@ -39,14 +39,18 @@ function sieve(section) {
     section.querySelector("input[type=radio]").checked = true;
     words.value = event.detail;
     apply();
-    words.focus();
+    words.focus({ preventScroll: true });
   });
 }
 all(document, ".filtered").forEach(sieve);
 
 document.addEventListener("click", (event) => {
   const find = event.target.closest("[data-find]")?.dataset.find;
-  if (find) document.querySelector("#tests").dispatchEvent(new CustomEvent("find", { detail: find }));
+  if (!find) return;
+  event.preventDefault();
+  const tests = document.querySelector("#tests");
+  tests.scrollIntoView();
+  tests.dispatchEvent(new CustomEvent("find", { detail: find }));
 });
 
 // ---------------------------------------------------------------- links open what they lead to
