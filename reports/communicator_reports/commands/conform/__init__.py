@@ -14,6 +14,7 @@ from communicator_reports.commands.conform.mutants import mutants
 from communicator_reports.commands.conform.report import report
 from communicator_reports.commands.conform.run import run
 from communicator_reports.commands.conform.service import service
+from communicator_reports.commands.conform.vectors import vectors
 
 __all__ = ["app"]
 
@@ -43,6 +44,8 @@ Examples:
 
   communicator conform service http://127.0.0.1:8420
 
+  communicator conform vectors --out vectors.zip
+
   communicator conform run --help
 """
 
@@ -61,3 +64,4 @@ app.command("matrix")(matrix)
 app.command("mutants", context_settings=_OWN_OPTIONS)(mutants)
 app.command("report")(report)
 app.command("service")(service)
+app.command("vectors")(vectors)
