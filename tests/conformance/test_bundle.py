@@ -7,7 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
