@@ -142,6 +142,8 @@ def _hold(stage: Stage, expect: Expect) -> None:
 def _seen(stage: Stage, expect: Expect, who: Device) -> object:
     if expect.that == "sent":
         return who.sent
+    if expect.that == "ways":
+        return sorted(who.ways)
     if expect.that == "delivered" and not expect.to:
         return sum(map(len, who.got.values()))
     relationship = relationship_of(stage, who, stage.devices[expect.to])

@@ -22,6 +22,7 @@ __all__ = ["DOINGS", "plan_scene", "relationship_of"]
 
 _TEXT: Final = "text/plain"
 _PROFILE: Final = "application/vnd.communicator.profile"
+_IDENTITY: Final = 2  # the field of a key package
 
 
 def plan_scene(stage: Stage, scene: Scene) -> None:
@@ -50,10 +51,19 @@ def _meet(stage: Stage, scene: Scene, turn: int) -> None:
     first.ends[number], second.ends[number] = 2 * number, 2 * number + 1
     stage.meet(first, second)
     package = stage.ask(first, "invite", relationship=number, **_setting(first))["package"]
+    _check_identity(first, package)
     answer = stage.ask(second, "accept", relationship=number, **_setting(second), package=package)["answer"]
     completed = stage.ask(first, "complete", relationship=number, answer=answer)
     stage.step(first, number, completed)
     stage.step(second, number, stage.ask(second, "conclude", relationship=number, greeting=completed["greeting"]))
+
+
+def _check_identity(device: Device, package: str) -> None:
+    """Nobody shows two people one identity (SES-1)."""
+    identity = cbor2.loads(bytes.fromhex(package))[_IDENTITY]
+    if identity in device.identities:
+        raise Flaw(Fault.UNMET, f"{device.name} shows two people one identity")
+    device.identities.add(identity)
 
 
 def _say(stage: Stage, scene: Scene, turn: int) -> None:

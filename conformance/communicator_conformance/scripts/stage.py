@@ -23,10 +23,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from communicator_conformance.questions import BEGIN_S, Answer, Questions, Refused
+from communicator_conformance.questions import BEGIN_S, Answer, Flaw, Questions, Refused
 from communicator_conformance.scripts.passages import Passages
 from communicator_conformance.scripts.script import Link, Person, Script, seconds
 from communicator_conformance.testee import Testee
+from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import ErrorClass
 from communicator_spec.events import NONE, Kind, Row
 
@@ -93,7 +94,9 @@ class Device(Actor):
         self.later: dict[str, list[Answer]] = {}  # requests for services that do not answer
         self.got: dict[int, list[tuple[int, str]]] = {}  # relationship → (number, content)
         self.said: dict[int, list[tuple[int, str]]] = {}
-        self.roots: dict[int, set[tuple[str, str]]] = {}  # relationship → (URI, root) that it registered and not revoked
+        self.roots: dict[int, set[tuple[str, str]]] = {}  # relationship → (URI, root), registered and not revoked
+        self.identities: set[bytes] = set()  # that it showed in packages
+        self.ways: set[str] = set()  # the sending services that it used
         self.ended: set[int] = set()  # relationships that this person ended
         self.sent = 0
 
@@ -238,6 +241,9 @@ class Stage:
 
     def _hand_over(self, device: Device, relationship: int, transmission: Answer) -> None:
         sender = self._via[transmission["via"]]
+        if sender.name not in device.sending:
+            raise Flaw(Fault.UNMET, f"{device.name} uses {sender.name}, and has left it")
+        device.ways.add(sender.name)
 
         def arrive(submission: str) -> None:
             if not sender.answers:

@@ -289,7 +289,7 @@ def _resolve_cases() -> list[Case]:
         wrong("tampered", "one bit of the outer seal is wrong", "ADDR-15", forged, flipped),
         wrong("unknown-generation", "a generation that never was", "ADDR-14", unknown, b"\x08" + good[1:]),
         wrong("forged-signature", "signed with another key", "ADDR-7", forged, stranger),
-        wrong("forged-and-late", "signed with another key, and its date has passed", "ADDR-15", forged, stranger).changed(
+        wrong("forged-and-late", "signed with another key, and late", "ADDR-15", forged, stranger).changed(
             "resolve", now=UNTIL
         ),
         wrong("signature-unlabelled", "signed without the label", "SES-3", forged, sda(Rdas(issued(40)[:73] + bare))),
