@@ -109,7 +109,7 @@ def test_a_reader_drills_down_to_the_exact_lines(
 ) -> None:
     show(browser, pages["run"])
     wrong = {r.id: r for r in verdict.failures}["label/derive"]
-    item = browser.find_element(By.ID, "area-label/label/derive")
+    item = browser.find_element(By.ID, "label/derive")
     assert not item.is_displayed()
     browser.find_element(By.CSS_SELECTOR, "#area-label > summary").click()
     item.find_element(By.CSS_SELECTOR, "summary").click()
@@ -131,7 +131,7 @@ def test_a_link_to_a_test_opens_it(browser: webdriver.Chrome, pages: dict[str, P
     show(browser, pages["run"])
     link = browser.find_element(By.LINK_TEXT, "label/derive")
     link.click()
-    assert browser.find_element(By.CSS_SELECTOR, "[id='area-label/label/derive'] .detail").is_displayed()
+    assert browser.find_element(By.CSS_SELECTOR, "[id='label/derive'] .detail").is_displayed()
     browser.get(f"{pages['run'].as_uri()}#KNOW-1")
     assert browser.find_element(By.ID, "KNOW-1").is_displayed()
 
@@ -145,13 +145,13 @@ def test_tests_are_filtered_by_words_and_status(
     words.send_keys("DERIVE-lane")
     found = [r.id for r in verdict.results if "derive-lane" in r.id]
     assert found
-    assert visible(browser, "tests") == [f"area-label/{name}" for name in found]
+    assert visible(browser, "tests") == found
     assert said.text == f"{len(found)} of {len(verdict.results)}"
     words.send_keys(Keys.CONTROL, "a")
     words.send_keys(Keys.BACKSPACE)
     assert said.text == ""
     browser.find_element(By.CSS_SELECTOR, "#tests input[value=failed]").click()
-    assert visible(browser, "tests") == [f"area-label/{r.id}" for r in verdict.failures]
+    assert visible(browser, "tests") == [r.id for r in verdict.failures]
     words.send_keys("nothing has these words")
     assert visible(browser, "tests") == []
 
@@ -161,7 +161,7 @@ def test_a_clause_leads_to_its_tests(browser: webdriver.Chrome, pages: dict[str,
     clause = verdict.failures[0].clauses[0]
     browser.get(f"{pages['run'].as_uri()}#{clause}")
     browser.find_element(By.CSS_SELECTOR, f"#{clause} [data-find]").click()
-    found = [f"area-label/{r.id}" for r in verdict.results if clause in r.clauses]
+    found = [r.id for r in verdict.results if clause in r.clauses]
     assert set(visible(browser, "tests")) >= set(found)
     assert ask(browser, "document.activeElement.value") == clause
 
@@ -170,10 +170,10 @@ def test_the_keyboard_is_enough(browser: webdriver.Chrome, pages: dict[str, Path
     show(browser, pages["run"])
     ActionChains(browser).send_keys(Keys.TAB).perform()
     assert ask(browser, "document.activeElement.textContent") == "To the content"
-    for selector in ("#area-label > summary", "[id='area-label/label/derive'] > details > summary"):
+    for selector in ("#area-label > summary", "[id='label/derive'] > details > summary"):
         browser.execute_script("document.querySelector(arguments[0]).focus()", selector)
         ActionChains(browser).send_keys(Keys.ENTER).perform()
-    assert browser.find_element(By.CSS_SELECTOR, "[id='area-label/label/derive'] .detail").is_displayed()
+    assert browser.find_element(By.CSS_SELECTOR, "[id='label/derive'] .detail").is_displayed()
     ActionChains(browser).send_keys(Keys.TAB).perform()
     assert ask(browser, "getComputedStyle(document.activeElement).outlineStyle") == "solid"
 

@@ -131,7 +131,7 @@ def _square(number: int, cell: Cell, known: Known, budget: Budget) -> _Square:
     first, second = shown(cell.first, _NAME_MAX), shown(cell.second, _NAME_MAX)
     passed, played = cell.count(Status.PASSED), len(cell.results) - cell.count(Status.SKIPPED)
     said = f"{passed} of {played}" if played else "no part"
-    plays = group(f"cell-{number}", f"{first} with {second}", cell.results, known, budget)
+    plays = group(f"cell-{number}", f"{first} with {second}", cell.results, known, budget, f"{number}/")
     return _Square(first, second, _status(passed, played), said, _points(cell.results), plays)
 
 

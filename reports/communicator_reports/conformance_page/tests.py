@@ -151,14 +151,14 @@ def counted(results: Iterable[Result]) -> dict[str, int]:
     return {status.value: counts[status] for status in Status}
 
 
-def group(anchor: str, name: str, results: Sequence[Result], known: Known, budget: Budget) -> Group:
-    """Return the tests of one area or pair."""
-    tests = tuple(one_test(result, f"{anchor}/", known, budget) for result in results)
+def group(anchor: str, name: str, results: Sequence[Result], known: Known, budget: Budget, prefix: str = "") -> Group:
+    """Return the tests of one area or pair; `prefix` makes their anchors the only ones on the page."""
+    tests = tuple(one_test(result, prefix, known, budget) for result in results)
     return Group(anchor, name, tests, counted(results))
 
 
 def one_test(result: Result, prefix: str, known: Known, budget: Budget) -> Test:
-    """Return one test; `prefix` makes its anchor the only one on the page."""
+    """Return one test, whose anchor is its id after `prefix`."""
     lines = budget.take(result.lines)
     failed = result.status in (Status.FAILED, Status.EXPECTED) and result.fault not in _SURPRISES
     anchor = f"{prefix}{result.id}"
