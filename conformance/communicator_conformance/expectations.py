@@ -84,7 +84,7 @@ def _row(line: str, number: int) -> Expectation:
     words = line.split(maxsplit=2)
     if len(words) != 3 or words[1] not in Fault._value2member_map_:
         raise ListError(f"line {number}: test id, fault and reason are expected")
-    return Expectation(words[0], Fault(words[1]), words[2].strip())
+    return Expectation(words[0], msgspec.convert(words[1], Fault), words[2].strip())
 
 
 def _judged(result: Result, expected: Expectation | None) -> Result:

@@ -37,31 +37,40 @@ class Status(StrEnum):
 
 
 class Fault(StrEnum):
-    """How a test failed."""
+    """How a test failed: a word for machines, and its `meaning`, what the testee did, for people."""
 
-    ACCEPTED = "accepted"  # took what must be refused
-    REJECTED = "rejected"  # refused what must be taken
-    WRONG_CLASS = "wrong-class"  # refused for another cause
-    IGNORED = "ignored"  # ignored what must be taken or refused
-    MISMATCH = "mismatch"  # took it, with another result
-    SCHEMA = "schema"  # took it, and gave bytes that the wire schema does not know
-    STATE = "state"  # the state afterwards is another one
-    NOT_LIVE = "not-live"  # refused rightly, and was of no use afterwards
-    VACUOUS = "vacuous"  # refused rightly, but the faultless twin fails as well
-    UNSUPPORTED = "unsupported"  # declared in the hello, and then not there
-    DISHONEST = "dishonest"  # knows an operation that does not exist
-    LOST = "lost"  # a script: said, and never delivered
-    DOUBLED = "doubled"  # a script: delivered twice
-    INVARIANT = "invariant"  # a script: the log breaks a promise of the standard
-    UNMET = "unmet"  # a script: something expected is not so
-    UNFIRED = "unfired"  # a script: its own fault never happened, so it has tested nothing
-    TOLD_APART = "told-apart"  # a service: what must be answered alike is not
-    HUNG = "hung"
-    DIED = "died"
-    GARBAGE = "garbage"
-    LISTED_BUT_PASSING = "listed-but-passing"
-    LISTED_BUT_SKIPPED = "listed-but-skipped"
-    LISTED_BUT_UNKNOWN = "listed-but-unknown"
+    meaning: str
+
+    def __new__(cls, word: str, meaning: str) -> "Fault":
+        """Return a fault that is its word."""
+        fault = str.__new__(cls, word)
+        fault._value_ = word
+        fault.meaning = meaning
+        return fault
+
+    ACCEPTED = "accepted", "took what must be refused"
+    REJECTED = "rejected", "refused what must be taken"
+    WRONG_CLASS = "wrong-class", "refused it for another cause"
+    IGNORED = "ignored", "ignored what must be taken or refused"
+    MISMATCH = "mismatch", "took it, with another result"
+    SCHEMA = "schema", "took it, and gave bytes that the wire schema does not know"
+    STATE = "state", "ended in another state"
+    NOT_LIVE = "not-live", "refused rightly, and was of no use afterwards"
+    VACUOUS = "vacuous", "refused rightly, but the faultless twin fails as well"
+    UNSUPPORTED = "unsupported", "does not have what its hello offers"
+    DISHONEST = "dishonest", "knows an operation that does not exist"
+    LOST = "lost", "something was said and never arrived"
+    DOUBLED = "doubled", "something arrived twice"
+    INVARIANT = "invariant", "what was reported breaks a promise of the standard"
+    UNMET = "unmet", "something that the script expects is not so"
+    UNFIRED = "unfired", "the script's own fault never happened, so nothing was tested"
+    TOLD_APART = "told-apart", "what must be answered alike is not"
+    HUNG = "hung", "gave no answer in time"
+    DIED = "died", "ended, or never started"
+    GARBAGE = "garbage", "said what is no answer of the protocol"
+    LISTED_BUT_PASSING = "listed-but-passing", "is on the list of known failures, and passes"
+    LISTED_BUT_SKIPPED = "listed-but-skipped", "is on the list of known failures, and is skipped"
+    LISTED_BUT_UNKNOWN = "listed-but-unknown", "is on the list of known failures, and there is no such test"
 
 
 class Witness(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from communicator_conformance.vectors import Ruling, Step, Vector
 from communicator_reports.conformance_page.texts import shown
 from communicator_reports.conformance_page.witnesses import Side, sides
 
-__all__ = ["MEANINGS", "Budget", "Exchange", "Expected", "Group", "Known", "Test", "counted", "group", "one_test"]
+__all__ = ["Budget", "Exchange", "Expected", "Group", "Known", "Test", "counted", "group", "one_test"]
 
 _LINES_MAX: Final = 64
 _LINE_MAX: Final = 10_000
@@ -38,32 +38,6 @@ _HELLO: Final = '"op":"hello"'
 _SURPRISES: Final = (
     Fault.VACUOUS, Fault.LISTED_BUT_PASSING, Fault.LISTED_BUT_SKIPPED, Fault.LISTED_BUT_UNKNOWN,
 )  # fmt: skip
-
-MEANINGS: Final = {
-    Fault.ACCEPTED: "took what must be refused",
-    Fault.REJECTED: "refused what must be taken",
-    Fault.WRONG_CLASS: "refused it for another cause",
-    Fault.IGNORED: "dropped what must be taken or refused",
-    Fault.MISMATCH: "took it and gave another result",
-    Fault.SCHEMA: "gave bytes that the wire schema does not know",
-    Fault.STATE: "ended in another state",
-    Fault.NOT_LIVE: "refused rightly and was of no use afterwards",
-    Fault.VACUOUS: "refused rightly, but the faultless twin fails as well",
-    Fault.UNSUPPORTED: "does not have what its hello offers",
-    Fault.DISHONEST: "knows an operation that does not exist",
-    Fault.LOST: "something that was said never arrived",
-    Fault.DOUBLED: "something arrived twice",
-    Fault.INVARIANT: "what was reported breaks a promise of the standard",
-    Fault.UNMET: "something that the script expects is not so",
-    Fault.UNFIRED: "the script's own fault never happened, so nothing was tested",
-    Fault.HUNG: "gave no answer in time",
-    Fault.DIED: "ended, or never started",
-    Fault.GARBAGE: "said what is no answer of the protocol",
-    Fault.LISTED_BUT_PASSING: "is on the list of known failures, and passes",
-    Fault.LISTED_BUT_SKIPPED: "is on the list of known failures, and is skipped",
-    Fault.LISTED_BUT_UNKNOWN: "is on the list of known failures, and there is no such test",
-}
-"""What each fault means, for people."""
 
 
 class Exchange(NamedTuple):
@@ -166,7 +140,7 @@ def one_test(result: Result, prefix: str, known: Known, budget: Budget) -> Test:
     exchanges = tuple(_exchanges(lines, _steps(vector), failed=failed))
     return Test(
         anchor, quote(anchor), result.id, result.id.partition("/")[2] or result.id, result.status.value,
-        known.title(result.id), result.clauses, result.fault or "", MEANINGS[result.fault] if result.fault else "",
+        known.title(result.id), result.clauses, result.fault or "", result.fault.meaning if result.fault else "",
         shown(result.detail, _DETAIL_MAX), _expected(vector, lines) if failed else None, exchanges,
         len(result.lines) - len(lines), sides(result.witness),
     )  # fmt: skip
