@@ -23,7 +23,6 @@ Rules:
 import hashlib
 import multiprocessing
 import os
-import random
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -91,12 +90,15 @@ class Score(msgspec.Struct, frozen=True):
 
 
 def chosen(rows: MutantList, order: Order) -> list[Mutant]:
-    """Return the mutants of a campaign: those of the list, then those drawn, each in its order."""
+    """Return the mutants of a campaign: those of the list, then those drawn, each in its order.
+
+    Each name has a lot of its own, so that an edit of the source leaves most of a sample as it is.
+    """
     drawn = rows.drawn()
-    if order.sample is not None and order.sample < len(drawn):
-        picked = random.Random(order.seed).sample(range(len(drawn)), order.sample)
-        drawn = [drawn[at] for at in sorted(picked)]
-    return [mutant for mutant in (*rows.by_hand(), *drawn) if fnmatch(mutant.name, order.select)]
+    lots = {mutant.name: hashlib.sha256(f"{order.seed} {mutant.name}".encode()).digest() for mutant in drawn}
+    picked = set(sorted(lots, key=lots.__getitem__)[: order.sample])
+    mutants = (*rows.by_hand(), *(mutant for mutant in drawn if mutant.name in picked))
+    return [mutant for mutant in mutants if fnmatch(mutant.name, order.select)]
 
 
 def campaign(

@@ -34,7 +34,7 @@ from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import NoReturn
 
-from communicator_conformance.mutants.listing import MutantList, read_list
+from communicator_conformance.mutants.listing import MutantList, files_of, read_list
 from communicator_conformance.mutants.values import MutantError
 
 __all__ = ["main"]
@@ -96,19 +96,17 @@ def _note(package: str, path: Path) -> None:
     """
     board = os.open(path, os.O_RDWR)
     log = os.open(path, os.O_WRONLY | os.O_APPEND)
+    modules = files_of(package)
     seen: set[tuple[bytes, CodeType]] = set()
 
     def entered(frame: FrameType, event: str, _: object) -> None:
-        if event != "call":
-            return
-        module = frame.f_globals.get("__name__", "")
-        if module != package and not module.startswith(package + "."):
+        code = frame.f_code
+        if event != "call" or code.co_filename not in modules:
             return
         number = os.pread(board, 8, 0)
-        if (number, frame.f_code) not in seen:
-            seen.add((number, frame.f_code))
-            short = module[len(package) + 1 :]
-            os.write(log, f"{int.from_bytes(number)} {short} {frame.f_code.co_qualname}\n".encode())
+        if (number, code) not in seen:
+            seen.add((number, code))
+            os.write(log, f"{int.from_bytes(number)} {modules[code.co_filename]} {code.co_qualname}\n".encode())
 
     sys.setprofile(entered)
 

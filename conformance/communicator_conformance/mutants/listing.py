@@ -44,7 +44,7 @@ import msgspec
 from communicator_conformance.mutants.operators import draw, enclosing
 from communicator_conformance.mutants.values import Edit, Explained, Mutant, MutantError
 
-__all__ = ["BY_HAND", "MutantList", "folder_of", "modules_of", "read_list", "shipped"]
+__all__ = ["BY_HAND", "MutantList", "files_of", "folder_of", "read_list", "shipped"]
 
 BY_HAND: Final = "by-hand"
 _NAME: Final = "mutants.toml"
@@ -108,7 +108,7 @@ class MutantList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         raise MutantError(f"{self.package} has no module {module}")
 
     def _modules(self) -> Iterator[str]:
-        for module in modules_of(self.package):
+        for module in sorted(files_of(self.package).values()):
             if any(fnmatch(module, pattern) for pattern in self.draw):
                 yield module
 
@@ -138,11 +138,13 @@ def shipped(package: str) -> Path:
     return folder_of(package) / _NAME
 
 
-def modules_of(package: str) -> list[str]:
-    """Return the modules of a package, relative to it, in ascending order."""
-    folder = folder_of(package)
-    parts = (path.relative_to(folder).with_suffix("").parts for path in folder.rglob("*.py"))
-    return sorted(".".join(p[:-1] if p[-1] == "__init__" else p) for p in parts)
+def files_of(package: str) -> dict[str, str]:
+    """Return the modules of a package, relative to it, by their files."""
+    folder, found = folder_of(package), dict[str, str]()
+    for path in sorted(folder.rglob("*.py")):
+        *parts, last = path.relative_to(folder).with_suffix("").parts
+        found[str(path)] = ".".join(parts if last == "__init__" else (*parts, last))
+    return found
 
 
 @cache
