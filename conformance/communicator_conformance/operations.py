@@ -14,22 +14,37 @@ Rules:
    `derandomized`, and otherwise checked by opening it.
 4. `name:rule` gives an argument or result its rule of the wire schema: what a testee produces there must fit it, drawn
    or not, and so must the bytes that a vector expects to be taken. A list fits if each of its items does.
+5. Every name has a form in JSON (`forms`); `name=form` says it where a name has another one than elsewhere. Answers are
+   held against it before anything else is looked at.
 """
 
+import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import msgspec
 
+from communicator_conformance.forms import Event, Form, form_of, sized, structure, unfit
 from communicator_spec.nodes import KEPT
-from communicator_spec.schema import validate
+from communicator_spec.schema import size_of, validate
 
-__all__ = ["LIVE_OPERATIONS", "OPERATIONS", "Operation", "misfit", "needs_of"]
+__all__ = [
+    "LIVE_OPERATIONS",
+    "OPERATIONS",
+    "Operation",
+    "form_of_args",
+    "form_of_result",
+    "misfit",
+    "needs_of",
+    "unfit_result",
+]
+
+_WORD: Final = re.compile(r"(\w+)(?::([\w-]+))?(?:=(\S+))?")
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One operation: the names of the hello that must offer it, its arguments and its results, and their rules."""
+    """One operation: what the hello must offer for it, its arguments and its results, their rules and their forms."""
 
     needs: frozenset[str]
     takes: frozenset[str]
@@ -37,6 +52,8 @@ class Operation(msgspec.Struct, frozen=True):
     optional: frozenset[str] = frozenset()
     taken: dict[str, str] = {}
     given: dict[str, str] = {}
+    asked: dict[str, Form] = {}
+    answered: dict[str, Form] = {}
 
 
 def misfit(rules: Mapping[str, str], fields: Mapping[str, object]) -> str | None:
@@ -66,17 +83,33 @@ def _judged(rule: str, text: str) -> str | None:
 
 
 def _op(needs: str, takes: str, gives: str = "", optional: str = "") -> Operation:
-    wanted, given = _names(takes), _names(gives)
-    return Operation(_names(needs), wanted, given, _names(optional), _rules(f"{takes} {optional}"), _rules(gives))
+    wanted, given, extra = _words(takes), _words(gives), _words(optional)
+    return Operation(
+        frozenset(needs.split()),
+        frozenset(wanted),
+        frozenset(given),
+        frozenset(extra),
+        _rules(wanted | extra),
+        _rules(given),
+        {name: form_of(name, form) for name, (_, form) in (wanted | extra).items()},
+        {name: _form(name, rule, form) for name, (rule, form) in given.items()},
+    )
 
 
-def _names(words: str) -> frozenset[str]:
-    return frozenset(word.partition(":")[0] for word in words.split())
+def _words(text: str) -> dict[str, tuple[str, str]]:
+    """Read words of the shape `name:rule=form`; return name → (rule, form), empty where there is none."""
+    found = [_WORD.fullmatch(word) for word in text.split()]
+    return {word[1]: (word[2] or "", word[3] or "") for word in found if word}
 
 
-def _rules(words: str) -> dict[str, str]:
-    pairs = (word.partition(":") for word in words.split())
-    return {name: rule for name, _, rule in pairs if rule}
+def _rules(words: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    return {name: rule for name, (rule, _) in words.items() if rule}
+
+
+def _form(name: str, rule: str, said: str) -> Form:
+    """Return the form of a result: bytes have the size that their rule gives them."""
+    size = size_of(rule) if rule else None
+    return form_of(name, said) if size is None else sized(form_of(name, said), size)
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -107,10 +140,10 @@ OPERATIONS: dict[str, Operation] = {
     "envelope.resolve": _op("rsa envelope", "service envelope:request", "root ciphertext:ciphertext"),
     "envelope.spend": _op("rsa envelope", "service envelope:request", "root ciphertext:ciphertext"),
     "submission.decode": _op("ssa envelope", "submission:submission", "uri request not_after_s delay_mean_s"),
-    "delivery.decode": _op("rm envelope", "delivery:delivery", "number ciphertext:ciphertext index epoch"),
+    "delivery.decode": _op("rm envelope", "delivery:delivery", "number ciphertext:ciphertext index epoch=number?"),
     # The body inside the ratchet.
-    "body.decode": _op("rm body", "body:body", "kind number received holds content"),
-    "body.encode": _op("rm body", "kind received holds content", "body:body", "number"),
+    "body.decode": _op("rm body", "body:body", "kind number=number? received holds content=bytes?"),
+    "body.encode": _op("rm body", "kind received holds content=bytes?", "body:body", "number=number?"),
     # Sessions.
     "package.decode": _op("rm session", "package:key-package", "identifier:digest"),
     "session.start": _op(
@@ -133,7 +166,7 @@ OPERATIONS: dict[str, Operation] = {
     "ratchet.encrypt": _op("rm ratchet", "ratchet plaintext associated", "message"),
     "ratchet.lose": _op("rm ratchet", "ratchet count"),
     "ratchet.decrypt": _op("rm ratchet", "ratchet message associated", "plaintext"),
-    "ratchet.state": _op("rm ratchet projection", "ratchet", "sent received previous kept"),
+    "ratchet.state": _op("rm ratchet projection", "ratchet", "sent received=number previous kept"),
     # What messages carry.
     "attachment.size": _op("rm attachment", "length", "count"),
     "attachment.encrypt": _op("rm attachment", "key file length", "digest:hash chunks"),
@@ -187,21 +220,21 @@ LIVE_OPERATIONS: dict[str, Operation] = {
     "person.wake": _op("rm live", f"{_OF} silent", _STEP, _APART),
     "person.receive": _op("rm live", f"{_OF} uri deliveries:delivery", f"messages confirm {_STEP}"),
     "person.unreachable": _op("rm live", f"{_OF} uri reference", _STEP),
-    "person.move": _op("rm live", f"{_OF} old {_SETTING} announce_s leave", _STEP),
+    "person.move": _op("rm live", f"{_OF} old=text {_SETTING} announce_s leave", _STEP),
     "person.senders": _op("rm live", f"{_OF} sending", _STEP),
     "person.released": _op("rm live", f"{_OF} uri", "released"),
     "person.leave": _op("rm live", "person uri empty", "left requests"),
     "person.read": _op("rm live", f"{_OF} numbers", _STEP),
     "person.end": _op("rm live", f"{_OF} tell silent", _STEP, _APART),
-    "person.root": _op("rm live", f"{_OF} uri", "root"),
-    "person.standing": _op("rm live", _OF, "synchronised next waiting losses seen peer"),
+    "person.root": _op("rm live", f"{_OF} uri", "root=bytes?"),
+    "person.standing": _op("rm live", _OF, "synchronised next waiting losses seen peer=texts"),
     "person.projection": _op("rm live formal", _OF, " ".join(KEPT)),
     "person.stray": _op("rm live formal", f"{_OF} uri serial position", "request"),
     # A sending service, with its disk.
     "sender.start": _op("ssa live", "uri", "handle", "terms"),
     "sender.submit": _op("ssa live", "sender submission:submission", "ticket"),
     "sender.due": _op("ssa live", "sender", "attempts next_s"),
-    "sender.attempt": _op("ssa live formal", "sender ticket", "request"),
+    "sender.attempt": _op("ssa live formal", "sender ticket", "request=bytes?"),
     "sender.outcome": _op("ssa live", "sender ticket answered", "notice next_s", "refusal"),
     "sender.status": _op("ssa live", "sender ticket", "state unreachable"),
     # A receiving service, with its disk.
@@ -222,6 +255,30 @@ LIVE_OPERATIONS: dict[str, Operation] = {
     },
 }
 """Whole roles on a stage, for scripts; with the feature `events` each answer also gives `events`."""
+
+
+@cache
+def form_of_args(op: str) -> type:
+    """Return the form of an operation's arguments."""
+    operation = (OPERATIONS | LIVE_OPERATIONS)[op]
+    asked = operation.asked
+    must, may = ({n: asked[n] for n in sorted(names)} for names in (operation.takes, operation.optional))
+    return structure(f"{op}.args", must, may, exact=True)
+
+
+@cache
+def form_of_result(op: str) -> type:
+    """Return the form of what an operation gives; roles may add what they report."""
+    operation = (OPERATIONS | LIVE_OPERATIONS)[op]
+    given = {name: operation.answered[name] for name in sorted(operation.gives)}
+    return structure(f"{op}.result", given, {"events": list[Event]} if op in LIVE_OPERATIONS else {}, exact=False)
+
+
+def unfit_result(op: str, result: Mapping[str, object]) -> str | None:
+    """Return why the result of an operation has not the form, or not the bytes, of its place; None if it has."""
+    rules = (OPERATIONS.get(op) or LIVE_OPERATIONS[op]).given
+    why = unfit(form_of_result(op), result)
+    return misfit(rules, result) if why is None else why.replace("`$", "`ok")
 
 
 def needs_of(ops: Iterable[str]) -> frozenset[str]:

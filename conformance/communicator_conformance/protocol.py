@@ -24,6 +24,7 @@ Rules:
 from collections.abc import Mapping
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from communicator_conformance.errors import Garbage
 from communicator_spec.errors import ErrorClass
@@ -94,9 +95,9 @@ class _Error(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: int
-    ok: dict[str, object] | None = None
-    error: _Error | None = None
-    unsupported: bool | None = None
+    ok: dict[str, object] | UnsetType = UNSET
+    error: _Error | UnsetType = UNSET
+    unsupported: bool | UnsetType = UNSET
 
 
 def encode_hello(number: int) -> bytes:
@@ -117,11 +118,11 @@ def decode_answer(line: bytes, number: int) -> Answer:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # not JSON, not UTF-8, too deep
         raise Garbage(f"{error}: {_shown(line)}") from error
     kinds = [answer.ok, answer.error, answer.unsupported]
-    if answer.id != number or sum(kind is not None for kind in kinds) != 1 or answer.unsupported is False:
+    if answer.id != number or sum(kind is not UNSET for kind in kinds) != 1 or answer.unsupported is False:
         raise Garbage(f"not one answer to request {number}: {_shown(line)}")
-    if answer.error is not None:
+    if isinstance(answer.error, _Error):
         return Rejected(answer.error.error_class, answer.error.detail)
-    if answer.ok is None:
+    if not isinstance(answer.ok, dict):
         return Unsupported()
     return Ignored() if answer.ok == {"ignored": True} else Accepted(answer.ok)
 

@@ -3,7 +3,7 @@
 Rules:
 
 1. Each question has a seed of its own, derived from the play's and the number of the question.
-2. An answer gives all that the operation's row names, and bytes that fit the wire schema.
+2. An answer gives all that the operation's row names, each in its form, and bytes that fit the wire schema.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from communicator_conformance.errors import ConformanceError
-from communicator_conformance.operations import LIVE_OPERATIONS, misfit
+from communicator_conformance.operations import unfit_result
 from communicator_conformance.protocol import Accepted, Rejected, Unsupported
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Fault
@@ -70,8 +70,6 @@ class Questions:
 
 
 def _check(op: str, result: Answer) -> None:
-    operation = LIVE_OPERATIONS[op]
-    missing = operation.gives - result.keys()
-    why = f"gives no {min(missing)}" if missing else misfit(operation.given, result)
+    why = unfit_result(op, result)
     if why is not None:  # rule 2
         raise Flaw(Fault.SCHEMA, f"{op}: {why}")

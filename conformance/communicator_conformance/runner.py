@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from communicator_conformance.errors import TesteeError
-from communicator_conformance.operations import OPERATIONS, misfit
+from communicator_conformance.operations import unfit_result
 from communicator_conformance.protocol import Accepted, Answer, Ignored, Rejected, Unsupported
 from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import Ruling, Step, Vector, commitment, step_entropy
@@ -168,7 +168,7 @@ class _Play:
                 raise _Failed(Fault.MISMATCH, f"{step.name}: {field} is {_short(got)}, not {_short(value)}")
 
     def _judge_bytes(self, step: Step, answer: Accepted | Ignored) -> None:
-        why = misfit(OPERATIONS[step.op].given, answer.result) if isinstance(answer, Accepted) else None
+        why = unfit_result(step.op, answer.result) if isinstance(answer, Accepted) else None
         if why is not None:
             raise _Failed(Fault.SCHEMA, f"{step.name}: {why}")
 

@@ -25,7 +25,7 @@ from typing import Final
 import cbor2
 import pycddl
 
-__all__ = ["RULES", "source", "validate"]
+__all__ = ["RULES", "size_of", "source", "validate"]
 
 _RULE: Final = re.compile(r"^([a-z][a-z0-9-]*) *= *(.*)$", re.MULTILINE)
 _SIZE: Final = re.compile(r" \.size (\d+|\(\d+\.\.\d+\))")
@@ -45,6 +45,13 @@ def _rules() -> dict[str, bool]:
 
 RULES: Final = _rules()
 """Every rule by name; true where it is a byte string without a head (rule 2)."""
+
+
+def size_of(rule: str) -> int | None:
+    """Return how many bytes a rule demands that is a byte string of one size; None for any other rule."""
+    body = dict(_RULE.findall(source()))[rule]
+    size = _SIZE.search(body) if RULES[rule] else None
+    return int(size[1]) if size and size[1].isdecimal() else None
 
 
 @cache

@@ -18,6 +18,13 @@ def test_resolving_is_measured_beside_its_primitives(capsys: pytest.CaptureFixtu
     assert "two-layer/1" in capsys.readouterr().out
 
 
+def test_steps_through_the_pipe_are_measured_beside_the_barest_exchange(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["lines", "--short", "--json"])
+    (rows,) = json.loads(capsys.readouterr().out)["lines"].values()
+    assert len(rows) == 4
+    assert all(row["low"] <= row["ratio"] <= row["high"] and row["steps/s"] > 0 for row in rows)
+
+
 @pytest.mark.slow
 def test_acceptance_is_measured_and_all_of_it_resolves(capsys: pytest.CaptureFixture[str]) -> None:
     main(["accept", "--short", "--json"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from communicator_conformance.operations import OPERATIONS, misfit
+from communicator_conformance.operations import OPERATIONS, unfit_result
 from communicator_conformance.protocol import Accepted, Rejected
 from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import published
@@ -33,7 +33,7 @@ def programs() -> Iterator[dict[str, Testee]]:
 def ask(program: Testee, op: str, now: int, entropy: str, **args: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     answer = program.ask(op, now, entropy, args)
     assert isinstance(answer, Accepted), (op, answer)
-    assert misfit(OPERATIONS[op].given, answer.result) is None
+    assert unfit_result(op, answer.result) is None
     return answer.result
 
 

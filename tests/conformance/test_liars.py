@@ -47,7 +47,7 @@ def test_adds_a_field_is_found_by_the_schema(name: str) -> None:
 
 
 def test_adds_a_field_is_found_by_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "misfit", lambda rules, fields: None)
+    monkeypatch.setattr(runner, "unfit_result", lambda op, result: None)
     assert [_faults(_run("adds_a_field", name)) for name in WIDENED] == [{}] * len(WIDENED)
 
 

@@ -12,8 +12,9 @@ Rules:
 3. A request without an operation that is known here is `unsupported`, whatever its arguments.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 import msgspec
 
@@ -26,6 +27,7 @@ from communicator_spec.parameters import PARAMETERS
 __all__ = ["Call", "Operation", "plain", "serve"]
 
 Held = TypeVar("Held")
+_HANDLE: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 class Call(msgspec.Struct):
@@ -121,9 +123,10 @@ class Call(msgspec.Struct):
 
     def _at(self, name: str) -> int:
         handle = self[name]
-        if not isinstance(handle, str) or handle not in map(str, range(len(self.held))):
+        at = int(handle) if isinstance(handle, str) and _HANDLE.fullmatch(handle) else len(self.held)
+        if at >= len(self.held):
             raise InputError(ErrorClass.UNKNOWN, "handle")
-        return int(handle)
+        return at
 
 
 Operation = Callable[[Call], object]

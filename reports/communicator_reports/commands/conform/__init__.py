@@ -13,6 +13,7 @@ from communicator_reports.commands.conform.matrix import matrix
 from communicator_reports.commands.conform.mutants import mutants
 from communicator_reports.commands.conform.report import report
 from communicator_reports.commands.conform.run import run
+from communicator_reports.commands.conform.schema import schema
 from communicator_reports.commands.conform.service import service
 from communicator_reports.commands.conform.vectors import vectors
 
@@ -64,4 +65,5 @@ app.command("matrix")(matrix)
 app.command("mutants", context_settings=_OWN_OPTIONS)(mutants)
 app.command("report")(report)
 app.command("service")(service)
+app.command("schema")(schema)
 app.command("vectors")(vectors)
