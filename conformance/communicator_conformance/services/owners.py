@@ -135,7 +135,7 @@ class Owner:
     def settled(self, ciphertexts: list[bytes]) -> list[Delivery]:
         """Return what is stored once it is this, in any order; else the messages are lost, doubled or changed."""
         wanted = sorted(ciphertexts)
-        found = settle(self.fetch, lambda seen: len(seen) >= len(wanted))
+        found = settle(self.fetch, lambda seen: len(seen) >= len(wanted), self.origin.client.timeout_s)
         have = sorted(one.ciphertext for one in found)
         if have == wanted:
             return found

@@ -217,14 +217,20 @@ def _request_size(world: World) -> None:
 # -------------------------------------------------------------------- fetching
 
 
+def _until_there(owner: Owner, text: bytes) -> list[Delivery]:
+    """Return what is stored, once a message is there."""
+    found = settle(owner.fetch, lambda seen: text in (one.ciphertext for one in seen), owner.origin.client.timeout_s)
+    expect(text in [one.ciphertext for one in found], "a message was accepted and never stored", Fault.LOST)
+    return found
+
+
 def _rises(world: World) -> None:
     """Oldest first, each number above all earlier ones, also after those were confirmed."""
     owner, texts = _label(world), [message(world) for _ in range(4)]
     highest = -1
     for index, text in enumerate(texts):
         accept(world.origin, owner.request(index, text)).must(202)
-        found = settle(owner.fetch, lambda seen, above=highest: bool(seen) and seen[-1].number > above)  # type: ignore[misc]
-        expect(bool(found), "1 of 1 messages was accepted and never stored", Fault.LOST)
+        found = _until_there(owner, text)
         numbers = [one.number for one in found]
         expect(numbers == sorted(set(numbers)), "the oldest does not come first")
         expect(numbers[-1] > highest, "a number is not higher than those of all earlier deliveries")
@@ -248,7 +254,8 @@ def _fetch_most(world: World) -> None:
     found: list[Delivery] = []
     while len(found) < len(texts):
         rest = len(texts) - len(found)
-        some = settle(owner.fetch, lambda seen, rest=rest: len(seen) >= min(rest, _V.fetch_messages_max))  # type: ignore[misc]
+        wanted = min(rest, _V.fetch_messages_max)
+        some = settle(owner.fetch, lambda seen, wanted=wanted: len(seen) >= wanted, world.client.timeout_s)  # type: ignore[misc]
         expect(bool(some), f"{rest} of {len(texts)} messages were accepted and never stored", Fault.LOST)
         expect(len(some) <= _V.fetch_messages_max, f"a fetch returns {len(some)} deliveries", Fault.ACCEPTED)
         found += some

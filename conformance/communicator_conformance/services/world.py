@@ -30,7 +30,6 @@ __all__ = ["PREFIX", "Origin", "World", "base64url", "settle", "unbase64url"]
 PREFIX: Final = "conformance"
 _BATCH: Final = 16
 _ISSUERS_TOKEN: Final = "token-keys"
-_SETTLE_S: Final = 10.0
 _PAUSE_S: Final = 0.05
 Seen = TypeVar("Seen")
 
@@ -45,7 +44,7 @@ def unbase64url(text: str) -> bytes:
     return base64.urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
 
 
-def settle(look: Callable[[], Seen], done: Callable[[Seen], bool], within_s: float = _SETTLE_S) -> Seen:
+def settle(look: Callable[[], Seen], done: Callable[[Seen], bool], within_s: float) -> Seen:
     """Look again and again until it is done, or the time is over; returns what was seen last."""
     until = time.monotonic() + within_s
     while not done(found := look()) and time.monotonic() < until:
