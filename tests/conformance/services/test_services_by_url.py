@@ -18,7 +18,8 @@ import pytest
 from tests.conformance.services.faults import EARLY, FAULTS, Broken
 from tests.conformance.services.fronts import Change, Front, Watching, fronted
 from tests.services.asking import open_account
-from tests.services.running import Service, free_port
+from tests.services.ports import free_port
+from tests.services.running import Service
 from typer.testing import CliRunner
 
 from communicator_conformance import report
