@@ -110,7 +110,7 @@ def _place(path: Path) -> Place:
         return Place.STANDARD
     if path.suffix == ".json" and "vectors" in path.parts:
         return Place.VECTORS
-    return Place.TESTS if path.parts[0] == "tests" else Place.CODE
+    return Place.TESTS if path.parts[0] == "tests" or path.name == "mutants.toml" else Place.CODE
 
 
 def coverage(root: Path) -> dict[str, dict[Place, list[Citation]]]:

@@ -85,24 +85,6 @@ def _alone(program: Testee, kind: str, name: str) -> Testee:
     return program
 
 
-FOUND = {
-    "forgets": Fault.LOST,
-    "doubles": Fault.DOUBLED,
-    "changes": Fault.MISMATCH,
-    "tells_twice": Fault.INVARIANT,
-    "leaves_out": Fault.SCHEMA,
-}
-
-EXPECTS_NOTHING = msgspec.structs.replace(SCRIPTS["conversation"], expects=())
-
-
-@pytest.mark.parametrize("lie", FOUND)
-def test_a_liar_is_found(lie: str) -> None:
-    with Testee([sys.executable, str(LIVE), lie], 60.0) as program:
-        result = play("conversation", EXPECTS_NOTHING, "label/1", lambda kind, name: program)
-    assert (result.status, result.fault) == (Status.FAILED, FOUND[lie])
-
-
 def test_a_program_that_dies_in_the_middle_fails_the_play() -> None:
     with Testee([sys.executable, str(LIVE), "no such lie"], 60.0) as program:
         result = play("receipts", SCRIPTS["receipts"], "label/1", lambda kind, name: program)

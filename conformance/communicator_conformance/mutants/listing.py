@@ -11,7 +11,7 @@ code, and the suite knows none. The list is data: it is read without importing t
 
     [[mutant]]
     name = "takes_address_twice"
-    clause = "ADDR-17"
+    clause = "…"                                # the one that it breaks
     module = "addresses.two_layer"
     was = "if block and block.bits"             # stands there exactly once
     now = "if False and block.bits"

@@ -213,6 +213,7 @@ def _save(stage: Stage, scene: Scene, turn: int) -> None:
 def _old_database(stage: Stage, scene: Scene, turn: int) -> None:
     for service in _services(stage, scene.who):
         stage.ask(service, "restore", snapshot=service.snapshot)
+        service.confirmed.clear()
         for device in stage.devices.values():
             stage.plan(1, partial(stage.catch_up, device))
 

@@ -23,6 +23,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
+import cbor2
+
 from communicator_conformance.questions import BEGIN_S, Answer, Flaw, Questions, Refused
 from communicator_conformance.scripts.passages import Passages
 from communicator_conformance.scripts.script import Link, Person, Script, seconds
@@ -35,6 +37,7 @@ __all__ = ["MEETINGS", "Actor", "Device", "Service", "Stage"]
 
 _PASSAGE_S: Final = 1
 _REFETCH_S: Final = 60
+_NUMBER: Final = 1  # the field of a delivery
 
 MEETINGS: Final = {
     ("person", "person"): "rm-rm",
@@ -70,6 +73,7 @@ class Service(Actor):
         self.up = True
         self.dead = False
         self.pump_at = -1
+        self.confirmed: set[str] = set()  # deliveries that a device has confirmed
 
     @property
     def answers(self) -> bool:
@@ -315,6 +319,8 @@ class Stage:
         found = self.ask(service, "fetch", root=root)["deliveries"]
         if not found:
             return
+        if not service.confirmed.isdisjoint(found):
+            raise Flaw(Fault.DOUBLED, f"{service.name} still has what was confirmed")
         deliveries = self.passages.fetched(service.name, self.now_s, found)
         if len(deliveries) < len(found):
             self.plan(_REFETCH_S, lambda: self.fetch(device))
@@ -326,6 +332,7 @@ class Stage:
         self.step(device, relationship, got)
         if got["confirm"]:
             self.ask(service, "confirm", root=root, numbers=got["confirm"])
+            service.confirmed.update(d for d in found if cbor2.loads(bytes.fromhex(d))[_NUMBER] in got["confirm"])
 
     def _carry(self, link: Link, name: str, data: str, arrive: Callable[[str], None]) -> None:
         for delay_s, carried in self.passages.through(link, name, self.now_s, data):
