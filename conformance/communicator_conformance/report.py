@@ -36,7 +36,7 @@ from communicator_conformance.errors import ListError
 from communicator_conformance.hints import hints
 from communicator_conformance.verdicts import Digests, Result, Status, Verdict
 
-__all__ = ["Live", "areas", "clause_status", "failures", "read", "show", "summary", "write"]
+__all__ = ["Live", "area_of", "areas", "clause_status", "failures", "read", "show", "summary", "write"]
 
 _MARK = {Status.PASSED: "green", Status.FAILED: "red", Status.SKIPPED: "dim", Status.EXPECTED: "yellow"}
 
@@ -56,7 +56,7 @@ class Live:
 
     def __init__(self, console: Console, name: str, ids: Iterable[str]) -> None:
         self._name = name
-        self._totals = Counter(_area(i) for i in ids)
+        self._totals = Counter(area_of(i) for i in ids)
         self._results: list[Result] = []
         self._display = Display(console=console, transient=True, get_renderable=self._shown)
 
@@ -77,7 +77,7 @@ class Live:
 
 def areas(title: str, results: Iterable[Result], totals: Mapping[str, int]) -> Table:
     """Return one row an area: how many tests it has, and how many ended in each way."""
-    counts = Counter((_area(r.id), r.status) for r in results)
+    counts = Counter((area_of(r.id), r.status) for r in results)
     shown = Table("area", title=title)
     for heading in ("tests", *Status):
         shown.add_column(heading, justify="right")
@@ -99,7 +99,7 @@ def failures(verdict: Verdict) -> Table:
 
 def show(verdict: Verdict, console: Console) -> None:
     """Print the areas, what failed and what to do about it, and one line that says it all."""
-    console.print(areas(verdict.testee, verdict.results, Counter(_area(r.id) for r in verdict.results)))
+    console.print(areas(verdict.testee, verdict.results, Counter(area_of(r.id) for r in verdict.results)))
     if verdict.count(Status.FAILED) + verdict.count(Status.EXPECTED):
         console.print(failures(verdict))
     for fault, hint in hints(verdict.failures).items():
@@ -108,10 +108,9 @@ def show(verdict: Verdict, console: Console) -> None:
     console.print(f"{'conforms' if verdict.ok else 'DOES NOT CONFORM'}: {counts}")
 
 
-def _area(test: str) -> str:
-    """Return the area of a test; each service is one."""
-    parts = test.split("/")
-    return "/".join(parts[:2]) if parts[0] == "service" else parts[0]
+def area_of(test: str) -> str:
+    """Return the area of a test: its id without the case, which stands after the last stroke."""
+    return test.rpartition("/")[0] or test
 
 
 def _marked(status: Status, count: int) -> str:
@@ -177,7 +176,7 @@ def _junit(verdict: Verdict) -> bytes:
         skipped=str(verdict.count(Status.SKIPPED) + verdict.count(Status.EXPECTED)),
     )
     for r in verdict.results:
-        area, _, case = r.id.partition("/")
+        area, case = area_of(r.id), r.id.rpartition("/")[2]
         node = Xml.SubElement(suite, "testcase", classname=area, name=case)
         if r.status is Status.FAILED:
             Xml.SubElement(node, "failure", type=r.fault or "", message=_printable(r.detail))

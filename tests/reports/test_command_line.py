@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from tests.patience import PATIENCE_S, eventually
 
+from communicator_conformance import matrix
 from communicator_reports.cli import main
 from communicator_spec import Event
 from communicator_spec.clauses import write
@@ -53,6 +54,8 @@ def below(folder: Path) -> list[str]:
         "conform",
         "conform init",
         "conform doctor",
+        "conform matrix",
+        "conform report",
         "report",
         "spec list",
         "spec show",
@@ -182,6 +185,45 @@ def test_conform_judges_and_writes_reports(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ok"] is True
     assert below(tmp_path) == ["j.xml", "r.jsonl"]
+
+
+def test_conform_draws_the_same_page_at_once_and_from_its_files(tmp_path: Path) -> None:
+    page, badge, again = (str(tmp_path / name) for name in ("p.html", "b.svg", "again.html"))
+    done = communicator("conform", "--json", "--select", "label/*", "--seed", "3", "--html", page, "--badge", badge,
+                        "--jsonl", str(tmp_path / "r.jsonl"), "reference")  # fmt: skip
+    (tmp_path / "summary.json").write_text(done.stdout)
+    assert communicator("conform", "report", str(tmp_path / "r.jsonl"), "--html", again).returncode == 0
+    drawn, redrawn = Path(page).read_text("utf-8"), Path(again).read_text("utf-8")
+    own, asked = "communicator conform --seed 3 --select &#39;label/*&#39; ", ("reference", "-- YOUR PROGRAM")
+    assert own + asked[0] in drawn
+    assert drawn.replace(own + asked[0], own + asked[1]) == redrawn
+    assert "partial" in Path(badge).read_text("utf-8")
+    assert communicator("conform", "report", str(tmp_path / "r.jsonl")).returncode == 2
+    (tmp_path / "bad.jsonl").write_text("no results")
+    assert communicator("conform", "report", str(tmp_path / "bad.jsonl"), "--badge", badge).returncode == 2
+
+
+def test_conform_json_has_the_keys_that_are_documented() -> None:
+    run = json.loads(communicator("conform", "--json", "--select", "label/grant", "reference").stdout)
+    assert set(run) == {"testee", "offers", "ok", "seed", "select", "counts", "digests", "clauses", "failures"}
+
+
+def test_conform_matrix_writes_a_page_and_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripts = matrix.published_scripts()
+    monkeypatch.setattr(matrix, "published_scripts", lambda: {"first-contact": scripts["first-contact"]})
+    page = tmp_path / "m.html"
+    silent = f"silent={sys.executable} -c pass"
+    done = communicator("conform", "matrix", "--json", "--html", str(page), "reference", silent)
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert [(cell["first"], cell["second"], cell["ok"]) for cell in found] == [
+        ("reference", "reference", True), ("reference", "silent", False),
+        ("silent", "reference", False), ("silent", "silent", False),
+    ]  # fmt: skip
+    assert all(set(cell) == {"first", "second", "results", "ok"} for cell in found)
+    keys = {"id", "status", "clauses", "fault", "detail", "lines", "witness", "met"}
+    assert all(set(result) == keys for cell in found for result in cell["results"])
+    assert "3 of 4 pairs do not work together" in page.read_text("utf-8")
 
 
 def test_conform_fails_a_program_that_does_not_answer() -> None:

@@ -15,7 +15,6 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from itertools import groupby
 from typing import Final, NamedTuple
 
 import jinja2
@@ -23,6 +22,7 @@ from markupsafe import Markup
 
 from communicator_conformance import Result, Status, Verdict
 from communicator_conformance.matrix import Cell
+from communicator_conformance.report import area_of
 from communicator_conformance.scripts import published_scripts
 from communicator_conformance.vectors import Vector
 from communicator_reports import VERSION
@@ -67,8 +67,7 @@ class _Square(NamedTuple):
 def render_run(verdict: Verdict, command: str, vectors: Mapping[str, Vector]) -> str:
     """Return the page of one run; `command` repeats it, `vectors` are those that it played."""
     known, budget = Known(vectors, published_scripts()), Budget()
-    areas = [(area, list(found)) for area, found in groupby(verdict.results, key=lambda r: r.id.partition("/")[0])]
-    groups = [group(f"area-{area}", area, found, known, budget) for area, found in _merged(areas).items()]
+    groups = [group(f"area-{area}", area, found, known, budget) for area, found in _by_area(verdict).items()]
     covered = chapters(verdict)
     return _rendered(
         "run.html",
@@ -104,12 +103,12 @@ def render_matrix(cells: Sequence[Cell], programs: Mapping[str, str], command: s
     )
 
 
-def _merged(areas: Sequence[tuple[str, list[Result]]]) -> dict[str, list[Result]]:
-    """Put the parts of an area together that stand apart, as what a list of known failures adds at the end."""
-    merged: dict[str, list[Result]] = {}
-    for area, found in areas:
-        merged.setdefault(area, []).extend(found)
-    return merged
+def _by_area(verdict: Verdict) -> dict[str, list[Result]]:
+    """Return the results of each area, in the order in which areas come first."""
+    found: dict[str, list[Result]] = {}
+    for result in verdict.results:
+        found.setdefault(area_of(result.id), []).append(result)
+    return found
 
 
 def _points(results: Sequence[Result]) -> tuple[_Point, ...]:

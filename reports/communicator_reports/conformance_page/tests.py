@@ -139,7 +139,7 @@ def one_test(result: Result, prefix: str, known: Known, budget: Budget) -> Test:
     vector = known.vectors.get(result.id)
     exchanges = tuple(_exchanges(lines, _steps(vector), failed=failed))
     return Test(
-        anchor, quote(anchor), result.id, result.id.partition("/")[2] or result.id, result.status.value,
+        anchor, quote(anchor), result.id, result.id.rpartition("/")[2], result.status.value,
         known.title(result.id), result.clauses, result.fault or "", result.fault.meaning if result.fault else "",
         shown(result.detail, _DETAIL_MAX), _expected(vector, lines) if failed else None, exchanges,
         len(result.lines) - len(lines), sides(result.witness),
@@ -161,12 +161,14 @@ def _exchanges(lines: Sequence[str], steps: Sequence[Step], *, failed: bool) -> 
 
 
 _ARROW: Final = 80  # the name of an actor stands before it
+_LABEL_MAX: Final = 80
 
 
 def _label(line: str, step: str) -> str:
-    actor = line.partition("→")[0].strip()
-    op = _OP.search(line)
-    return " · ".join(part for part in (actor, step, op[1] if op else "") if part)
+    actor, _, said = line.partition("→")
+    op = _OP.search(said)
+    what = op[1] if op else "" if said.lstrip().startswith("{") else said[:_LABEL_MAX]
+    return " · ".join(part.strip() for part in (actor, step, what) if part.strip())
 
 
 # -------------------------------------------------------------------- what was expected

@@ -27,7 +27,7 @@ def matrix(
 
     The row plays the first of each kind of role, the column the second.
 
-    Exit code 1: a pair does not work together.
+    Exit code 1: a pair does not work together, or no pair plays anything.
 
     Examples:
 
@@ -66,7 +66,8 @@ def matrix(
         for first in named:
             shown.add_row(first, *(_cell(cell) for cell in found if cell.first == first))
         Console().print(shown)
-    raise typer.Exit(0 if all(cell.ok or not _played(cell) for cell in found) else 1)
+    played = [cell for cell in found if _played(cell)]
+    raise typer.Exit(0 if played and all(cell.ok for cell in played) else 1)
 
 
 def _played(cell: "Cell") -> bool:

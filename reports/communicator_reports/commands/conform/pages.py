@@ -1,9 +1,14 @@
 """What several commands do with a verdict: write its page and its badge."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from communicator_conformance import Verdict
+
+if TYPE_CHECKING:
+    from communicator_conformance.vectors import Vector
 
 __all__ = ["command_of", "write_pages"]
 
@@ -17,14 +22,17 @@ def command_of(testee: list[str], *, select: str = "*", seed: int = 0, vectors: 
 
 
 def write_pages(
-    verdict: Verdict, html: Path | None, badge: Path | None, command: str, vectors: Path | None = None
+    verdict: Verdict, html: Path | None, badge: Path | None, command: str, vectors: "Mapping[str, Vector] | Path | None"
 ) -> None:
-    """Write the page and the badge, where they are wanted; `vectors` is the folder that was played instead of ours."""
+    """Write the page and the badge, where they are wanted.
+
+    `command` repeats the run; `vectors` are those that were played, or their folder, or ours when absent.
+    """
     from communicator_conformance.vectors import load_folder, published
     from communicator_reports.conformance_page import render_badge, render_run
 
     if html is not None:
-        known = published() if vectors is None else load_folder(vectors)
-        html.write_text(render_run(verdict, command, known), "utf-8")
+        played = published() if vectors is None else load_folder(vectors) if isinstance(vectors, Path) else vectors
+        html.write_text(render_run(verdict, command, played), "utf-8")
     if badge is not None:
         badge.write_text(render_badge(verdict), "utf-8")

@@ -44,4 +44,4 @@ def report(
     beside = results.with_name("summary.json")
     verdict = read(results, summary or (beside if beside.is_file() else None))
     command = command_of(["YOUR", "PROGRAM"], select=verdict.select, seed=verdict.seed)
-    write_pages(verdict, html, badge, command)
+    write_pages(verdict, html, badge, command, None)

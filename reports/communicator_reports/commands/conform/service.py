@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from communicator_conformance import Verdict
+from communicator_reports.commands.conform.pages import write_pages
 from communicator_spec.openapi import SERVICES
 from communicator_spec.origin import is_origin
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["service"]
 
 _SAMPLES_MAX: Final = 200
+_PAGE, _BADGE = "index.html", "badge.svg"
 
 
 def service(
@@ -56,6 +59,8 @@ def service(
     only_plan: Annotated[bool, typer.Option("--plan", help="Say what the run would do, and stop.")] = False,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write JUnit XML.")] = None,
     jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one result a line.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page to send to others.")] = None,
+    badge: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a badge, as SVG.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of the table.")] = False,
 ) -> None:
     """Hold the services of an origin against the standard: what they answer, keep, forget and give away.
@@ -90,7 +95,7 @@ def service(
     for sentence in plan(asked):
         errors.print(sentence, markup=False, soft_wrap=True)
     if not only_plan:
-        files = {"junit.xml": junit, "results.jsonl": jsonl}
+        files = {"junit.xml": junit, "results.jsonl": jsonl, _PAGE: html, _BADGE: badge}
         _run(asked, shlex.split(program), expectations, files, update=update, as_json=as_json)
 
 
@@ -112,10 +117,11 @@ def _run(
         found = examine(
             asked, program=program, expectations=expectations, update=update, out=Path(folder), console=console
         )
+        verdict = found.verdict
+        _draw(verdict, asked, files.pop(_PAGE), files.pop(_BADGE))
         for name, path in files.items():
             if path is not None:
                 path.write_bytes((Path(folder) / name).read_bytes())
-    verdict = found.verdict
     if as_json:
         failures = [result.id for result in verdict.failures]
         print(json.dumps(report.summary(verdict) | {"failures": failures, "measured": list(found.measured)}))
@@ -124,6 +130,19 @@ def _run(
     if not as_json and len(verdict.results) <= 1 and not verdict.failures:
         console.print(f"nothing matches {asked.select!r} among the services of this origin", markup=False)
     raise typer.Exit(0 if verdict.ok else 1)
+
+
+def _draw(verdict: Verdict, asked: "Asked", html: Path | None, badge: Path | None) -> None:
+    """Write the page and the badge, if they are wanted; what repeats the run is said without its keys."""
+    words = [
+        "communicator",
+        "conform",
+        "service",
+        asked.url,
+        *(word for kind in asked.kinds for word in ("--kind", kind)),
+    ]
+    words += ["--select", asked.select] if asked.select != "*" else []
+    write_pages(verdict, html, badge, shlex.join(words), {})
 
 
 def _measured(rows: tuple[dict[str, object], ...]) -> Table:
