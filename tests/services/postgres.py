@@ -17,7 +17,7 @@ import psycopg
 from tests.services.disk import mounted
 from tests.services.ports import free_port
 
-START_S = 90.0
+START_S = 300.0
 OPTIONS = (
     "listen_addresses=127.0.0.1",
     "max_connections=300",

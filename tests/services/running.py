@@ -27,7 +27,7 @@ BARE = (
     "asyncio.run(serve(Settings.read(None, os.environ), Log()))",
 )
 """What `communicator serve` does, without loading its other commands."""
-START_S = 90.0
+START_S = 300.0
 
 
 def status(port: int, path: str) -> int | None:

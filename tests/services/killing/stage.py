@@ -27,7 +27,7 @@ from communicator_impl.document import Document
 from communicator_impl.services import authorization_store
 from communicator_impl.services.database import Database
 
-START_S = 90.0
+START_S = 300.0
 DOCUMENT = "/.well-known/communicator.json"
 """A document is there when a service is."""
 
