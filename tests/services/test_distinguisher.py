@@ -27,6 +27,7 @@ def test_answers_are_alike_in_bytes_and_in_time(tmp_path: Path, family: str) -> 
 def test_every_kind_gets_the_same_bytes(tmp_path: Path) -> None:  # ENV-8, ENV-12
     with Service(tmp_path, "receiving") as service:
         found = measured(service, (*FAMILIES["two-layer"], *FAMILIES["label"]), 8, 7)
+        service.resolves()
         resolved = service.metrics()
     assert len(found.answers) == 1
     stored = resolved["communicator_messages_stored_total"]
