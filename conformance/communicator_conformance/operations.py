@@ -181,6 +181,7 @@ OPERATIONS: dict[str, Operation] = {
     "token.begin": _op("rm token", "key digest:hash nonce salt blind", "handle request"),
     "token.request": _op("rm token", "key digest:hash", "handle request"),
     "token.finish": _op("rm token", "pending answer", "token"),
+    "token.check": _op("ssa token", "key digest:hash token", "nonce"),
     "token.sign": _op("as token", "p q request", "answer"),
     # Directories: their readers, and the directory (ds).
     "entry.sign": _op(

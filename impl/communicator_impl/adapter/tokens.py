@@ -44,6 +44,15 @@ def _signer(c: Call) -> SigningKey:
     return made
 
 
+def _check(c: Call) -> object:
+    """Check a token as a service does, in the order of TOK-13, but for what it remembers."""
+    token, key = tokens.Token.decode(c.raw("token")), _key(c)
+    if token.challenge_digest != c.raw("digest", _T.challenge_digest_bytes) or token.key_id != key.identifier():
+        raise PeerError(ErrorClass.FORGED, "token of another challenge or key")
+    token.verify(key)
+    return {"nonce": token.nonce}
+
+
 def _sign(c: Call) -> object:
     signer, (asked, *more) = _signer(c), tokens.read_requests(c.raw("request"))
     if more:
@@ -62,5 +71,6 @@ TOKEN_OPERATIONS: dict[str, Operation] = {
     "token.begin": _begin,
     "token.request": _request,
     "token.finish": lambda c: {"token": tokens.finish(c.of("pending", tokens.Pending), c.raw("answer")).encode()},
+    "token.check": _check,
     "token.sign": _sign,
 }

@@ -14,12 +14,15 @@ Rules:
 from communicator_impl.vectors.address_cases import address_cases
 from communicator_impl.vectors.body_cases import body_cases
 from communicator_impl.vectors.content_cases import content_cases
+from communicator_impl.vectors.date_cases import date_cases
 from communicator_impl.vectors.directory_cases import directory_cases
 from communicator_impl.vectors.document_cases import document_cases
 from communicator_impl.vectors.envelope_cases import envelope_cases
 from communicator_impl.vectors.field_cases import field_cases
 from communicator_impl.vectors.hpke_cases import hpke_cases
 from communicator_impl.vectors.label_cases import label_cases
+from communicator_impl.vectors.layout_cases import layout_cases
+from communicator_impl.vectors.limit_cases import limit_cases
 from communicator_impl.vectors.ratchet_cases import ratchet_cases
 from communicator_impl.vectors.resync_cases import resync_cases
 from communicator_impl.vectors.service_cases import service_cases
@@ -34,7 +37,8 @@ def all_cases() -> list[Case]:
     """Return every case of the suite."""
     areas = (
         *(hpke_cases, address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases),
-        *(service_cases, content_cases, token_cases, directory_cases, document_cases, resync_cases, field_cases),
+        *(service_cases, content_cases, token_cases, directory_cases, document_cases, resync_cases),
+        *(date_cases, limit_cases, layout_cases, field_cases),
     )
     return [case for area in areas for case in area()]
 

@@ -17,7 +17,8 @@ from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 
 __all__ = [
-    *("DAY", "HOUR", "OUTER", "URI", "address_cases", "generation", "issued", "keys", "load", "register", "row", "sda"),
+    *("DAY", "HOUR", "INNER", "OUTER", "TEXT", "UNTIL", "URI", "address_cases", "generation", "issued", "keys"),
+    *("load", "register", "row", "sda"),
 ]
 
 HOUR, DAY = 3600, 86_400

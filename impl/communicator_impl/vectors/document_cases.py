@@ -13,7 +13,7 @@ from communicator_impl.vectors.story import Case, Step
 from communicator_spec.errors import ErrorClass
 from communicator_spec.examples import document
 
-__all__ = ["document_cases"]
+__all__ = ["ORIGIN", "SHOWN", "document_cases"]
 
 ORIGIN = "https://receiving.example"
 SHOWN = document("receiving", "sending")

@@ -16,7 +16,7 @@ from communicator_impl.vectors.story import Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["ratchet_cases"]
+__all__ = ["decrypting", "first_sent", "ratchet_cases", "responding", "shortest"]
 
 AD = named_bytes("associated data")
 OWN = derive_key_pair(named_bytes("ratchet key of B"))
@@ -56,6 +56,26 @@ def _messages(count: int, state: RatchetState | None = None) -> list[bytes]:
         state, message = ratchet.encrypt(state, f"message {number}".encode(), AD, entropy)
         out.append(message)
     return out
+
+
+def first_sent() -> bytes:
+    """Return the first message of A."""
+    return _messages(1)[0]
+
+
+def shortest() -> bytes:
+    """Return a first message of A without a byte in it."""
+    return ratchet.encrypt(_initiator(), b"", AD, SeededEntropy(named_bytes("A's salts")))[1]
+
+
+def responding() -> Step:
+    """Return the step in which B waits."""
+    return _respond()
+
+
+def decrypting(message: bytes) -> Step:
+    """Return the step in which B reads a message."""
+    return _decrypt("decrypt", message)
 
 
 def _respond() -> Step:

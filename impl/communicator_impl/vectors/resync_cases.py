@@ -11,7 +11,7 @@ from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["resync_cases"]
+__all__ = ["answering", "resync_cases"]
 
 _SKEW_S = PARAMETERS.resync.clock_skew_s
 CAROL = Identity.generate(SeededEntropy(named_bytes("Carol")))
@@ -29,6 +29,11 @@ def _own(identity: Identity, peer: Identity) -> dict[str, object]:
 def _answer(ciphertext: object, newest_s: int = NOW - 1) -> Step:
     args = {**_own(BOB, ALICE), "newest_s": newest_s, "ciphertext": ciphertext}
     return Step("answer", "session.answer", args)
+
+
+def answering() -> Step:
+    """Return the step in which Bob answers an opening that Alice made at `NOW`."""
+    return _answer(_first(_begun()), 0)
 
 
 def _begun(own: Identity = ALICE, made_s: int = NOW) -> Session:

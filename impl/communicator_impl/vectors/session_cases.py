@@ -19,7 +19,10 @@ from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["ALICE", "BOB", "PACKAGE", "session_cases"]
+__all__ = [
+    *("ALICE", "BOB", "PACKAGE", "ROOM", "accepting", "conversing", "dated", "first_message", "own"),
+    *("session_cases", "started"),
+]
 
 _P = PARAMETERS.session
 ALICE, BOB = (Identity.generate(SeededEntropy(named_bytes(name))) for name in ("Alice", "Bob"))
@@ -30,7 +33,8 @@ SIZE = PARAMETERS.envelope.ciphertext_classes_bytes[0]
 ROOM = SIZE - _P.opening_sealed_bytes - _P.overhead_bytes - _P.length_prefix_bytes
 
 
-def _own(identity: Identity) -> dict[str, object]:
+def own(identity: Identity) -> dict[str, object]:
+    """Return the secrets of an identity, as arguments."""
     return {
         "signing_seed": identity.signing_seed,
         "verify_key": identity.public.sign,
@@ -39,29 +43,53 @@ def _own(identity: Identity) -> dict[str, object]:
 
 
 def _start() -> Step:
-    return Step("start", "session.start", {**_own(ALICE), "package": PACKAGE.encode()})
+    return Step("start", "session.start", {**own(ALICE), "package": PACKAGE.encode()})
 
 
 def _accept(ciphertext: object, now: int | None = None) -> Step:
     more = {"package": PACKAGE.encode(), "made_s": NOW, "prekey_secret": SECRET.prekey.secret, "ciphertext": ciphertext}
-    return Step("accept", "session.accept", {**_own(BOB), **more}, now)
+    return Step("accept", "session.accept", {**own(BOB), **more}, now)
+
+
+def accepting(ciphertext: bytes | None = None) -> Step:
+    """Return the step in which the owner of the package takes a first ciphertext."""
+    return _accept(first_message() if ciphertext is None else ciphertext)
+
+
+def conversing(body: bytes) -> tuple[Step, ...]:
+    """Return the steps of two ends up to the second message of the one that began, which has this body."""
+    return (
+        *(_start(), _step("first", "seal", "start", body=b"hello"), _accept("$first.ciphertext")),
+        *(
+            _step("answer", "seal", "accept", body=b"yes"),
+            _step("read", "open", "start", ciphertext="$answer.ciphertext"),
+        ),
+        _step("seal", "seal", "start", body=body),
+    )
+
+
+def dated(lifetime_s: int) -> bytes:
+    """Return a package of Bob's that is good for so long."""
+    return _signed(not_after_s=PACKAGE.not_before_s + lifetime_s)
 
 
 def _step(name: str, op: str, on: str, **args: object) -> Step:
     return Step(name, f"session.{op}", {"session": f"${on}.handle", **args})
 
 
-def _begun() -> Session:
+def started() -> Session:
+    """Return Alice's end of a session that she has just begun."""
     return session.start(ALICE, PACKAGE, NOW, SeededEntropy(named_bytes("Alice starts")))
 
 
-def _first(begun: Session | None = None, body: bytes = b"hello") -> bytes:
-    return session.seal(begun or _begun(), body, SeededEntropy(named_bytes("Alice seals")))[1]
+def first_message(begun: Session | None = None, body: bytes = b"hello") -> bytes:
+    """Return the first ciphertext of a session."""
+    return session.seal(begun or started(), body, SeededEntropy(named_bytes("Alice seals")))[1]
 
 
 def _padded(plain: bytes) -> bytes:
     """Return a first ciphertext whose padding is given."""
-    begun, entropy = _begun(), SeededEntropy(named_bytes("Alice pads"))
+    begun, entropy = started(), SeededEntropy(named_bytes("Alice pads"))
     assert begun.opening is not None
     _, message = ratchet.encrypt(begun.ratchet, plain, begun.associated, entropy)
     return seal_opening(begun.opening, PACKAGE.prekey, message, entropy) + message
@@ -153,19 +181,19 @@ def _conversation_cases() -> list[Case]:
 
 
 def _opening_cases() -> list[Case]:
-    good = _first()
+    good = first_message()
     accept = Case("session/accept", "a first message", ("SES-7", "SES-8"), (_accept(good),))
     grace_ends = PACKAGE.not_after_s + _P.package_grace_s
     late = Case(
         "session/accept-late", "the last second in which it may start", ("SES-10",), (_accept(good, grace_ends - 1),)
     )
-    begun = _begun()
+    begun = started()
     assert begun.opening is not None
     other = msgspec.structs.replace(begun.opening.initiator, agree=BOB.public.agree)
     unbound = msgspec.structs.replace(begun, opening=msgspec.structs.replace(begun.opening, initiator=other))
     forged = ErrorClass.FORGED
     flipped = good[:40] + bytes([good[40] ^ 1]) + good[41:]
-    moved = good[: _P.opening_sealed_bytes] + _first(begun, b"hello!")[_P.opening_sealed_bytes :]
+    moved = good[: _P.opening_sealed_bytes] + first_message(begun, b"hello!")[_P.opening_sealed_bytes :]
 
     def wrong(case: str, title: str, clause: str, ciphertext: bytes, refusal: ErrorClass = forged) -> Case:
         return accept.refused(case, title, (clause,), refusal).changed("accept", ciphertext=ciphertext)
@@ -177,8 +205,8 @@ def _opening_cases() -> list[Case]:
         accept,
         wrong("opening-tampered", "one bit of the sealed opening", "SES-9", flipped),
         wrong("opening-moved", "the opening of another message", "SES-9", moved),
-        wrong("opening-unbound", "the agreement key of somebody else", "SES-2", _first(unbound)),
-        wrong("opening-other-package", "the opening names another package", "SES-25", _first(named)),
+        wrong("opening-unbound", "the agreement key of somebody else", "SES-2", first_message(unbound)),
+        wrong("opening-other-package", "the opening names another package", "SES-25", first_message(named)),
         wrong("opening-hollow", "an ephemeral key that agrees on zeros", "SES-21", _hollow()),
         wrong("first-odd-size", "a ciphertext of no size class", "ENV-9", good[:-1], ErrorClass.MALFORMED),
         late,
@@ -201,12 +229,7 @@ def _further_cases() -> list[Case]:
         (*again, _accept("$seal.ciphertext")),
     )
     answered = (
-        *(_start(), _step("first", "seal", "start", body=b"hello"), _accept("$first.ciphertext")),
-        *(
-            _step("answer", "seal", "accept", body=b"yes"),
-            _step("read", "open", "start", ciphertext="$answer.ciphertext"),
-        ),
-        _step("seal", "seal", "start", body=bytes(ROOM + _P.opening_sealed_bytes)),
+        *conversing(bytes(ROOM + _P.opening_sealed_bytes)),
         _step("open", "open", "accept", ciphertext="$seal.ciphertext"),
     )
     return [
@@ -255,7 +278,7 @@ def _taken_cases() -> list[Case]:
 
 def _ciphertexts() -> tuple[list[bytes], bytes, list[bytes]]:
     """Return two messages of A with openings, the second one under another opening, and two without."""
-    entropy, state, begun = SeededEntropy(named_bytes("Alice goes on")), _begun(), _begun()
+    entropy, state, begun = SeededEntropy(named_bytes("Alice goes on")), started(), started()
     state, first = session.seal(state, b"first", entropy)
     after, second = session.seal(state, b"second", entropy)
     assert begun.opening is not None
@@ -270,7 +293,7 @@ def _ciphertexts() -> tuple[list[bytes], bytes, list[bytes]]:
 
 def _hollow() -> bytes:
     """Return a first ciphertext with an ephemeral key of zeros, and right but for that: DH2 and DH3 are zeros."""
-    begun = _begun()
+    begun = started()
     assert begun.opening is not None
     opening = msgspec.structs.replace(begun.opening, ephemeral=bytes(32))
     label = _P.agreement_label.encode() + b"\0" + PARAMETERS.suite.number.to_bytes(2)
@@ -278,7 +301,7 @@ def _hollow() -> bytes:
     out = hkdf(bytes(32), b"\xff" * 32 + first + bytes(64), label, 96)
     secrets = SharedSecrets(out[:32], out[32:64], out[64:])
     state = ratchet.start_initiator(secrets, PACKAGE.prekey, SeededEntropy(named_bytes("hollow")))
-    return _first(msgspec.structs.replace(begun, opening=opening, ratchet=state))
+    return first_message(msgspec.structs.replace(begun, opening=opening, ratchet=state))
 
 
 def _padding_cases() -> list[Case]:

@@ -5,11 +5,11 @@ from functools import cache
 
 from communicator_impl.blind_rsa import SigningKey
 from communicator_impl.entropy import SeededEntropy
-from communicator_impl.tokens import TokenKey, challenge_digest, request_with
+from communicator_impl.tokens import TokenKey, challenge_digest, finish, request_with
 from communicator_impl.vectors.story import Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 
-__all__ = ["token_cases"]
+__all__ = ["DIGEST", "answer_bytes", "beginning", "blinded_bytes", "key_bytes", "primes", "shown", "token_cases"]
 
 HOSTS = {"issuer": "authorization.example", "origin": "sending.example"}
 DIGEST = challenge_digest(**HOSTS)
@@ -19,36 +19,48 @@ FORGED, MALFORMED, REFUSED = ErrorClass.FORGED, ErrorClass.MALFORMED, ErrorClass
 
 
 @cache
-def _signer(name: str = "issuer") -> SigningKey:
+def issuer(name: str = "issuer") -> SigningKey:
+    """Return the signing key of an issuer."""
     return SigningKey.generate(SeededEntropy(named_bytes(name)))
 
 
-def _primes(name: str = "issuer") -> dict[str, object]:
-    signer = _signer(name)
+def primes(name: str = "issuer") -> dict[str, object]:
+    """Return its primes, as arguments."""
+    signer = issuer(name)
     return {"p": signer.p.to_bytes(128), "q": signer.q.to_bytes(128)}
 
 
-def _key(name: str = "issuer") -> bytes:
-    return TokenKey(_signer(name).public).encode()
+def key_bytes(name: str = "issuer") -> bytes:
+    """Return its key in its one encoding."""
+    return TokenKey(issuer(name).public).encode()
 
 
 def _blind(name: str = "token blind") -> int:
     return int.from_bytes(b"\x01" + b"".join(named_bytes(f"{name} {i}") for i in range(8))[:254])
 
 
-def _begin() -> Step:
-    given = {"key": _key(), "digest": DIGEST, "nonce": NONCE, "salt": SALT, "blind": _blind().to_bytes(256)}
+def beginning() -> Step:
+    """Return the step that begins a token with everything given."""
+    given = {"key": key_bytes(), "digest": DIGEST, "nonce": NONCE, "salt": SALT, "blind": _blind().to_bytes(256)}
     return Step("begin", "token.begin", given)
 
 
-def _blinded() -> bytes:
-    return request_with(TokenKey(_signer().public), DIGEST, NONCE, SALT, _blind()).blinded
+def blinded_bytes() -> bytes:
+    """Return the blinded message, 256 bytes."""
+    return request_with(TokenKey(issuer().public), DIGEST, NONCE, SALT, _blind()).blinded
 
 
-def _answer(name: str = "issuer") -> bytes:
-    signer = _signer(name)
-    value = int.from_bytes(_blinded()) % signer.public.n
+def answer_bytes(name: str = "issuer") -> bytes:
+    """Return what an issuer answers."""
+    signer = issuer(name)
+    value = int.from_bytes(blinded_bytes()) % signer.public.n
     return signer.sign_blinded(value.to_bytes(256), SeededEntropy(b"answer"))
+
+
+def shown() -> bytes:
+    """Return a token, 354 bytes."""
+    pending = request_with(TokenKey(issuer().public), DIGEST, NONCE, SALT, _blind())
+    return finish(pending, answer_bytes()).encode()
 
 
 def token_cases() -> list[Case]:
@@ -74,7 +86,7 @@ def _challenge_cases() -> list[Case]:
 
 
 def _key_cases() -> list[Case]:
-    data = _key()
+    data = key_bytes()
     good = Case("token/key", "an issuer's key", ("TOK-21",), (Step("key", "token.key", {"key": data}),))
 
     def wrong(case: str, title: str, key: bytes) -> Case:
@@ -94,18 +106,18 @@ def _key_cases() -> list[Case]:
 
 
 def _holder_cases() -> list[Case]:
-    finish = Step("finish", "token.finish", {"pending": "$begin.handle", "answer": _answer()})
-    good = Case("token/finish", "an answer becomes a token", ("TOK-7",), (_begin(), finish))
-    ask = Step("request", "token.request", {"key": _key(), "digest": DIGEST})
-    sign = Step("sign", "token.sign", {**_primes(), "request": "$request.request"})
+    finish = Step("finish", "token.finish", {"pending": "$begin.handle", "answer": answer_bytes()})
+    good = Case("token/finish", "an answer becomes a token", ("TOK-7",), (beginning(), finish))
+    ask = Step("request", "token.request", {"key": key_bytes(), "digest": DIGEST})
+    sign = Step("sign", "token.sign", {**primes(), "request": "$request.request"})
     end = Step("finish", "token.finish", {"pending": "$request.handle", "answer": "$sign.answer"})
-    bits = bytearray(_answer())
+    bits = bytearray(answer_bytes())
     bits[100] ^= 1
 
     def wrong(case: str, title: str, refusal: ErrorClass, answer: bytes) -> Case:
         return good.refused(case, title, ("TOK-7",), refusal).changed("finish", None, answer=answer)
 
-    begin = Case("token/begin", "a request with everything given", ("TOK-7",), (_begin(),))
+    begin = Case("token/begin", "a request with everything given", ("TOK-7",), (beginning(),))
     return [
         begin,
         begin.refused("begin-without-inverse", "a blind of zero", ("TOK-8",), MALFORMED).changed(
@@ -115,18 +127,18 @@ def _holder_cases() -> list[Case]:
         Case("token/round-trip", "asked for, signed and finished", ("TOK-7", "TOK-8"), (ask, sign, end)),
         good,
         wrong("finish-tampered", "one bit of the answer", FORGED, bytes(bits)),
-        wrong("finish-other-key", "the answer of another issuer", FORGED, _answer("other issuer")),
-        wrong("finish-unblinded", "the request itself for an answer", FORGED, _blinded()),
-        wrong("finish-truncated", "an answer of 255 bytes", MALFORMED, _answer()[:-1]),
-        wrong("finish-trailing-bytes", "one byte after the answer", MALFORMED, _answer() + b"\0"),
+        wrong("finish-other-key", "the answer of another issuer", FORGED, answer_bytes("other issuer")),
+        wrong("finish-unblinded", "the request itself for an answer", FORGED, blinded_bytes()),
+        wrong("finish-truncated", "an answer of 255 bytes", MALFORMED, answer_bytes()[:-1]),
+        wrong("finish-trailing-bytes", "one byte after the answer", MALFORMED, answer_bytes() + b"\0"),
     ]
 
 
 def _issuer_cases() -> list[Case]:
-    asked = b"\x00\x02" + TokenKey(_signer().public).identifier()[-1:] + _blinded()
-    step = Step("sign", "token.sign", {**_primes(), "request": asked})
+    asked = b"\x00\x02" + TokenKey(issuer().public).identifier()[-1:] + blinded_bytes()
+    step = Step("sign", "token.sign", {**primes(), "request": asked})
     good = Case("token/sign", "what an issuer signs", ("TOK-23",), (step,))
-    most = _signer().public.n.to_bytes(256)
+    most = issuer().public.n.to_bytes(256)
 
     def wrong(case: str, title: str, clause: str, refusal: ErrorClass, request: bytes) -> Case:
         return good.refused(case, title, (clause,), refusal).changed("sign", None, request=request)
