@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from communicator_spec.schema import source
 
-__all__ = ["Field", "Form", "Kind", "Place", "places", "rule"]
+__all__ = ["Field", "Form", "Kind", "Place", "places", "read", "rule"]
 
 _TOKEN: Final = re.compile(r"\s*(?:;[^\n]*)?(=>|\.\.|\.size|[A-Za-z][\w-]*|\d+|[={}\[\](),/?*:])")
 _UINT_MAX: Final = (1 << 64) - 1
@@ -167,9 +167,14 @@ def _tokens(text: str) -> list[str]:
     return tokens
 
 
+def read(text: str) -> dict[str, Form]:
+    """Return the rules of a schema by name; `ValueError` for what is not read here."""
+    return dict(_Reader(_tokens(text)).rules())
+
+
 @cache
 def _rules() -> dict[str, Form]:
-    return dict(_Reader(_tokens(source())).rules())
+    return read(source())
 
 
 def rule(name: str) -> Form:
