@@ -4,6 +4,7 @@ Rules:
 
 1. Each question has a seed of its own, derived from the play's and the number of the question.
 2. An answer gives all that the operation's row names, each in its form, and bytes that fit the wire schema.
+3. A play comes to rest: a role that always wants to be asked again at once hangs, though it answers.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ __all__ = ["BEGIN_S", "Answer", "Flaw", "Questions", "Refused"]
 BEGIN_S: Final = 1_767_225_600
 """When every play begins: 2026-01-01T00:00Z."""
 _LINES: Final = 64
+_QUESTIONS_MAX: Final = 30_000  # five times what the longest play asks
 
 Answer = dict[str, Any]
 
@@ -54,6 +56,8 @@ class Questions:
     def ask(self, testee: Testee, name: str, op: str, now_s: int, args: Mapping[str, object]) -> Answer:
         """Ask the role `name`; its refusal raises `Refused`, anything that is no answer `Flaw` or `TesteeError`."""
         self._asked += 1
+        if self._asked > _QUESTIONS_MAX:  # rule 3
+            raise Flaw(Fault.HUNG, f"{name}: {op} is question {self._asked}, and the play does not come to rest")
         entropy = hashlib.sha256(self._seed + self._asked.to_bytes(8)).hexdigest()  # rule 1
         testee.lines.clear()
         try:

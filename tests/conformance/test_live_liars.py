@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from communicator_conformance import Fault, Status
+from communicator_conformance import Fault, Status, questions
 from communicator_conformance.scripts import play, published_scripts
 from communicator_conformance.testee import Testee
 
@@ -41,6 +41,14 @@ def test_a_liar_is_found(lie: str) -> None:
     with Testee([sys.executable, str(LIARS / "live.py"), lie], timeout_s) as program:
         result = play("conversation", SCRIPT, "label/1", lambda kind, name: program)
     assert (result.status, result.fault) == (Status.FAILED, FOUND[lie])
+
+
+def test_who_always_wants_to_be_woken_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "_QUESTIONS_MAX", 2_000)
+    with Testee([sys.executable, str(LIARS / "live.py"), "never_rests"], 60.0) as program:
+        result = play("conversation", SCRIPT, "label/1", lambda kind, name: program)
+    assert (result.status, result.fault) == (Status.FAILED, Fault.HUNG)
+    assert "does not come to rest" in result.detail
 
 
 @pytest.mark.parametrize(

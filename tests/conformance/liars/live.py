@@ -40,6 +40,10 @@ def _dies(_: Operation) -> Operation:
     return lambda c: sys.exit("falling over")
 
 
+def _never_rests(operation: Operation) -> Operation:
+    return lambda c: _told(lambda answer: answer | {"deadline_s": c.now})(operation)(c)
+
+
 def _chatters(operation: Operation) -> Operation:
     def chatty(c: Call) -> object:
         print("as I was saying", flush=True)
@@ -69,6 +73,7 @@ LIES: dict[str, tuple[str, Callable[[Operation], Operation]]] = {
     "hangs_at_storing": ("receiver.accept", _hangs),
     "dies_at_sending": ("sender.submit", _dies),
     "dies_at_storing": ("receiver.accept", _dies),
+    "never_rests": ("person.wake", _never_rests),
     "chatters_when_it_sends": ("sender.due", _chatters),
     "chatters_when_it_fetches": ("receiver.fetch", _chatters),
 }
