@@ -13,6 +13,7 @@ import pytest
 from tests.patience import PATIENCE_S, eventually
 
 from communicator_conformance import matrix
+from communicator_conformance.scripts import published_scripts
 from communicator_reports.cli import main
 from communicator_spec import Event
 from communicator_spec.clauses import write
@@ -209,7 +210,7 @@ def test_conform_json_has_the_keys_that_are_documented() -> None:
 
 
 def test_conform_matrix_writes_a_page_and_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripts = matrix.published_scripts()
+    scripts = published_scripts()
     monkeypatch.setattr(matrix, "published_scripts", lambda: {"first-contact": scripts["first-contact"]})
     page = tmp_path / "m.html"
     silent = f"silent={sys.executable} -c pass"
