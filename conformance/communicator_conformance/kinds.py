@@ -36,4 +36,16 @@ def _play_scripts(program: Testee, partner: Testee, chosen: frozenset[str], seed
     return between(program, partner, published_scripts(), chosen, seed=seed)
 
 
-KINDS: Final = (Kind(_scripts, _play_scripts), Kind(traces.tests, traces.play))
+def _privacy() -> tuple[str, ...]:
+    from communicator_conformance import privacy
+
+    return privacy.ids_of()
+
+
+def _play_privacy(program: Testee, partner: Testee, chosen: frozenset[str], seed: int) -> Iterator[Result]:
+    from communicator_conformance import privacy  # slow to import
+
+    return privacy.play(program, partner, chosen, seed)
+
+
+KINDS: Final = (Kind(_scripts, _play_scripts), Kind(traces.tests, traces.play), Kind(_privacy, _play_privacy))

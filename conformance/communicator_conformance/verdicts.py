@@ -65,6 +65,7 @@ class Fault(StrEnum):
     UNMET = "unmet", "something that the script expects is not so"
     UNFIRED = "unfired", "the script's own fault never happened, so nothing was tested"
     TOLD_APART = "told-apart", "what must be answered alike is not"
+    LINKED = "linked", "lets somebody tell what the standard hides from him"
     HUNG = "hung", "gave no answer in time"
     DIED = "died", "ended, or never started"
     GARBAGE = "garbage", "said what is no answer of the protocol"

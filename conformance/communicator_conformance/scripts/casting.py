@@ -15,7 +15,7 @@ from communicator_conformance.scripts.script import Script
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Result, Status
 
-__all__ = ["between", "plays_of", "scripts_of"]
+__all__ = ["between", "can_play", "plays_of", "scripts_of"]
 
 ROLES = {"person": "rm", "sender": "ssa", "receiver": "rsa"}
 LIVE = "live"
@@ -72,21 +72,21 @@ def _played(
     def cast(kind: str, _: str) -> Testee:
         turns[kind] += 1
         wanted, other = (first, second) if turns[kind] % 2 != swapped else (second, first)
-        return wanted if _can(wanted, kind, profile) else other
+        return wanted if can_play(wanted, kind, profile) else other
 
     return play(name, script, profile, cast, seed)
 
 
 def _missing(first: Testee, second: Testee, profile: str, both: bool) -> str:
     """Return why a script cannot be played with these two; the first must have a part in it."""
-    own, others = ({kind for kind in ROLES if _can(testee, kind, profile)} for testee in (first, second))
+    own, others = ({kind for kind in ROLES if can_play(testee, kind, profile)} for testee in (first, second))
     if not own or (both and not others):
         return f"needs live, {profile} and one of {', '.join(ROLES.values())}"
     nobody = [kind for kind in ROLES if kind not in own | others]
     return f"nobody plays a {nobody[0]}" if nobody else ""
 
 
-def _can(testee: Testee, kind: str, profile: str) -> bool:
+def can_play(testee: Testee, kind: str, profile: str) -> bool:
     """Tell whether a program plays this kind of role; a sending service knows no profile."""
     wanted = {LIVE, ROLES[kind]} | (set() if kind == "sender" else {profile})
     return wanted <= testee.hello.offers

@@ -33,7 +33,8 @@ _ABOUT = {"name": "communicator-reference", "version": "0.1.0", "language": "Pyt
 _ROLES, _PROFILES = ["rm", "ssa", "rsa", "ds", "as"], ["two-layer/1", "label/1"]
 _OFFERS = {"roles": _ROLES, "profiles": _PROFILES, "suites": [PARAMETERS.suite.number]}
 _AREAS = ["attachment", "body", "config", "content", "directory", "document", "envelope", "fingerprint", "hpke"]
-_FEATURES = [*_AREAS, "live", "events", "formal", "ratchet", "resync", "session", "token", "derandomized", "projection"]
+_FEATURES = [*_AREAS, "live", "events", "formal", "opened", "ratchet", "resync", "session", "token"]
+_FEATURES += ["derandomized", "projection"]
 _LOST_MAX = 2 * PARAMETERS.session.skip_max
 HELLO = {**_ABOUT, **_OFFERS, "features": _FEATURES}
 

@@ -6,7 +6,9 @@ from typing import Final
 from communicator_impl import addresses as a
 from communicator_impl.adapter.lines import Call
 from communicator_impl.adapter.live import Book, Role, ms, operations, played, seconds
+from communicator_impl.adapter.opening import manager_that_shows
 from communicator_impl.adapter.walked import shown, stray, terms_of
+from communicator_impl.address_set import encode_set
 from communicator_impl.entropy import Entropy
 from communicator_impl.envelope import Delivery
 from communicator_impl.errors import InputError
@@ -37,12 +39,13 @@ class _Person(Role):
         super().__init__(entropy)
         self.book = Book()
         self._terms = terms
+        self.opened: list[bytes] = []
         self._profiles = (_PROFILES[profile],)
         self.restart(0)
 
     def restart(self, now_ms: int) -> None:
-        report = self.reported.append
-        self.core = RelationshipManager(0, self._terms, self.book, self.disk, self.draws, report, self._profiles)
+        report, shows = self.reported.append, manager_that_shows(self.opened)
+        self.core = shows(0, self._terms, self.book, self.disk, self.draws, report, self._profiles)
 
     def restored(self, now_ms: int) -> None:
         self.core.restored(now_ms)
@@ -91,7 +94,17 @@ def _reach(c: Call) -> _Reach:
 
 def _complete(c: Call) -> object:
     greeting, step = _core(c).complete(*_at(c), c.raw("answer"))
-    return {"greeting": greeting, **_stepped(c, step)}
+    return {"greeting": greeting, **_opened_set(c), **_stepped(c, step)}
+
+
+def _conclude(c: Call) -> object:
+    step = _core(c).conclude(*_at(c), c.raw("greeting"))
+    return {**_opened_set(c), **_stepped(c, step)}
+
+
+def _opened_set(c: Call) -> dict[str, object]:
+    held = _core(c).peer_set(c.number("relationship"))
+    return {"opened": [] if held is None else [encode_set(held)]}
 
 
 def _receive(c: Call) -> object:
@@ -99,7 +112,9 @@ def _receive(c: Call) -> object:
     got = _core(c).receive(*_at(c), _number(c), items)
     _core(c).drain(*_at(c), frozenset(message.number for message in got.deliveries))
     contents = [{"number": message.number, "content": message.content} for message in got.deliveries]
-    return {"messages": contents, "confirm": sorted(got.confirm), **_stepped(c, Step(got.requests))}
+    opened, _person(c).opened[:] = list(_person(c).opened), []
+    result = {"messages": contents, "confirm": sorted(got.confirm), "opened": opened}
+    return result | _stepped(c, Step(got.requests))
 
 
 def _unreachable(c: Call) -> object:
@@ -205,7 +220,7 @@ PERSON_OPERATIONS: Final = operations(
         "invite": lambda c: {"package": _core(c).invite(*_at(c), _setting(c))},
         "accept": lambda c: {"answer": _core(c).accept(*_at(c), _setting(c), c.raw("package"))},
         "complete": _complete,
-        "conclude": lambda c: _stepped(c, _core(c).conclude(*_at(c), c.raw("greeting"))),
+        "conclude": _conclude,
         "submit": lambda c: {"number": _core(c).submit(*_at(c), c.raw("content")), **_stepped(c, Step())},
         "wake": lambda c: _stepped(c, _core(c).wake(*_at(c), _reach(c))),
         "receive": _receive,
