@@ -143,6 +143,6 @@ def _suite_digest() -> str:
 
 
 def _sources() -> list[Traversable]:
-    packages = ("", ".scripts", ".traces")
+    packages = ("", ".privacy", ".scripts", ".traces")
     folders = [files(f"communicator_conformance{package}") for package in packages]
     return [f for folder in folders for f in folder.iterdir() if f.name.endswith((".py", ".toml"))]

@@ -22,7 +22,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from communicator_spec.errors import ErrorClass
 
-__all__ = ["FORMS", "Event", "Form", "form_of", "sized", "structure", "unfit"]
+__all__ = ["FORMS", "Bytes", "Event", "Form", "form_of", "sized", "structure", "unfit"]
 
 Form = Any
 """A type, as `msgspec` reads it."""

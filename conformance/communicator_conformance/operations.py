@@ -25,7 +25,7 @@ from typing import Final
 
 import msgspec
 
-from communicator_conformance.forms import Event, Form, form_of, sized, structure, unfit
+from communicator_conformance.forms import Bytes, Event, Form, form_of, sized, structure, unfit
 from communicator_spec.nodes import KEPT
 from communicator_spec.schema import size_of, validate
 
@@ -255,7 +255,12 @@ LIVE_OPERATIONS: dict[str, Operation] = {
         for verb, more, given in (("restart", "", ""), ("save", "", "snapshot"), ("restore", " snapshot", ""))
     },
 }
-"""Whole roles on a stage, for scripts; with the feature `events` each answer also gives `events`."""
+"""Whole roles on a stage, for scripts; with the feature `events` each answer also gives `events`.
+
+With the feature `opened` three answers of a person also give `opened`: `complete`, `conclude` and `receive`.
+"""
+
+_REPORTED: Final[dict[str, Form]] = {"events": list[Event], "opened": list[Bytes]}
 
 
 @cache
@@ -272,14 +277,19 @@ def form_of_result(op: str) -> type:
     """Return the form of what an operation gives; roles may add what they report."""
     operation = (OPERATIONS | LIVE_OPERATIONS)[op]
     given = {name: operation.answered[name] for name in sorted(operation.gives)}
-    return structure(f"{op}.result", given, {"events": list[Event]} if op in LIVE_OPERATIONS else {}, exact=False)
+    return structure(f"{op}.result", given, _REPORTED if op in LIVE_OPERATIONS else {}, exact=False)
 
 
-def unfit_result(op: str, result: Mapping[str, object]) -> str | None:
-    """Return why the result of an operation has not the form, or not the bytes, of its place; None if it has."""
+def unfit_result(op: str, result: Mapping[str, object], *, fit: bool = True) -> str | None:
+    """Return why the result of an operation has not the form, or not the bytes, of its place; None if it has.
+
+    Without `fit` any bytes will do.
+    """
     rules = (OPERATIONS.get(op) or LIVE_OPERATIONS[op]).given
     why = unfit(form_of_result(op), result)
-    return misfit(rules, result) if why is None else why.replace("`$", "`ok")
+    if why is None:
+        return misfit(rules, result) if fit else None
+    return why.replace("`$", "`ok")
 
 
 def needs_of(ops: Iterable[str]) -> frozenset[str]:

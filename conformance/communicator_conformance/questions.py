@@ -46,12 +46,13 @@ class Refused(ConformanceError):
 
 
 class Questions:
-    """All questions of one play; with `trace` all their lines are kept."""
+    """All questions of one play; with `trace` all their lines are kept, without `fit` any bytes are taken."""
 
-    def __init__(self, seed: bytes, *, trace: bool = False) -> None:
+    def __init__(self, seed: bytes, *, trace: bool = False, fit: bool = True) -> None:
         self.lines: deque[str] = deque(maxlen=None if trace else _LINES)
         self._seed = seed
         self._asked = 0
+        self._fit = fit
 
     def ask(self, testee: Testee, name: str, op: str, now_s: int, args: Mapping[str, object]) -> Answer:
         """Ask the role `name`; its refusal raises `Refused`, anything that is no answer `Flaw` or `TesteeError`."""
@@ -69,11 +70,11 @@ class Questions:
         if isinstance(answer, Unsupported):
             raise Flaw(Fault.UNSUPPORTED, f"{op} is offered and not there")
         result: Answer = answer.result if isinstance(answer, Accepted) else {}
-        _check(op, result)
+        _check(op, result, fit=self._fit)
         return result
 
 
-def _check(op: str, result: Answer) -> None:
-    why = unfit_result(op, result)
+def _check(op: str, result: Answer, *, fit: bool) -> None:
+    why = unfit_result(op, result, fit=fit)
     if why is not None:  # rule 2
         raise Flaw(Fault.SCHEMA, f"{op}: {why}")

@@ -9,6 +9,7 @@ Rules:
 
 1. Everything drawn follows from the seed of the run and the number of the population.
 2. A program that answers nothing, or refuses what it must take, fails all tests at once: there is nothing to see.
+3. An answer whose fields are not as the README says cannot be carried on: that, too, is a failure of the program.
 """
 
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ from communicator_conformance.privacy.judging import Book
 from communicator_conformance.privacy.population import SUBJECTS, Luck, observed
 from communicator_conformance.privacy.purses import Purses
 from communicator_conformance.privacy.views import Views
+from communicator_conformance.questions import Flaw, Refused
 from communicator_conformance.scripts.casting import LIVE, ROLES, can_play
-from communicator_conformance.scripts.stage import Flaw, Refused
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Fault, Result, Status
 from communicator_spec.views import Knowledge
@@ -65,10 +66,14 @@ def _played(part: "_Part", wanted: list[str], seed: int, populations: int) -> It
         games = [game for game in GAMES if part.plays(game)]
         for number in range(populations) if games else ():
             book.enter(part.population(Luck(seed, number)), games)
-    except (Flaw, Refused, TesteeError) as error:
-        fault = Fault.REJECTED if isinstance(error, Refused) else error.fault
-        lines = tuple(part.program.lines)
-        yield from (Result(test, Status.FAILED, fault=fault, detail=str(error), lines=lines) for test in wanted)
+    except (Flaw, TesteeError) as error:
+        yield from part.failed(wanted, error.fault, str(error))
+        return
+    except Refused as error:
+        yield from part.failed(wanted, Fault.REJECTED, str(error))
+        return
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # rule 3
+        yield from part.failed(wanted, Fault.SCHEMA, f"an answer without its form: {error!r}")
         return
     verdicts = {game_test(game, part.profile): partial(book.judge_game, game) for game in games}
     verdicts |= {byte_test(row, part.profile): partial(book.judge_bytes, row) for row in BYTES if part.sees(row)}
@@ -104,6 +109,11 @@ class _Part:
     def sees(self, row: Knowledge) -> bool:
         """Tell whether anything of this program comes to a row."""
         return any(self.plays(game) for game in GAMES if game.party == row.party)
+
+    def failed(self, wanted: list[str], fault: Fault, detail: str) -> Iterator[Result]:
+        """Yield the failure of all tests, with the lines exchanged last."""
+        lines = tuple(self.program.lines)
+        return (Result(test, Status.FAILED, fault=fault, detail=detail, lines=lines) for test in wanted)
 
     def population(self, luck: Luck) -> Views:
         """Let one population live, and return what everybody saw."""

@@ -27,7 +27,7 @@ import msgspec
 from communicator_conformance.privacy.population import Luck, number_of
 from communicator_conformance.privacy.views import Spot, Tag, Views
 from communicator_conformance.protocol import Accepted, Rejected
-from communicator_conformance.scripts.stage import BEGIN_S, Answer, Flaw, Refused
+from communicator_conformance.questions import BEGIN_S, Answer, Flaw, Refused
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Fault
 from communicator_spec.views import Role

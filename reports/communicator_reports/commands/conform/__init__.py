@@ -11,6 +11,7 @@ from communicator_reports.commands.conform.doctor import doctor
 from communicator_reports.commands.conform.init import init
 from communicator_reports.commands.conform.matrix import matrix
 from communicator_reports.commands.conform.mutants import mutants
+from communicator_reports.commands.conform.privacy import privacy
 from communicator_reports.commands.conform.report import report
 from communicator_reports.commands.conform.run import run
 from communicator_reports.commands.conform.schema import schema
@@ -59,6 +60,7 @@ def _stoppable() -> None:
 
 
 app.command(_RUN, context_settings=_OWN_OPTIONS)(run)
+app.command("privacy", context_settings=_OWN_OPTIONS)(privacy)
 app.command("init")(init)
 app.command("doctor", context_settings=_OWN_OPTIONS)(doctor)
 app.command("matrix")(matrix)

@@ -1,0 +1,67 @@
+"""`communicator conform privacy`: what each party can tell of a program, game by game."""
+
+import json
+import sys
+from fnmatch import filter as matching
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from communicator_conformance.verdicts import Result
+
+__all__ = ["privacy"]
+
+_STYLES = {"passed": "green", "failed": "red"}
+
+
+def privacy(
+    testee: Annotated[list[str], typer.Argument(metavar="TESTEE...", help="'reference', or -- and a command line.")],
+    select: Annotated[
+        str, typer.Option(metavar="PATTERN", help="Only tests whose id matches, e.g. 'privacy/network/*'.")
+    ] = "*",
+    replications: Annotated[
+        int, typer.Option(metavar="N", min=0, help="How many populations are played; 0: as many as in a run.")
+    ] = 0,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
+    seed: Annotated[int, typer.Option(min=0, help="What everything that is drawn comes from.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of the table.")] = False,
+) -> None:
+    """Play the privacy games with more populations than a run has, and show what each distinguisher found.
+
+    Exit code 1: somebody can tell what the standard hides from him.
+
+    Examples:
+
+      communicator conform privacy reference
+
+      communicator conform privacy --replications 200 --select '*/both-ends:label' -- ./my-adapter
+    """
+    import msgspec
+
+    from communicator_conformance import privacy as games
+    from communicator_conformance.testee import REFERENCE, Testee
+
+    chosen = matching(games.ids_of(), select)
+    if not chosen:
+        raise typer.BadParameter(f"nothing matches {select!r}; ids begin with privacy/", param_hint="--select")
+    with Testee(testee, timeout) as program, Testee([REFERENCE], timeout) as partner:
+        played = games.play(program, partner, frozenset(chosen), seed, replications or games.POPULATIONS)
+        shown = Console(stderr=True, quiet=as_json or not sys.stderr.isatty())
+        results = list(track(played, "playing", total=len(chosen), console=shown, transient=True))
+    if as_json:
+        print(json.dumps({"seed": seed, "results": msgspec.to_builtins(results)}))
+    else:
+        Console().print(_table(results))
+    raise typer.Exit(1 if any(r.status == "failed" for r in results) else 0)
+
+
+def _table(results: "list[Result]") -> Table:
+    table = Table("test", "verdict", "what was found")
+    for result in results:
+        style = _STYLES.get(result.status, "dim")
+        table.add_row(result.id.removeprefix("privacy/"), f"[{style}]{result.fault or result.status}[/]", result.detail)
+    return table
