@@ -13,8 +13,9 @@ import communicator_conformance
 from communicator_conformance import Status, Verdict, run
 from communicator_conformance.doctor import State, examine
 from communicator_conformance.errors import ConformanceError
+from communicator_conformance.kinds import KINDS
 from communicator_conformance.operations import OPERATIONS
-from communicator_conformance.scripts import published_scripts
+from communicator_conformance.runner import PROTOCOL_TESTS
 from communicator_conformance.starting import begin
 from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import published
@@ -68,8 +69,8 @@ def _half(hello: str, select: str = "*") -> Verdict:
 def test_the_reference_passes_everything(verdict: Verdict) -> None:
     assert verdict.ok
     assert verdict.failures == ()
-    plays = sum(len(found.profiles) for found in published_scripts().values())
-    assert verdict.count(Status.PASSED) == len(published()) + 2 + plays
+    others = sum(len(kind.tests()) for kind in KINDS)
+    assert verdict.count(Status.PASSED) == len(published()) + len(PROTOCOL_TESTS) + others
 
 
 def test_the_files_agree_with_the_verdict(verdict: Verdict, folder: Path) -> None:
