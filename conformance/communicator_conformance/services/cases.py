@@ -30,6 +30,7 @@ class Need(StrEnum):
     TWO_NAMES = "--name NAME=KEY, twice"
     NAME = "--name NAME=KEY"
     ACCOUNT = "--account KEY"
+    LISTEN = "--listen PORT"
 
 
 class Failed(Exception):

@@ -204,4 +204,4 @@ class Client:
         except httpx.HTTPError:
             alive = False
         if not alive:
-            self._gone = "the service does not answer any more: look at its log, start it, and run again"
+            self._gone = f"nobody answers at {self.origin} any more: look at its log, start it, and run again"

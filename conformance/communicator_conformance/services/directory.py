@@ -16,7 +16,7 @@ from communicator_conformance.services.client import Answer
 from communicator_conformance.services.interface import items_of
 from communicator_conformance.services.owners import CBOR
 from communicator_conformance.services.partner import agreement_public, identity, sign, verify_key
-from communicator_conformance.services.world import World, bearer, unbase64url
+from communicator_conformance.services.world import World, base64url, bearer, unbase64url
 from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
@@ -187,6 +187,35 @@ def _name_forms(world: World) -> None:
         _lookup(world, name).refused(ErrorClass.MALFORMED)
 
 
+def _nobody_learns(world: World) -> None:
+    """Without its key, nothing says whether a name has an account or an entry."""
+    found = person(world)
+    entry = found.entry()
+    nobody = f"{found.name}, and nobody"
+    for headers in ({}, bearer(base64url(world.draw(PARAMETERS.service.access_key_bytes))), bearer("!" * 43)):
+        for operation, media, body in (
+            ("register", CBOR, entry),
+            ("lookup", "", b""),
+            ("stock", "", b""),
+            ("deposit", _SEQUENCE, b"\xa0"),
+            ("contact", "", b""),
+        ):
+            purpose = {"lookup": "query", "contact": "contact"}.get(operation)
+            if purpose is not None and not world.origin.issuers("directory", purpose):
+                continue  # it is open to everybody
+            there, nowhere = (
+                world.client.call(
+                    f"directory.{operation}", path={"name": name}, body=body, media=media, headers=headers
+                )
+                for name in (found.name, nobody)
+            )
+            expect(
+                there.seen() == nowhere.seen(),
+                f"{operation}: a name that is there is answered otherwise",
+                Fault.TOLD_APART,
+            )
+
+
 # -------------------------------------------------------------------- the log
 
 
@@ -334,6 +363,7 @@ DIRECTORY: Final = (
     _case("entry/sequence", "DIR-2", _sequences),
     _case("entry/of-another", "DIR-2", _of_another, Need.TWO_NAMES),
     _case("entry/forged", "DIR-1", _forged),
+    _case("alike/private", "SVC-20", _nobody_learns),
     _case("entry/form", "DIR-20 ENV-1", _forms),
     _case("log/grows", "DIR-12 DIR-13", _grows),
     _case("contact/once", "DIR-5 DIR-10", _contacts),

@@ -26,7 +26,7 @@ from communicator_spec.errors import STATUS, ErrorClass
 from communicator_spec.openapi import SERVICES, load_openapi
 from communicator_spec.schema import validate
 
-__all__ = ["OPERATIONS", "Operation", "Reply", "items_of", "json_of", "judge", "judge_frame"]
+__all__ = ["OPERATIONS", "Operation", "Reply", "items_of", "json_of", "judge", "judge_body", "judge_frame"]
 
 PROBLEM: Final = "application/problem+json"
 REVISION: Final = "communicator-revision"
@@ -89,7 +89,12 @@ def judge(operation: Operation, reply: Reply) -> None:
         raise _unfit(operation.name, f"status {reply.status} is not in its interface")
     for name, header in response.get("headers", {}).items():
         _judge_header(operation.name, reply, name, header)
-    content = response.get("content", {})
+    judge_body(operation, reply)
+
+
+def judge_body(operation: Operation, reply: Reply) -> None:
+    """Hold the body of an answer against the interface; raises `Failed`."""
+    content = operation.responses[str(reply.status)].get("content", {})
     kind = _media(reply)
     if not content and reply.body:
         raise _unfit(operation.name, f"{reply.status} has a body, and its interface names none")

@@ -12,12 +12,14 @@ Rules:
 1. Ids, clauses and order are known before anything is asked; a result follows for each of them.
 2. A service that dies or hangs fails the test that met it, and all that follow; nothing passes without an answer.
 3. A restart command that fails is the operator's to repair: its tests fail and say so.
+4. An answer that fits its interface and upsets a test all the same fails it; a run never ends in a traceback.
 """
 
 import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from fnmatch import fnmatch
 from threading import Event, Thread
 from typing import Final
@@ -31,6 +33,7 @@ from communicator_conformance.services.client import Client
 from communicator_conformance.services.directory import DIRECTORY
 from communicator_conformance.services.durability import DURABLE
 from communicator_conformance.services.everywhere import EVERYWHERE
+from communicator_conformance.services.listening import LISTENING, listener
 from communicator_conformance.services.partner import Partner, PartnerError
 from communicator_conformance.services.receiving import RECEIVING
 from communicator_conformance.services.sending import SENDING
@@ -42,12 +45,12 @@ from communicator_conformance.verdicts import Fault, Result, Status
 from communicator_spec.openapi import SERVICES
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["REACHED", "Asked", "chosen", "plan", "play"]
+__all__ = ["REACHED", "Asked", "Notes", "chosen", "plan", "play"]
 
 REACHED: Final = "service/document"
 _RESTART_S: Final = 120.0
 _CASES: Final[tuple[Case, ...]] = (
-    *EVERYWHERE, *RECEIVING, *UNIFORM, *SENDING, *DIRECTORY, *AUTHORIZATION, *SPENDING,
+    *EVERYWHERE, *RECEIVING, *UNIFORM, *SENDING, *LISTENING, *DIRECTORY, *AUTHORIZATION, *SPENDING,
 )  # fmt: skip
 
 
@@ -63,6 +66,7 @@ class Asked(msgspec.Struct, frozen=True):
     select: str = "*"
     timeout_s: float = 10.0
     samples: int = 60
+    listen: int = 0
     long: bool = False
     seed: int | None = None
 
@@ -86,43 +90,65 @@ def plan(asked: Asked) -> tuple[str, ...]:
         "directory": f"registers entries for the names given, which begin with {PREFIX!r}; a log forgets nothing",
         "authorization": "asks for about 100 tokens of the account given",
     }
+    listens = (f"listens at http://127.0.0.1:{asked.listen} for what is sent there",) if asked.listen else ()
     restart = (f"runs {asked.restart!r} once",) if asked.restart else ()
     stays = "what stays behind: entries and contacts of test names, tokens that were used, submissions until they end"
-    return (*(f"{part}: {told[part]}" for part in parts), *restart, stays)
+    return (*(f"{part}: {told[part]}" for part in parts), *listens, *restart, stays)
 
 
-def play(
-    asked: Asked, program: Testee, measured: Callable[[dict[str, object]], None] = lambda _: None
-) -> Iterator[Result]:
+class Notes:
+    """What a run learns beside its results: what was measured, and how many things it could not take away again."""
+
+    def __init__(self) -> None:
+        self.measured: tuple[dict[str, object], ...] = ()
+        self.left = 0
+
+
+def play(asked: Asked, program: Testee, notes: Notes | None = None) -> Iterator[Result]:
     """Play everything that was asked for; raises `PartnerError` where the partner program is of no use."""
     seed = secrets.token_bytes(32) if asked.seed is None else asked.seed.to_bytes(32)
-    partner, client = Partner(program, seed), Client(asked.url, asked.timeout_s)
+    partner = Partner(program, seed)
+    with ExitStack() as stack:
+        try:
+            partner.check()
+            origin = _origin(asked, asked.url, partner, stack)
+            other = asked.partner_url
+            receiver = _origin(asked, other, partner, stack) if other and other != asked.url else origin
+            there = stack.enter_context(listener(asked.listen)) if asked.listen else None
+        except TesteeError as error:
+            raise PartnerError(f"the partner program cannot be asked: {error}") from error
+        except OSError as error:
+            raise PartnerError(f"cannot listen at port {asked.listen}: {error.strerror}") from error
+        except Failed as failed:
+            yield Result(REACHED, Status.FAILED, fault=failed.fault, detail=failed.detail)
+            return
+        world = World(
+            origin, receiver, asked.names, seed, asked.samples, asked.restart, listener=there, long=asked.long
+        )
+        yield Result(REACHED, Status.PASSED)  # and nothing is judged yet
+        yield from _played(asked, world, notes or Notes())
+
+
+def _origin(asked: Asked, uri: str, partner: Partner, stack: ExitStack) -> Origin:
+    client = Client(uri, asked.timeout_s)
+    stack.callback(client.close)
     try:
-        partner.check()
-        origin = Origin(client, partner, asked.accounts)
-        receiver = origin
-        if asked.partner_url and asked.partner_url != asked.url:
-            receiver = Origin(Client(asked.partner_url, asked.timeout_s), partner, asked.accounts)
-    except TesteeError as error:
-        raise PartnerError(f"the partner program cannot be asked: {error}") from error
+        found = Origin(client, partner, asked.accounts)
     except Failed as failed:
-        client.close()
-        hint = "is it running, and is this its origin, such as https://post.example?"
-        yield Result(REACHED, Status.FAILED, fault=failed.fault, detail=f"{failed.detail.partition(';')[0]}; {hint}")
-        return
-    world = World(origin, receiver, asked.names, seed, asked.samples, asked.restart, long=asked.long)
-    yield Result(REACHED, Status.PASSED)  # and nothing is judged yet
-    cases, durable = chosen(asked, asked.kinds or tuple(part for part in SERVICES if part in origin.document))
+        hint = f"does {uri} run, and is it the origin of a service, such as https://post.example?"
+        raise Failed(failed.fault, f"{failed.detail.partition(';')[0]}; {hint}") from failed
+    stack.callback(found.close)
+    return found
+
+
+def _played(asked: Asked, world: World, notes: Notes) -> Iterator[Result]:
+    cases, durable = chosen(asked, asked.kinds or tuple(part for part in SERVICES if part in world.origin.document))
     try:
         for case in cases:
             yield _result(world, case, lambda case=case: case.play(world))  # type: ignore[misc]
         yield from _around_a_restart(world, durable)
-        for row in world.measured:
-            measured(row)
     finally:
-        world.clean()
-        for one in {origin, receiver}:
-            one.close()
+        notes.measured, notes.left = tuple(world.measured), world.clean()
 
 
 def _result(world: World, case: Case | Durable, body: Callable[[], object]) -> Result:
@@ -139,6 +165,9 @@ def _result(world: World, case: Case | Durable, body: Callable[[], object]) -> R
         return Result(case.id, Status.FAILED, case.clauses, failed.fault, failed.detail, lines)
     except TesteeError as error:
         raise PartnerError(f"the partner program failed in {case.id}: {error}") from error
+    except (LookupError, TypeError, ValueError) as error:  # rule 4
+        detail = f"an answer that cannot be read: {type(error).__name__}"
+        return Result(case.id, Status.FAILED, case.clauses, Fault.GARBAGE, detail, tuple(world.client.lines))
     return Result(case.id, Status.PASSED, case.clauses)
 
 
@@ -146,6 +175,7 @@ def _lacking(world: World, needs: Need | None) -> Need | None:
     given = {
         Need.RESTART: bool(world.restart),
         Need.LONG: world.long,
+        Need.LISTEN: world.listener is not None,
         Need.NAME: bool(world.names),
         Need.TWO_NAMES: len(world.names) > 1,
         Need.ACCOUNT: world.origin.has_account(),

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from communicator_conformance import expectations as lists
 from communicator_conformance import report
-from communicator_conformance.services.playing import REACHED, Asked, chosen, play
+from communicator_conformance.services.playing import REACHED, Asked, Notes, chosen, play
 from communicator_conformance.testee import REFERENCE, Testee
 from communicator_conformance.vectors import spec_digest
 from communicator_conformance.verdicts import Digests, Result, Verdict
@@ -27,10 +27,11 @@ __all__ = ["Report", "examine"]
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A verdict, and what was measured: areas under curves, by kind."""
+    """A verdict; what was measured, areas under curves by kind; and how many things could not be taken away again."""
 
     verdict: Verdict
-    measured: tuple[dict[str, object], ...]
+    measured: tuple[dict[str, object], ...] = ()
+    left: int = 0
 
 
 def examine(
@@ -48,9 +49,9 @@ def examine(
     when `update` is set; `out` a folder for the reports; `console` where progress and table are shown. Raises
     `PartnerError` and `ListError`; whatever the service does wrong is part of the verdict.
     """
-    measured: list[dict[str, object]] = []
+    notes = Notes()
     with Testee(program or [REFERENCE]) as partner:
-        results = _played(play(asked, partner, measured.append), asked, console)
+        results = _played(play(asked, partner, notes), asked, console)
     if expectations is not None:
         results = _held_against(results, expectations, asked.select, update=update)
     verdict = Verdict(asked.url, _digests(asked), results, asked.seed or 0, asked.select)
@@ -58,7 +59,7 @@ def examine(
         report.write(verdict, out)
     if console is not None:
         report.show(verdict, console)
-    return Report(verdict, tuple(measured))
+    return Report(verdict, notes.measured, notes.left)
 
 
 def _played(results: Iterable[Result], asked: Asked, console: Console | None) -> tuple[Result, ...]:

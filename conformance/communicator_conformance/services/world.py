@@ -16,14 +16,18 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from threading import Event
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from communicator_conformance.services.cases import Failed, Skipped
 from communicator_conformance.services.client import Answer, Client
-from communicator_conformance.services.interface import json_of
+from communicator_conformance.services.interface import OPERATIONS, json_of, judge_body
 from communicator_conformance.services.partner import Partner
 from communicator_conformance.verdicts import Fault
+from communicator_spec.openapi import SERVICES
 from communicator_spec.parameters import PARAMETERS
+
+if TYPE_CHECKING:
+    from communicator_conformance.services.listening import Listener
 
 __all__ = ["PREFIX", "Origin", "World", "base64url", "settle", "unbase64url"]
 
@@ -40,8 +44,12 @@ def base64url(data: bytes) -> str:
 
 
 def unbase64url(text: str) -> bytes:
-    """Read what `base64url` wrote, or the same with padding."""
-    return base64.urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
+    """Read what `base64url` wrote, or the same with padding; raises `Failed`."""
+    plain = text.rstrip("=")
+    try:
+        return base64.urlsafe_b64decode(plain + "=" * (-len(plain) % 4))
+    except ValueError as error:
+        raise Failed(Fault.GARBAGE, "what is to be base64url is not") from error
 
 
 def settle(look: Callable[[], Seen], done: Callable[[Seen], bool], within_s: float) -> Seen:
@@ -60,8 +68,12 @@ class Origin:
         self._accounts = accounts
         self._issuers: dict[str, Client] = {}
         self._tokens: dict[tuple[str, str], list[bytes]] = {}
-        self.raw_document = client.raw("GET", PARAMETERS.service.document_path).must(200).body
+        answer = client.raw("GET", PARAMETERS.service.document_path).must(200)
+        self.raw_document = answer.body
         self.document = json_of("the document", self.raw_document)
+        for part in SERVICES:
+            if part in self.document:
+                judge_body(OPERATIONS[f"{part}.document"], answer.reply)
         self._config = ""
 
     @property
@@ -137,7 +149,7 @@ class Origin:
 
     def close(self) -> None:
         """Close the connections."""
-        for client in {*self._issuers.values(), self.client}:
+        for client in self._issuers.values():
             client.close()
 
 
@@ -193,10 +205,11 @@ class World:
         samples: int,
         restart: str = "",
         *,
+        listener: "Listener | None" = None,
         long: bool = False,
     ) -> None:
         self.origin, self.receiver, self.names = origin, receiver, names
-        self.samples, self.long, self.restart = samples, long, restart
+        self.samples, self.long, self.restart, self.listener = samples, long, restart, listener
         self.measured: list[dict[str, object]] = []
         self.meanwhile: Callable[[Event], None] = lambda over: None  # what goes on while the service is restarted
         self._seed, self._draws = seed, 0
@@ -226,7 +239,7 @@ class World:
         self._leavings.append(removal)
 
     def clean(self) -> int:
-        """Take away what was brought; returns how many things could not be."""
+        """Take away what was brought; returns how many things are left."""
         left = 0
         while self._leavings:
             try:

@@ -14,9 +14,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
+import cbor2
+import httpx
 import pytest
 from tests.conformance.services.faults import EARLY, FAULTS, Broken
-from tests.conformance.services.fronts import Change, Front, Watching, fronted
+from tests.conformance.services.fronts import Asked as FrontAsked
+from tests.conformance.services.fronts import Change, Front, Given, Watching, fronted
 from tests.services.asking import open_account
 from tests.services.ports import free_port
 from tests.services.running import Service
@@ -71,6 +74,7 @@ def served(folder: Path, uri: str, port: int) -> Service:
             "COMMUNICATOR_DIRECTORY_MODE": "brokered",
             "COMMUNICATOR_DIRECTORY_CONTACTS_PER_DAY": "1000",
             "COMMUNICATOR_SENDING_NAMED_ADDRESSES": '["127.0.0.1"]',
+            "COMMUNICATOR_SENDING_RETRY_S_MIN": "0.2",
             "COMMUNICATOR_AUTHORIZATION_ALLOWANCES": "{" + allowed + ", fetch = 200}",
         },
     )  # fmt: skip
@@ -152,7 +156,9 @@ def test_a_real_service_passes_all_of_it_through_kill_9(direct: Place) -> None:
         direct.service.start()
 
     with restarting(work) as command:
-        found = examine(select(direct.asked, "*", restart=command)).verdict
+        whole = examine(select(direct.asked, "*", restart=command, listen=free_port()))
+    found = whole.verdict
+    assert whole.left == 0
     assert len(kills) == 1
     assert direct.service.pid != kills[0]
     assert [(r.id, r.detail) for r in found.failures] == []
@@ -273,7 +279,7 @@ def test_a_restart_command_that_fails_says_so(direct: Place, partner: Watching) 
 def test_a_service_that_is_absent_is_never_a_pass(partner: Watching) -> None:
     (result,) = play(Asked(url=f"http://127.0.0.1:{free_port()}", timeout_s=1), partner)
     assert (result.id, result.status, result.fault) == (REACHED, Status.FAILED, Fault.DIED)
-    assert "is it running" in result.detail
+    assert "run, and is it the origin of a service" in result.detail
 
 
 @pytest.mark.parametrize("says", [b"", b"hello\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno"])
@@ -304,7 +310,7 @@ def test_what_is_no_service_is_never_a_pass(partner: Watching, says: bytes) -> N
             thread.join()
     assert result.status is Status.FAILED
     assert result.fault in ((Fault.HUNG,) if not says else (Fault.DIED, Fault.SCHEMA))
-    assert "is it running, and is this its origin" in result.detail
+    assert "run, and is it the origin of a service" in result.detail
 
 
 def test_after_a_service_died_nothing_passes(behind: Place, partner: Watching) -> None:
@@ -386,3 +392,56 @@ def test_known_failures_are_expected_and_those_that_pass_are_not(behind: Place, 
     assert expected["service/receiving/register/again"] is Status.EXPECTED
     (failed,) = examine(asked, expectations=listed).verdict.failures
     assert failed.fault is Fault.LISTED_BUT_PASSING
+
+
+# -------------------------------------------------------------------- sending services, as a receiver sees them
+
+
+def hands_over(change: Callable[[dict[str, str]], dict[str, str] | None], test: str, partner: Watching) -> Result:
+    """Play one test of what is handed over against a sending service in which `change` makes the headers."""
+    port, there = free_port(), free_port()
+    ticket = {"ticket": "A" * 22}
+    document = {
+        "version": 1, "revision": 1, "operator": "one fault",
+        "sending": {
+            "uri": f"http://127.0.0.1:{port}", "request_bytes_max": 4096, "delay_mean_s": [0],
+            "queue_lifetime_s": 172_800, "upload": {"1": 1}, "tokens": {"submit": [], "upload": []},
+        },
+    }  # fmt: skip
+
+    def answer(front: Front, asked: FrontAsked) -> Given:
+        head = {"content-type": "application/json", "communicator-revision": "1"}
+        if asked.path == "/v1/submit":
+            submission = cbor2.loads(asked.body)
+            made = change({"content-type": "application/cbor"})
+            if made is not None:
+                httpx.post(f"{submission[1]}/v1/accept", content=submission[2], headers=made)
+            return Given(202, head, json.dumps(ticket).encode())
+        if asked.path.startswith("/v1/submissions/"):
+            return Given(200, head, b'{"state": "forwarded", "unreachable": false}')
+        return Given(200, head, json.dumps(document).encode())
+
+    with fronted(port, "http://127.0.0.1:1", partner) as front:
+        front.breaks(Change(ask=answer))
+        asked = Asked(url=front.uri, select=f"service/sending/handed-over/{test}", listen=there, timeout_s=1)
+        return played(asked, partner)[asked.select]
+
+
+def test_a_sending_service_that_hands_over_only_the_request_passes(partner: Watching) -> None:
+    assert hands_over(lambda headers: headers, "unchanged", partner).status is Status.PASSED
+
+
+def test_a_sending_service_that_says_for_whom_it_asks_is_found(partner: Watching) -> None:
+    result = hands_over(lambda headers: {**headers, "x-forwarded-for": "203.0.113.7"}, "unchanged", partner)
+    assert (result.fault, result.detail.rpartition(": ")[2]) == (Fault.TOLD_APART, "x-forwarded-for")
+
+
+def test_a_sending_service_that_hands_nothing_over_is_found(partner: Watching) -> None:
+    assert hands_over(lambda headers: None, "taken-once", partner).fault is Fault.LOST
+
+
+def test_a_sending_service_that_hides_a_refusal_is_found(partner: Watching) -> None:
+    result = hands_over(lambda headers: headers, "refused-once", partner)
+    assert (result.fault, result.detail) == (
+        Fault.STATE, "a submission that was answered 400 is forwarded, not refused",
+    )  # fmt: skip

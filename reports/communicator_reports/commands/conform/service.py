@@ -52,6 +52,10 @@ def service(
     update: Annotated[bool, typer.Option("--update", help="Rewrite the list from what fails now.")] = False,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
     samples: Annotated[int, typer.Option(min=20, max=_SAMPLES_MAX, help="Answers of each kind that are timed.")] = 60,
+    listen: Annotated[
+        int,
+        typer.Option(metavar="PORT", min=0, max=65_535, help="Also receive here what a sending service hands over."),
+    ] = 0,
     long: Annotated[bool, typer.Option("--long", help="Also tests that bring a thousand messages.")] = False,
     seed: Annotated[
         int | None, typer.Option(min=0, help="What is drawn; a service remembers, so leave it out.")
@@ -85,7 +89,7 @@ def service(
     asked = Asked(
         url=_origin(url, "URL"), kinds=_kinds(kind or []), partner_url=_origin(partner, "--partner") if partner else "",
         restart=restart, accounts=_accounts(account or []), names=_names(name or []), select=select, timeout_s=timeout,
-        samples=samples, long=long, seed=seed,
+        samples=samples, listen=listen, long=long, seed=seed,
     )  # fmt: skip
     if update and expectations is None:
         raise typer.BadParameter("give the list to be rewritten with --expectations FILE", param_hint="--update")
@@ -122,9 +126,15 @@ def _run(
         for name, path in files.items():
             if path is not None:
                 path.write_bytes((Path(folder) / name).read_bytes())
+    if found.left:
+        Console(stderr=True).print(f"{found.left} things could not be taken away again: roots or uploads")
     if as_json:
         failures = [result.id for result in verdict.failures]
-        print(json.dumps(report.summary(verdict) | {"failures": failures, "measured": list(found.measured)}))
+        print(
+            json.dumps(
+                report.summary(verdict) | {"failures": failures, "measured": list(found.measured), "left": found.left}
+            )
+        )
     elif found.measured:
         console.print(_measured(found.measured))
     if not as_json and len(verdict.results) <= 1 and not verdict.failures:
