@@ -81,10 +81,37 @@ function sending(value) {
   return { uri: of.uri, delays };
 }
 
+const mode = (value) => malformed(['brokered', 'attesting'].includes(value), 'mode');
+const key = (value) => malformed(octets(value).length === 32, 'key of a directory');
+
+// A service of which a device needs nothing here: its members are checked all the same.
+const others = {
+  directory: [['uri', wire.uri], ['mode', mode], ['namespace', text], ['key', key], ['tokens', tokens]],
+  authorization: [['uri', wire.uri], ['issuer', text], ['epoch_s', uint], ['redeem_grace_s', uint]],
+};
+
+// JSON.parse keeps the last of two members of one name, so the names of each object are collected before.
+function checkOnce(source) {
+  const open = [];
+  const tokens = source.match(/"(?:[^"\\]|\\.)*"|[{}[\]:]/g) ?? [];
+  tokens.forEach((token, at) => {
+    if (token === '{' || token === '[') open.push(new Set());
+    else if (token === '}' || token === ']') open.pop();
+    else if (tokens[at + 1] === ':') {
+      const name = JSON.parse(token);
+      malformed(!open.at(-1).has(name), 'a member twice');
+      open.at(-1).add(name);
+    }
+  });
+}
+
 function parse(bytes) {
   need(bytes.length <= MOST, 'too-large', 'document');
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    const source = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const found = JSON.parse(source);
+    checkOnce(source);
+    return found;
   } catch (error) {
     return malformed(false, 'not JSON');
   }
@@ -99,7 +126,13 @@ function decodeDocument(bytes, origin) {
   need(Object.hasOwn(of, 'receiving'), 'unknown', 'receiving service');
   const found = receiving(of.receiving);
   const sender = Object.hasOwn(of, 'sending') ? sending(of.sending) : { uri: found.uri, delays: [] };
-  malformed([found.uri, sender.uri].every((uri) => uri === origin), 'origin');
+  const uris = [found.uri, sender.uri];
+  for (const [name, members] of Object.entries(others).filter(([name]) => Object.hasOwn(of, name))) {
+    const service = object(of[name]);
+    for (const [inner, check] of members) member(service, inner, check);
+    uris.push(service.uri);
+  }
+  malformed(uris.every((uri) => uri === origin), 'origin');
   return { revision, config: found.config, digest: found.digest, delays: sender.delays };
 }
 

@@ -23,6 +23,7 @@ from communicator_impl.vectors.hpke_cases import hpke_cases
 from communicator_impl.vectors.label_cases import label_cases
 from communicator_impl.vectors.layout_cases import layout_cases
 from communicator_impl.vectors.limit_cases import limit_cases
+from communicator_impl.vectors.member_cases import member_cases
 from communicator_impl.vectors.ratchet_cases import ratchet_cases
 from communicator_impl.vectors.resync_cases import resync_cases
 from communicator_impl.vectors.service_cases import service_cases
@@ -38,7 +39,7 @@ def all_cases() -> list[Case]:
     areas = (
         *(hpke_cases, address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases),
         *(service_cases, content_cases, token_cases, directory_cases, document_cases, resync_cases),
-        *(date_cases, limit_cases, layout_cases, field_cases),
+        *(date_cases, limit_cases, layout_cases, member_cases, field_cases),
     )
     return [case for area in areas for case in area()]
 
