@@ -109,8 +109,9 @@ def show(verdict: Verdict, console: Console) -> None:
 
 
 def area_of(test: str) -> str:
-    """Return the area of a test: its id without the case, which stands after the last stroke."""
-    return test.rpartition("/")[0] or test
+    """Return the area of a test: the first word of its id, or the first two of those that have more."""
+    words = test.split("/")
+    return "/".join(words[: 2 if len(words) > 2 else 1])
 
 
 def _marked(status: Status, count: int) -> str:
@@ -176,7 +177,8 @@ def _junit(verdict: Verdict) -> bytes:
         skipped=str(verdict.count(Status.SKIPPED) + verdict.count(Status.EXPECTED)),
     )
     for r in verdict.results:
-        area, case = area_of(r.id), r.id.rpartition("/")[2]
+        area = area_of(r.id)
+        case = r.id.removeprefix(f"{area}/")
         node = Xml.SubElement(suite, "testcase", classname=area, name=case)
         if r.status is Status.FAILED:
             Xml.SubElement(node, "failure", type=r.fault or "", message=_printable(r.detail))

@@ -187,6 +187,13 @@ def test_only_a_whole_run_conforms(results: list[Result], select: str, words: st
     assert badge.attrib["aria-label"] == f"communicator 0.1: {words} · {why}"
 
 
+def test_a_service_has_an_area_for_each_of_its_parts() -> None:
+    names = ("service/load", "service/receiving/register/again", "service/receiving/late", "label/grant", "service/x")
+    text = render_run(verdict(*(passed(name) for name in names)), "", {})
+    assert re.findall(r'<details class="group" id="area-([^"]+)"', text) == ["service", "service/receiving", "label"]
+    assert "<code>register/again</code>" in text
+
+
 def test_every_fault_has_a_meaning() -> None:
     assert len({fault.meaning for fault in Fault}) == len(Fault)
     text = render_run(verdict(passed(), failed()), "", {})

@@ -22,6 +22,7 @@ from urllib.parse import quote
 import msgspec
 
 from communicator_conformance import Fault, Result, Status
+from communicator_conformance.report import area_of
 from communicator_conformance.scripts import Script
 from communicator_conformance.vectors import Ruling, Step, Vector
 from communicator_reports.conformance_page.texts import shown
@@ -139,7 +140,7 @@ def one_test(result: Result, prefix: str, known: Known, budget: Budget) -> Test:
     vector = known.vectors.get(result.id)
     exchanges = tuple(_exchanges(lines, _steps(vector), failed=failed))
     return Test(
-        anchor, quote(anchor), result.id, result.id.rpartition("/")[2], result.status.value,
+        anchor, quote(anchor), result.id, result.id.removeprefix(f"{area_of(result.id)}/"), result.status.value,
         known.title(result.id), result.clauses, result.fault or "", result.fault.meaning if result.fault else "",
         shown(result.detail, _DETAIL_MAX), _expected(vector, lines) if failed else None, exchanges,
         len(result.lines) - len(lines), sides(result.witness),
