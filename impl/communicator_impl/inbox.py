@@ -33,6 +33,7 @@ from communicator_impl.body import Body, decode_body, read_of
 from communicator_impl.body import Kind as BodyKind
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError, PeerError
+from communicator_impl.introduction import Introduction
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import NEVER, Delivered, Request
@@ -65,7 +66,13 @@ class Inbox:
     """What arrives, for all relationships of one person."""
 
     def __init__(
-        self, terms: Terms, book: ServiceBook, own: OwnAddresses, peer: PeerAddresses, entropy: Entropy
+        self,
+        terms: Terms,
+        book: ServiceBook,
+        own: OwnAddresses,
+        peer: PeerAddresses,
+        entropy: Entropy,
+        introduction: Introduction,
     ) -> None:
         self._terms = terms
         self._book = book
@@ -73,12 +80,15 @@ class Inbox:
         self._peer = peer
         self._entropy = entropy
         self._resync = Resynchronisation(terms, peer, entropy)
+        self._introduction = introduction
 
     def take(self, turn: Turn, service: int, item: Item) -> tuple[int, ...]:
         """Open and apply one item; return the services whose configuration differs."""
         if turn.particle.ended:
             return ()
         self._own.note_spent(turn, service, item.serial, item.position)
+        if turn.particle.session is None:
+            return self._take_first(turn, service, item.body)
         try:
             body = self._open(turn.particle, item.body)
         except PeerError:
@@ -91,6 +101,16 @@ class Inbox:
 
     def _is_sign(self, p: Particle, body: Body) -> bool:
         return is_sign(p, body)
+
+    def _take_first(self, turn: Turn, service: int, ciphertext: bytes) -> tuple[int, ...]:
+        """Take what a stranger wrote to a contact; what does not open changes nothing."""
+        before = turn.particle.session
+        try:
+            body = self._introduction.welcome(turn, ciphertext)
+        except PeerError:
+            turn.particle.session = before  # SES-16
+            return ()
+        return self._apply(turn, service, body)
 
     def _take_otherwise(self, turn: Turn, service: int, ciphertext: bytes) -> tuple[int, ...]:
         """Take what the peer sent in the session before, or to begin a new one; of the first, only what people did."""
@@ -157,6 +177,7 @@ class Inbox:
         if not p.restored:  # else the peer speaks of what this end does not remember
             if body.holds > p.confirmed:  # 2
                 self._own.confirm(turn, min(body.holds, p.version))
+                self._own.close_contact(turn)
             self._acknowledge(turn, body)  # 3
         if body.number is not None:  # 4, CONT-13
             self._deliver(turn, service, body.number, body.content or b"")

@@ -11,6 +11,13 @@ address set; nothing of it passes a service. The owner of the package cannot sen
     complete    first set              ──▶
                                              conclude
 
+From afar they do the same by a contact (8.4): a package with an address for one stranger. The opening goes to that
+address like any message, and with it the stranger's set; the owner's set comes back by it. ::
+
+    offer       contact                ──▶   approach    and writes, as to anybody
+    welcome     what came there        ◀──   opening, first set
+                own set, as ever       ──▶
+
 Rules:
 
 1. Only the package is in clear; both sets travel inside the session, so they are authentic.
@@ -21,9 +28,11 @@ Rules:
 from typing import Final
 
 from communicator_impl import session as sessions
+from communicator_impl.addresses import round_up_to_hour
 from communicator_impl.body import Body, decode_body, encode_body
 from communicator_impl.body import Kind as BodyKind
 from communicator_impl.body import Received as Receipt
+from communicator_impl.directory import Contact
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError, OwnError, PeerError
 from communicator_impl.keys import Identity, KeyPackage, make_package
@@ -93,6 +102,39 @@ class Introduction:
         turn.report(Kind.PAIRED, value=self._person)
         for grant in p.mine:
             self._own.report_issued(turn, grant)
+
+    # ---------------------------------------------------------------- from afar
+
+    def offer(self, turn: Turn) -> bytes:
+        """Return the contact for one stranger; the particle has just been made by `invite`."""
+        p = turn.particle
+        assert p.invitation is not None
+        package = p.invitation.package
+        until_s = round_up_to_hour(package.not_after_s + PARAMETERS.session.package_grace_s)
+        return Contact(package, self._own.contact_set(turn, until_s)).encode()
+
+    def approach(self, turn: Turn, contact: bytes) -> None:
+        """Begin with a contact: from now on messages can be written, and the own set goes with them."""
+        p, read = turn.particle, Contact.decode(contact, turn.now_s)
+        p.session = sessions.start(_identity_of(p), read.package, turn.now_s, self._entropy)
+        self._peer.adopt(p, read.addresses)
+        turn.report(Kind.PAIRED, value=self._person)
+        p.update_due = turn.now_ms  # the owner learns of this end even if nobody writes
+
+    def welcome(self, turn: Turn, ciphertext: bytes) -> Body:
+        """Open what came to a contact: the relationship exists; the body is still to be applied. Else `PeerError`."""
+        p = turn.particle
+        if p.invitation is None:
+            raise PeerError(ErrorClass.UNKNOWN, "nobody was invited")
+        own = _identity_of(p)
+        p.session, plain, _ = sessions.accept(own, [p.invitation], ciphertext, turn.now_s, self._entropy)
+        body = decode_body(plain)
+        if body.addresses is None:
+            raise PeerError(ErrorClass.MALFORMED, "an introduction without an address set")
+        p.invitation = None  # SES-6
+        turn.report(Kind.PAIRED, value=self._person)
+        p.update_due = turn.now_ms
+        return body
 
     def _hand_over(self, turn: Turn, session: Session) -> bytes:
         """Make the own first set and seal it; in person, handing over is confirmation enough."""

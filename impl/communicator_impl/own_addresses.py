@@ -60,6 +60,11 @@ class OwnAddresses:
             self._erase_secrets(p)
         self._plan_renewal(turn, in_conversation=in_conversation)
 
+    def contact_set(self, turn: Turn, until_s: int) -> WireSet:
+        """Return a set of no version for one stranger: an address each of roots that serve nothing else (8.4)."""
+        p = turn.particle
+        return WireSet(0, tuple(self._contact_entry(turn, service, until_s) for service in p.services))
+
     def complete_set(self, p: Particle) -> WireSet:
         """Return the own set as the peer gets it."""
         by_service = groupby(p.mine, key=lambda grant: grant.service)
@@ -135,10 +140,17 @@ class OwnAddresses:
         """End the relationship here: revoke its root at every service, then forget all keys (DELIV-29, PORT-11)."""
         p = turn.particle
         p.ended = True
+        self.close_contact(turn)
         turn.requests.extend(
             RevokeRoot(service, own.root, own.access_key()) for service, own in sorted(p.roots.items())
         )
         self._forget(p)
+
+    def close_contact(self, turn: Turn) -> None:
+        """Revoke the roots of a contact: nobody needs it any more."""
+        contact = turn.particle.contact
+        turn.requests.extend(RevokeRoot(service, own.root, own.access_key()) for service, own in contact.items())
+        contact.clear()
 
     def _forget(self, p: Particle) -> None:
         p.forget()
@@ -213,6 +225,20 @@ class OwnAddresses:
         if config is None:
             raise OwnError(ErrorClass.UNKNOWN, "issuing without a configuration")
         return own.issue(config, range(first, last + 1), until_s, turn.now_s, self._entropy)
+
+    def _contact_entry(self, turn: Turn, service: int, until_s: int) -> ServiceEntry:
+        config = self._book.config(service)
+        if config is None:
+            raise InputError(ErrorClass.UNKNOWN, "no configuration of a receiving service")
+        own = TwoLayerRoot.generate(self._entropy)
+        turn.requests.append(RegisterRoot(service, own.root, own.registration().verify_key, own.access_key()))
+        p, serial = turn.particle, turn.particle.serials.get(service, 0) + 1
+        first = address_index(serial, 0)
+        (address,) = own.issue(config, range(first, first + 1), until_s, turn.now_s, self._entropy)
+        p.contact[service], p.serials[service] = own, serial
+        turn.report(Kind.ISSUED, 0, service, serial, 1, value=until_s * 1000)
+        grant = WireGrant(serial, True, until_s, 1, (address,))
+        return ServiceEntry(config.uri, Profile.TWO_LAYER, config.outer, (grant,))
 
     def _entry(self, p: Particle, service: int, grants: tuple[Grant, ...]) -> ServiceEntry:
         config = self._book.config(service)

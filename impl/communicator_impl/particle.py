@@ -61,7 +61,7 @@ from communicator_spec import NONE, ErrorClass, Grant
 
 __all__ = ["Particle"]
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _BYTES_MAX: Final = 1 << 28
 
 
@@ -84,6 +84,7 @@ class Particle(msgspec.Struct, kw_only=True):
     renew_at: int = 0
     update_due: int = NEVER
     roots: dict[int, OwnRoot] = {}
+    contact: dict[int, OwnRoot] = {}  # where a stranger writes a first message, until the peer holds the own set
     secrets: dict[tuple[int, int], Secret] = {}
     introduced: dict[tuple[int, int], int] = {}  # the first version of the set that carried a grant
     # services that were replaced: the version without each, and when the last address there ends
@@ -195,6 +196,7 @@ _FIELDS: Final[dict[str, Codec]] = {
     "renew_at": NUMBER,
     "update_due": NUMBER,
     "roots": ROOTS,
+    "contact": ROOTS,
     "secrets": SECRETS,
     "introduced": NUMBER_BY_NAME,
     "moved": NUMBER_BY_NUMBER,

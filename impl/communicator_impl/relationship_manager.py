@@ -91,8 +91,8 @@ class RelationshipManager:
         own = self._own = self.own_type(terms, book, entropy, profiles)
         peer = self.peer_type(terms, book, entropy)
         self._outbox = self.outbox_type(terms, own, peer, entropy)
-        self._inbox = self.inbox_type(terms, book, own, peer, entropy)
         self._introduction = Introduction(person, own, peer, entropy)
+        self._inbox = self.inbox_type(terms, book, own, peer, entropy, self._introduction)
         self._resync = Resynchronisation(terms, peer, entropy)
         self._particles: dict[int, Particle] = {}
         self._handed: set[int] = set()  # whose requests this process has returned already
@@ -114,6 +114,12 @@ class RelationshipManager:
         """Return what shows a service that one may fetch and confirm there, if there is a root."""
         own = self._of(relationship).roots.get(service)
         return None if own is None else own.access_key()
+
+    def stores(self, relationship: int, service: int) -> tuple[tuple[Root, bytes], ...]:
+        """Return the roots to fetch at one service, each with its access key: the own one, and that of a contact."""
+        p = self._of(relationship)
+        found = (roots.get(service) for roots in (p.roots, p.contact))
+        return tuple((own.root, own.access_key()) for own in found if own is not None)
 
     def peer_set(self, relationship: int) -> WireSet | None:
         """Return the peer's complete address set that is held: all that this end knows of where the peer is."""
@@ -144,6 +150,19 @@ class RelationshipManager:
         """Read the greeting: the relationship exists here too."""
         turn = self._turn(now_ms, relationship)
         self._introduction.conclude(turn, greeting)
+        return self._finish(turn)
+
+    def offer(self, now_ms: int, relationship: int, setting: Setting) -> tuple[bytes, Step]:
+        """Begin from afar: return the contact for one stranger (8.4)."""
+        particle, _ = self._introduction.invite(now_ms, setting)
+        turn = self._begin(now_ms, relationship, particle)
+        contact = self._introduction.offer(turn)
+        return contact, self._finish(turn)
+
+    def approach(self, now_ms: int, relationship: int, setting: Setting, contact: bytes) -> Step:
+        """Begin with somebody's contact: messages can be submitted from now on."""
+        turn = self._begin(now_ms, relationship, self._introduction.meet(setting))
+        self._introduction.approach(turn, contact)
         return self._finish(turn)
 
     # ---------------------------------------------------------------- what people do

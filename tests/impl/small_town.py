@@ -75,7 +75,9 @@ def never(_n: int) -> bool:
 class Town:
     """Person p has relationship p; operators by number; one clock."""
 
-    def __init__(self, profile: Profile, loses: Fault = never, repeats: Fault = never) -> None:
+    def __init__(
+        self, profile: Profile, loses: Fault = never, repeats: Fault = never, *, from_afar: bool = False
+    ) -> None:
         self.now = DAY
         self.events: list[CoreEvent] = []
         self.terms = standard_terms("label/1" if profile is Profile.LABEL else "two-layer/1")
@@ -83,7 +85,7 @@ class Town:
         self.entropy = SeededEntropy(b"town")
         self.receiving = [True] * OPERATORS
         self.sending = [True] * OPERATORS
-        self.profiles = (profile,)
+        self.profiles = tuple(dict.fromkeys((profile, Profile.TWO_LAYER))) if from_afar else (profile,)
         self.rsa = [self._receiving_service(k) for k in range(OPERATORS)]
         self.ssa = [self._sending_service(k) for k in range(OPERATORS)]
         self.disks = [DyingStorage(), DyingStorage()]
@@ -91,6 +93,9 @@ class Town:
         self.people = [self._manager(p) for p in range(2)]
         self.application: list[dict[int, bytes]] = [{}, {}]
         self.queue: list[tuple[int, Ticket, Outgoing]] = []
+        if from_afar:
+            self.approach()
+            return
         for p, step in enumerate(pair(self.now, (self.people[0], self.people[1]), (0, 1), SETTINGS)):
             self.carry_out(step.requests)
             assert step.transmissions == (), p
@@ -118,6 +123,12 @@ class Town:
 
     def config(self, number: int) -> ServiceConfig | None:
         return self.rsa[number].config()
+
+    def approach(self) -> None:
+        """Let person 1 begin with a contact of person 0."""
+        contact, step = self.people[0].offer(self.now, 0, SETTINGS[0])
+        self.carry_out(step.requests)
+        self.perform(self.people[1].approach(self.now, 1, SETTINGS[1], contact))
 
     # the host
 
@@ -192,9 +203,9 @@ class Town:
 
     def fetch(self, p: int) -> None:
         for service in range(OPERATORS):
-            root = self.people[p].root(p, service)
-            if root is not None and self.receiving[service]:
-                self.fetch_root(p, service, root, self.rsa[service].fetch(root))
+            for root, _ in self.people[p].stores(p, service):
+                if self.receiving[service]:
+                    self.fetch_root(p, service, root, self.rsa[service].fetch(root))
 
     def fetch_root(self, p: int, service: int, root: Root, items: tuple[Item, ...]) -> None:
         received: Received | None = self.call(p, lambda m: m.receive(self.now, p, service, items))

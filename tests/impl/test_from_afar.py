@@ -1,0 +1,101 @@
+"""A relationship that begins with a contact: a link that somebody was sent, or found at a directory."""
+
+import pytest
+from tests.impl.small_town import DAY, HOUR, PROFILES, SETTINGS, Town, expect_once_each, talk
+
+from communicator_impl.addresses import Profile
+from communicator_impl.directory import Contact
+from communicator_impl.errors import CommunicatorError, PeerError
+from communicator_spec import ErrorClass, Kind
+
+
+def said(town: Town, p: int) -> list[bytes]:
+    return sorted(town.application[p].values())
+
+
+@PROFILES
+def test_two_people_who_never_met_write_to_each_other(profile: Profile) -> None:
+    town = Town(profile, from_afar=True)
+    talk(town)
+    assert said(town, 1) == [b"message %d" % n for n in (0, 2, 4)]
+    assert said(town, 0) == [b"message %d" % n for n in (1, 3, 5)]
+    expect_once_each(town)
+    assert len(town.reported(Kind.PAIRED)) == 2
+    assert not town.reported(Kind.FAILED)
+
+
+@PROFILES
+def test_nobody_has_to_write_first(profile: Profile) -> None:
+    town = Town(profile, from_afar=True)
+    town.run(HOUR)
+    assert all(town.people[p].peer_set(p) for p in (0, 1))
+    assert town.particle(1).held_version == town.particle(0).version
+
+
+@PROFILES
+def test_a_first_message_that_is_lost_takes_the_other_address(profile: Profile) -> None:
+    town = Town(profile, from_afar=True, loses=lambda n: n == 1)
+    town.receiving[0] = False
+    talk(town)
+    assert said(town, 0) == [b"message %d" % n for n in (1, 3, 5)]
+
+
+@PROFILES
+def test_the_address_of_a_contact_is_revoked_when_the_peer_has_others(profile: Profile) -> None:
+    town = Town(profile, from_afar=True)
+    assert set(town.particle(0).contact) == {0, 1}
+    talk(town)
+    assert town.particle(0).contact == {}
+    assert all(len(town.people[0].stores(0, service)) <= 1 for service in range(4))
+
+
+@PROFILES
+def test_a_contact_serves_one_stranger(profile: Profile) -> None:
+    town = Town(profile, from_afar=True)
+    contact, step = town.people[0].offer(town.now, 5, SETTINGS[0])
+    town.carry_out(step.requests)
+    for relationship in (6, 7):
+        town.perform(town.people[1].approach(town.now, relationship, SETTINGS[1], contact))
+        town.perform(town.people[1].wake(town.now, relationship, town))
+    town.post()
+    for service in range(4):
+        for root, _ in town.people[0].stores(5, service):
+            town.people[0].receive(town.now, 5, service, town.rsa[service].fetch(root))
+    first = town.people[0].peer_set(5)
+    assert first is not None
+    assert len([e for e in town.reported(Kind.PAIRED) if e.relationship == 5]) == 1
+
+
+def test_a_contact_ends() -> None:
+    town = Town(Profile.TWO_LAYER, from_afar=True)
+    contact, _ = town.people[0].offer(town.now, 5, SETTINGS[0])
+    with pytest.raises(PeerError) as caught:
+        town.people[1].approach(town.now + 30 * DAY, 5, SETTINGS[1], contact)
+    assert caught.value.error_class is ErrorClass.EXPIRED
+
+
+def test_a_contact_that_was_changed_is_refused_and_nothing_begins() -> None:
+    town = Town(Profile.TWO_LAYER, from_afar=True)
+    contact, _ = town.people[0].offer(town.now, 5, SETTINGS[0])
+    for place in range(0, len(contact), 7):
+        changed = contact[:place] + bytes([contact[place] ^ 1]) + contact[place + 1 :]
+        try:
+            Contact.decode(changed, town.now // 1000)
+        except CommunicatorError:
+            with pytest.raises(CommunicatorError):
+                town.people[1].approach(town.now, 5, SETTINGS[1], changed)
+            assert 5 not in town.people[1].relationships()
+
+
+def test_an_offer_can_be_taken_back() -> None:
+    town = Town(Profile.TWO_LAYER, from_afar=True)
+    contact, step = town.people[0].offer(town.now, 5, SETTINGS[0])
+    town.carry_out(step.requests)
+    revoked = town.people[0].refuse(town.now, 5)
+    assert len(revoked.requests) == 2
+    town.carry_out(revoked.requests)
+    town.perform(town.people[1].approach(town.now, 5, SETTINGS[1], contact))
+    before = len(town.reported(Kind.STORED))
+    town.perform(town.people[1].wake(town.now, 5, town))
+    town.post()
+    assert len(town.reported(Kind.STORED)) == before
