@@ -1,0 +1,181 @@
+"""What a device asks services for, over HTTP: documents, stores, submissions; one method each.
+
+Theory. Every request may be repeated (SVC-7), so a failure is one of two things: no answer, which may be different in
+a minute, or a refusal, which will not. Nothing of this decides what happens then.
+
+Rules:
+
+1. No answer, status 5xx and 429 raise `Silent`; any other refusal `ServiceError` with the class that the service named.
+2. No redirection is followed, and no answer is read beyond its limit (SVC-9).
+3. One client for each origin, so that a connection is opened once; origins share no cookie and no header.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import httpx
+
+from communicator_impl import wire
+from communicator_impl.document import Document, base64url, unbase64url
+from communicator_impl.envelope import Delivery
+from communicator_impl.errors import PeerError, ServiceError
+from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request
+from communicator_impl.queue_entry import State
+from communicator_impl.root_record import Item, item_of
+from communicator_impl.submission import Submission
+from communicator_spec import ErrorClass
+from communicator_spec.parameters import PARAMETERS
+
+__all__ = ["Courier", "Progress", "Silent"]
+
+_V, _E = PARAMETERS.service, PARAMETERS.envelope
+_ANSWER_BYTES_MAX: Final = 1 << 26
+_TIMEOUT_S: Final = 15.0
+_DELIVERY_BYTES_MAX: Final = _E.request_bytes_max
+_ITEMS_MAX: Final = 1 << 16
+_BUSY: Final = 429
+_BROKEN: Final = 500
+
+
+class Silent(ServiceError):
+    """A service that does not answer, or cannot at the moment."""
+
+
+class Progress(NamedTuple):
+    """What a sending service says of a submission."""
+
+    state: State
+    unreachable: bool
+
+
+class Courier:
+    """All connections of one device."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, httpx.Client] = {}
+
+    def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients.values():
+            client.close()
+
+    def document(self, uri: str) -> bytes:
+        """Return what an origin publishes; what does not speak for this origin raises."""
+        data = self._ask(uri, "GET", _V.document_path)
+        try:
+            Document.decode(data, uri)
+        except PeerError as error:
+            raise ServiceError(error.error_class, "document") from error
+        return data
+
+    def carry_out(self, uri: str, request: Request) -> None:
+        """Register, issue or revoke at an own receiving service."""
+        if isinstance(request, RegisterRoot):
+            named: dict[str, object] = {"root": base64url(request.root), "access_key": base64url(request.access_key)}
+            key = request.verify_key
+            proof: dict[str, object] = {"profile": 2} if key is None else {"profile": 1, "verify_key": base64url(key)}
+            self._post(uri, "/v1/roots", named | proof)
+        elif isinstance(request, IssueGrant):
+            g = request.grant
+            numbers: dict[str, object] = {
+                "epoch": g.epoch,
+                "valid_until": g.valid_until_s,
+                "capacity": g.capacity,
+                "lanes": g.lanes,
+            }
+            self._post(uri, "/v1/epochs", numbers | {"key": base64url(g.key)}, request.access_key)
+        else:
+            self._post(uri, "/v1/revoke", {}, request.access_key)
+
+    def fetch(self, uri: str, access_key: bytes, wait_s: int | None = None) -> list[Item]:
+        """Return what is stored for one root; with `wait_s`, as soon as there is something."""
+        target = "/v1/messages" if wait_s is None else f"/v1/messages?wait={wait_s}"
+        data = self._ask(uri, "GET", target, access_key, timeout_s=_TIMEOUT_S + (wait_s or 0))
+        try:
+            return [item_of(Delivery.decode(one)) for one in wire.sequence(data, _ITEMS_MAX, _DELIVERY_BYTES_MAX)]
+        except PeerError as error:
+            raise ServiceError(error.error_class, "deliveries") from error
+
+    def confirm(self, uri: str, access_key: bytes, numbers: frozenset[int]) -> None:
+        """Say that these are durable here: the service deletes them."""
+        self._post(uri, "/v1/confirm", {"numbers": sorted(numbers)}, access_key)
+
+    def submit(self, uri: str, submission: Submission) -> bytes:
+        """Hand a submission over; return its ticket."""
+        data = self._ask(uri, "POST", "/v1/submit", content=submission.encode(), headers=_CBOR)
+        return _octets(_member(data, "ticket"))
+
+    def progress(self, uri: str, ticket: bytes) -> Progress:
+        """Ask what became of a submission."""
+        data = self._ask(uri, "GET", f"/v1/submissions/{base64url(ticket)}")
+        try:
+            return Progress(State(str(_member(data, "state"))), _member(data, "unreachable") is True)
+        except ValueError as error:
+            raise ServiceError(ErrorClass.MALFORMED, "state") from error
+
+    def takes_submissions(self, uri: str) -> bool:
+        """Tell whether a sending service takes submissions now."""
+        return _member(self._ask(uri, "GET", "/v1/state"), "submit") != "closed"
+
+    # ---------------------------------------------------------------- requests
+
+    def _post(self, uri: str, path: str, body: Mapping[str, object], access_key: bytes | None = None) -> None:
+        content = json.dumps(body).encode()
+        self._ask(uri, "POST", path, access_key, content=content, headers={"content-type": "application/json"})
+
+    def _ask(
+        self,
+        uri: str,
+        method: str,
+        target: str,
+        access_key: bytes | None = None,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> bytes:
+        shown = dict(headers or {})
+        if access_key is not None:
+            shown["authorization"] = f"Bearer {base64url(access_key)}"
+        if uri not in self._clients:
+            self._clients[uri] = httpx.Client(base_url=uri, follow_redirects=False)  # SVC-9
+        client, data = self._clients[uri], bytearray()
+        try:
+            with client.stream(method, target, content=content, headers=shown, timeout=timeout_s) as answer:
+                for part in answer.iter_bytes():
+                    data += part
+                    if len(data) > _ANSWER_BYTES_MAX:
+                        raise ServiceError(ErrorClass.TOO_LARGE, "answer")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Silent(ErrorClass.UNKNOWN, f"{uri} does not answer ({type(error).__name__})") from error
+        if answer.status_code >= _BROKEN or answer.status_code == _BUSY:
+            raise Silent(ErrorClass.LIMIT, f"{uri} answers {answer.status_code}")
+        if not answer.is_success:
+            raise ServiceError(_class_of(bytes(data)), f"{uri} refuses: status {answer.status_code}")
+        return bytes(data)
+
+
+_CBOR: Final = {"content-type": "application/cbor"}
+
+
+def _member(data: bytes, name: str) -> object:
+    try:
+        return json.loads(data)[name]
+    except (ValueError, LookupError, TypeError) as error:
+        raise ServiceError(ErrorClass.MALFORMED, name) from error
+
+
+def _octets(value: object) -> bytes:
+    try:
+        return unbase64url(str(value))
+    except PeerError as error:
+        raise ServiceError(ErrorClass.MALFORMED, "base64url") from error
+
+
+def _class_of(data: bytes) -> ErrorClass:
+    """Return the class that a refusal names; `MALFORMED` if it names none."""
+    try:
+        return ErrorClass(json.loads(data)["class"])
+    except (ValueError, LookupError, TypeError):
+        return ErrorClass.MALFORMED
