@@ -40,6 +40,7 @@ from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError
 from communicator_impl.inbox import Inbox, Received
 from communicator_impl.introduction import Introduction
+from communicator_impl.keys import IdentityKey
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
@@ -49,7 +50,7 @@ from communicator_impl.resynchronisation import Resynchronisation
 from communicator_impl.root_record import Item
 from communicator_impl.storage import Storage
 from communicator_impl.turn import NOTHING_REACHABLE, Outgoing, Reach, ServiceBook, Turn
-from communicator_spec import ErrorClass, Kind, Terms
+from communicator_spec import ErrorClass, Grant, Kind, Terms
 
 __all__ = ["RelationshipManager", "Step", "pair"]
 
@@ -120,6 +121,25 @@ class RelationshipManager:
         p = self._of(relationship)
         found = (roots.get(service) for roots in (p.roots, p.contact))
         return tuple((own.root, own.access_key()) for own in found if own is not None)
+
+    def identities(self, relationship: int) -> tuple[IdentityKey, IdentityKey] | None:
+        """Return the own and the peer's public identity in one relationship, once both are known (SEC-6)."""
+        p = self._of(relationship)
+        return None if p.identity is None or p.session is None else (p.identity.public, p.session.peer)
+
+    def own_grants(self, relationship: int) -> tuple[tuple[Grant, int], ...]:
+        """Return the grants of the own set, each with how many of its addresses were used."""
+        p = self._of(relationship)
+        return tuple((grant, p.spent.get((grant.service, grant.serial), 0)) for grant in p.mine)
+
+    def peer_grants(self, relationship: int) -> tuple[tuple[Grant, int], ...]:
+        """Return the grants of the peer that are held, each with how many of its addresses were used here."""
+        p = self._of(relationship)
+        return tuple((grant, p.used.get((grant.service, grant.serial), 0)) for grant in p.held)
+
+    def leaving(self, relationship: int) -> dict[int, int]:
+        """Return the services that are being left, and when the last address there ends, in milliseconds."""
+        return dict(self._of(relationship).release_due)
 
     def peer_set(self, relationship: int) -> WireSet | None:
         """Return the peer's complete address set that is held: all that this end knows of where the peer is."""

@@ -23,31 +23,30 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from communicator_impl import wire
 from communicator_impl.client.book import Book
 from communicator_impl.client.courier import Courier, Silent
 from communicator_impl.client.history import History
 from communicator_impl.client.log import EventLog
-from communicator_impl.client.records import Parcel, Stage, Ticket, number_name, packed, unpacked
+from communicator_impl.client.post import Post
+from communicator_impl.client.records import Stage, packed
 from communicator_impl.client.vault import Vault
-from communicator_impl.content import Content, encode_content
+from communicator_impl.content import Content, Profile, encode_content, encode_profile
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import Entropy, SystemEntropy
 from communicator_impl.errors import CommunicatorError, InputError, ServiceError
-from communicator_impl.particle_fields import NEVER, PENDING, Request, Setting
+from communicator_impl.fingerprint import fingerprint
+from communicator_impl.particle_fields import NEVER, Request, Setting
 from communicator_impl.queue_entry import State
 from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.root_record import Item
-from communicator_impl.submission import Submission
-from communicator_impl.turn import Outgoing
-from communicator_spec import ErrorClass, Terms
+from communicator_spec import NONE, ErrorClass, Terms
+from communicator_spec.parameters import PARAMETERS
 from communicator_spec.terms import standard_terms
 
 __all__ = ["Device", "Turned", "now_ms"]
 
-_COUNTER: Final = "counter"
-_REQUEST_BYTES_MAX: Final = 1 << 16
-_TEXT: Final = "text/plain"
+_TEXT: Final = PARAMETERS.content.text_type
+_PROFILE: Final = PARAMETERS.content.profile_type
 _REST_MS: Final = 15_000
 
 
@@ -81,11 +80,11 @@ class Device:
         self.clock = clock
         self.book = Book(vault, self.courier)
         self.history = History(vault, self.book)
+        self.post = Post(vault, self.book, self.courier, clock)
         self.log = EventLog(vault, self.book) if log else None
         self._entropy = entropy or SystemEntropy()
         self._terms = terms or standard_terms("label/1")
         self._reported: list[CoreEvent] = []
-        self._counter = int.from_bytes(vault.load(_COUNTER) or b"")
         self._build()
 
     def close(self) -> None:
@@ -119,7 +118,7 @@ class Device:
             contact, step = self.core.offer(self.clock(), number, setting)
             self.history.begin(number, name, Stage.INVITED, self.clock() // 1000, contact)
             self._plan(number, step)
-        self._carry_out()
+        self.post.carry_out()
         return number, contact
 
     def approach(self, name: str, contact: bytes, relationship: int | None = None) -> int:
@@ -148,14 +147,80 @@ class Device:
         with self._step():
             self.core.read(self.clock(), relationship, self.history.note_read(relationship))
 
+    def tell_profile(self, relationship: int, profile: Profile) -> int:
+        """Say what one is called in one relationship, with the next message."""
+        data = encode_profile(profile)
+        with self._step():
+            number = self.core.submit(self.clock(), relationship, encode_content(Content(_PROFILE, data)))
+            self.history.told_profile(relationship, data)
+        return number
+
+    def tell_read(self, relationship: int, *, on: bool) -> None:
+        """Let the peer know what was read from now on, or not."""
+        with self._step():
+            self.core.tell_read(self.clock(), relationship, on=on)
+
+    def fingerprint(self, relationship: int) -> tuple[str, ...] | None:
+        """Return what two people compare, once both ends are known."""
+        found = self.core.identities(relationship)
+        return None if found is None else fingerprint(*found)
+
+    def replace_receiving(self, old: str, new: str, *, leave: bool) -> None:
+        """Receive at another service from now on, everywhere; with `leave`, the old one is left in good order."""
+        number, chosen = self.book.number(new), self.book.setting
+        gone = self.book.number(old)
+        if gone not in chosen.receiving or number in chosen.receiving:
+            raise InputError(ErrorClass.REFUSED, "the first has to be in use, and the second must not be")
+        if self.book.learn(number, self.clock()).receiving is None:
+            raise InputError(ErrorClass.UNKNOWN, f"{new} runs no receiving service")
+        setting = Setting(tuple(number if s == gone else s for s in chosen.receiving), chosen.sending)
+        with self._step():
+            self.book.choose(setting)
+            for relationship in self.core.relationships():
+                draw = self._entropy.fraction("announce", relationship, 0)
+                announce_ms = self.clock() + int(draw * self._terms.announce_spread_ms)
+                self.core.move(self.clock(), relationship, gone, setting, announce_ms, leave=leave)
+
+    def replace_senders(self, sending: Sequence[str]) -> None:
+        """Send by other services from now on; nobody else learns of it (PORT-1)."""
+        numbers = tuple(self.book.number(uri) for uri in sending)
+        for number in numbers:
+            if self.book.learn(number, self.clock()).sending is None:
+                raise InputError(ErrorClass.UNKNOWN, f"{self.book.uri(number)} runs no sending service")
+        with self._step():
+            self.book.choose(Setting(self.book.setting.receiving, numbers))
+            for relationship in self.core.relationships():
+                self.core.change_senders(self.clock(), relationship, numbers)
+
+    def finish_leaving(self, uri: str) -> bool:
+        """Leave a service for good if nothing there is needed any more; False while something is (STATE-11)."""
+        service = self.book.number(uri)
+        empty = set[bytes]()
+        for _, place, key in self.places():
+            if place == service and not self.courier.fetch(uri, key):
+                empty.add(key)
+        keys = {r: self.core.access_key(r, service) for r in self.core.relationships()}
+        roots = {self.core.root(r, service) for r, key in keys.items() if key in empty}
+        with self._step():
+            requests = self.core.leave(self.clock(), service, lambda root: root in roots)
+            for request in requests or ():
+                self._plan_request(NONE, request)
+        self.post.carry_out()
+        return requests is not None
+
+    def restored(self) -> None:
+        """Say that the store came from a backup: every relationship is synchronised before it is used (12.6)."""
+        with self._step():
+            self.core.restored(self.clock())
+
     def end(self, relationship: int, *, tell: bool) -> None:
         """End a relationship, silently or with a word (12.4)."""
         self.book.probe(self._senders(), self.clock())
         with self._step():
             self._plan(relationship, self.core.refuse(self.clock(), relationship, tell=tell, reach=self.book))
             self.history.ended(relationship)
-        self._carry_out()
-        self._hand_over()
+        self.post.carry_out()
+        self.post.hand_over()
 
     # ---------------------------------------------------------------- one pass
 
@@ -163,13 +228,13 @@ class Device:
         """Do everything that is due, once."""
         setting = self.book.setting
         self.book.refresh([*dict.fromkeys((*setting.receiving, *setting.sending))], self.clock())
-        self._carry_out()
-        self._hand_over()
+        self.post.carry_out()
+        self.post.hand_over()
         self._ask_after()
         arrived = sum(self._fetch(*place) for place in self.places())
         self._wake()
-        self._carry_out()
-        self._hand_over()
+        self.post.carry_out()
+        self.post.hand_over()
         return Turned(arrived, self._next_ms())
 
     def places(self) -> tuple[tuple[int, int, bytes], ...]:
@@ -219,74 +284,20 @@ class Device:
 
     def _next_ms(self) -> int:
         deadlines = (self.core.deadline_ms(r) for r in self.core.relationships())
-        waits = any(True for prefix in ("request/", "outgoing/", "ticket/") for _ in self.vault.keys(prefix))
-        return min((*deadlines, self.clock() + _REST_MS if waits else NEVER))
-
-    # ---------------------------------------------------------------- what is not done yet
-
-    def _carry_out(self) -> None:
-        """Carry out requests to own services in order; one that does not answer keeps those behind it for itself."""
-        silent: set[int] = set()
-        for name, value in self.vault.items("request/"):
-            (request,) = PENDING.read(wire.decode(value, _REQUEST_BYTES_MAX))
-            if request.service in silent or not self.book.may_ask(request.service, self.clock()):
-                continue
-            try:
-                self.courier.carry_out(self.book.uri(request.service), request)
-            except Silent:
-                self.book.silent(request.service, self.clock())
-                silent.add(request.service)
-                continue
-            self.book.heard(request.service, self.clock())
-            self.vault.delete(name)
-
-    def _hand_over(self) -> None:
-        """Hand parcels to sending services; what nobody may bring any more is dropped, and escalates as if lost."""
-        for name, value in self.vault.items("outgoing/"):
-            parcel, now = unpacked(value, Parcel), self.clock()
-            if parcel.not_after_ms <= now:
-                self.vault.delete(name)
-                continue
-            if not self.book.may_ask(parcel.via, now):
-                continue
-            submission = Submission(self.book.uri(parcel.service), parcel.request, parcel.not_after_ms)
-            try:
-                ticket = self.courier.submit(self.book.uri(parcel.via), submission)
-            except Silent:
-                self.book.silent(parcel.via, now)
-                continue
-            self.book.heard(parcel.via, now)
-            with self.vault.together():
-                self.vault.delete(name)
-                self.vault.save(number_name("ticket", self._count()), packed(Ticket.of(parcel, ticket)))
+        return min((*deadlines, NEVER if self.post.is_empty() else self.clock() + _REST_MS))
 
     def _ask_after(self) -> None:
-        """Ask what became of submissions; the core learns of a receiving service that nobody reaches (DELIV-6)."""
-        for name, value in self.vault.items("ticket/"):
-            held, now = unpacked(value, Ticket), self.clock()
-            if held.not_after_ms <= now:
-                self.vault.delete(name)
-                continue
-            if not self.book.may_ask(held.via, now):
-                continue
-            try:
-                progress = self.courier.progress(self.book.uri(held.via), held.ticket)
-            except Silent:
-                self.book.silent(held.via, now)
-                continue
-            except ServiceError:
-                self.vault.delete(name)
-                continue
+        """Learn what became of submissions; the core is told of a service that nobody reaches (DELIV-6)."""
+        for name, held, progress in self.post.asked_after():
+            is_queued = progress.state is State.QUEUED
             with self._step():
-                self._note_progress(name, held, progress.state, unreachable=progress.unreachable)
-
-    def _note_progress(self, name: str, held: Ticket, state: State, *, unreachable: bool) -> None:
-        self.history.travelled(held, "unreachable" if unreachable and state is State.QUEUED else state.value)
-        if state is not State.QUEUED:
-            self.vault.delete(name)
-        elif unreachable and not held.told:
-            self.core.unreachable(self.clock(), held.relationship, held.service, held.reference)
-            self.vault.save(name, packed(msgspec.structs.replace(held, told=True)))
+                said = "unreachable" if progress.unreachable and is_queued else progress.state.value
+                self.history.travelled(held, said)
+                if not is_queued:
+                    self.vault.delete(name)
+                elif progress.unreachable and not held.told:
+                    self.core.unreachable(self.clock(), held.relationship, held.service, held.reference)
+                    self.vault.save(name, packed(msgspec.structs.replace(held, told=True)))
 
     # ---------------------------------------------------------------- steps
 
@@ -299,7 +310,7 @@ class Device:
                 for event in self._reported:
                     self.history.note(event)
                     if self.log is not None:
-                        self.log.write(event, self._count())
+                        self.log.write(event, self.post.count())
         except CommunicatorError as error:
             if not isinstance(error, InputError):
                 self._build()  # rule 3
@@ -314,21 +325,12 @@ class Device:
         for request in step.requests:
             self._plan_request(relationship, request)
         for out in step.transmissions:
-            self._plan_parcel(out)
+            self.post.plan_parcel(out)
 
     def _plan_request(self, relationship: int, request: Request) -> None:
-        self.vault.save(number_name("request", self._count()), wire.encode(PENDING.write((request,))))
+        self.post.plan_request(request)
         if self.log is not None:
-            self.log.name_root(request, relationship, self._count())
-
-    def _plan_parcel(self, out: Outgoing) -> None:
-        parcel = Parcel(out.via, out.service, out.request, out.not_after_ms, out.relationship, out.reference)
-        self.vault.save(number_name("outgoing", self._count()), packed(parcel))
-
-    def _count(self) -> int:
-        self._counter += 1
-        self.vault.save(_COUNTER, self._counter.to_bytes(8))
-        return self._counter
+            self.log.name_root(request, relationship, self.post.count())
 
     def _new(self, wanted: int | None) -> int:
         taken = self.core.relationships()

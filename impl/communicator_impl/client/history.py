@@ -73,6 +73,18 @@ class History:
     def _save_person(self, relationship: int, person: Person) -> None:
         self._vault.save(number_name("person", relationship), packed(person))
 
+    def rename(self, relationship: int, name: str) -> None:
+        """Call a person otherwise."""
+        self._change(relationship, name=name)
+
+    def verified(self, relationship: int) -> None:
+        """Note that the two compared their fingerprint."""
+        self._change(relationship, verified=True)
+
+    def told_profile(self, relationship: int, profile: bytes) -> None:
+        """Note the own profile in one relationship."""
+        self._change(relationship, own_profile=profile)
+
     # ---------------------------------------------------------------- messages
 
     def wrote(self, relationship: int, number: int, date_s: int, content: bytes) -> None:

@@ -85,12 +85,15 @@ class ReceivingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the sending service offers; `named_addresses` are hosts that it may connect to without being public."""
+    """What the sending service offers; `named_addresses` are hosts that it may connect to without being public.
+
+    If none are named, a service whose own URI is a loopback one may connect to its own machine: it is a trial.
+    """
 
     delay_mean_s: tuple[int, ...] = (0, 60, 600)
     submissions_max: int = 1 << 20
     uploads_bytes_max: int = 64 << 30
-    named_addresses: tuple[str, ...] = ()
+    named_addresses: tuple[str, ...] | None = None
     attempt_s: float = 30.0
     retry_s_min: float = float(PARAMETERS.delivery.retry_s_min)
     tokens: Tokens = {}

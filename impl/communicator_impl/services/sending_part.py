@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy import Connection
@@ -18,13 +19,14 @@ from communicator_impl.services.outward import Outward
 from communicator_impl.services.part import Kit, Part
 from communicator_impl.services.sending import SendingEndpoints
 from communicator_impl.services.sending_store import SendingStore
-from communicator_impl.services.settings import Settings
+from communicator_impl.services.settings import Settings, is_loopback
 from communicator_spec.parameters import PARAMETERS
 from communicator_spec.terms import standard_terms
 
 __all__ = ["SendingPart"]
 
 _SECRET: Final = "secret"
+_OWN_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
 _SECRET_BYTES: Final = 32
 
 
@@ -36,7 +38,7 @@ class SendingPart(Part):
         self._chosen, self._uri, self._kit, self._entropy = chosen, settings.service.uri, kit, entropy
         terms = msgspec.structs.replace(standard_terms(), retry_min_ms=int(chosen.retry_s_min * 1000))
         self._queue = SendingStore(terms, Offer(chosen.delay_mean_s, chosen.submissions_max))
-        self._outward = Outward(chosen.named_addresses, chosen.attempt_s)
+        self._outward = Outward(_named(chosen.named_addresses, self._uri), chosen.attempt_s)
         parts = (kit.database, self._queue, self._outward, kit.work, kit.bells, entropy)
         self._forwarder = Forwarder(*parts, kit.metrics, kit.log, chosen.attempt_s)
         self._forwarding: asyncio.Task[None] | None = None
@@ -88,3 +90,10 @@ class SendingPart(Part):
     def _secret(self, connection: Connection) -> bytes:
         """Return what keys that delete uploads are made of: the same for all instances, and always."""
         return held_secret(connection, _SECRET, self._entropy.draw("service.secret", _SECRET_BYTES))
+
+
+def _named(chosen: tuple[str, ...] | None, uri: str) -> tuple[str, ...]:
+    """Return the hosts that are no public ones and may be connected to."""
+    if chosen is not None:
+        return chosen
+    return _OWN_MACHINE if is_loopback(urlsplit(uri).hostname or "") else ()

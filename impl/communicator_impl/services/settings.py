@@ -36,7 +36,7 @@ from communicator_impl.tokens import Purpose
 from communicator_spec.origin import is_origin
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Settings", "SettingsError"]
+__all__ = ["Settings", "SettingsError", "is_loopback"]
 
 _PREFIX: Final = "COMMUNICATOR_"
 _PORT: Final = 8420
