@@ -103,7 +103,7 @@ class Inbox:
         return is_sign(p, body)
 
     def _take_first(self, turn: Turn, service: int, ciphertext: bytes) -> tuple[int, ...]:
-        """Take what a stranger wrote to a contact; what does not open changes nothing."""
+        """Take what a stranger wrote to a contact; what does not open changes nothing (SES-28)."""
         before = turn.particle.session
         try:
             body = self._introduction.welcome(turn, ciphertext)

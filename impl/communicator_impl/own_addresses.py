@@ -16,6 +16,7 @@ Rules:
 """
 
 from itertools import groupby
+from typing import Final
 
 from communicator_impl.addresses import LabelGrant, LabelRoot, Profile, TwoLayerRoot
 from communicator_impl.body import ServiceEntry, WireGrant, WireSet
@@ -28,6 +29,9 @@ from communicator_impl.turn import ServiceBook, Turn
 from communicator_spec import ErrorClass, Grant, Kind, Terms, release_at, renew, round_up_to_hour, taken_up, usable
 
 __all__ = ["OwnAddresses"]
+
+_CONTACT_ADDRESSES: Final = 2
+"""At each service of a contact: one for the stranger's set, one for what the stranger writes at once."""
 
 
 class OwnAddresses:
@@ -61,7 +65,7 @@ class OwnAddresses:
         self._plan_renewal(turn, in_conversation=in_conversation)
 
     def contact_set(self, turn: Turn, until_s: int) -> WireSet:
-        """Return a set of no version for one stranger: an address each of roots that serve nothing else (8.4)."""
+        """Return a set of no version for one stranger: addresses of roots that serve nothing else (8.4)."""
         p = turn.particle
         return WireSet(0, tuple(self._contact_entry(turn, service, until_s) for service in p.services))
 
@@ -147,7 +151,7 @@ class OwnAddresses:
         self._forget(p)
 
     def close_contact(self, turn: Turn) -> None:
-        """Revoke the roots of a contact: nobody needs it any more."""
+        """Revoke the roots of a contact: nobody needs it any more (SES-27)."""
         contact = turn.particle.contact
         turn.requests.extend(RevokeRoot(service, own.root, own.access_key()) for service, own in contact.items())
         contact.clear()
@@ -234,10 +238,10 @@ class OwnAddresses:
         turn.requests.append(RegisterRoot(service, own.root, own.registration().verify_key, own.access_key()))
         p, serial = turn.particle, turn.particle.serials.get(service, 0) + 1
         first = address_index(serial, 0)
-        (address,) = own.issue(config, range(first, first + 1), until_s, turn.now_s, self._entropy)
+        addresses = own.issue(config, range(first, first + _CONTACT_ADDRESSES), until_s, turn.now_s, self._entropy)
         p.contact[service], p.serials[service] = own, serial
         turn.report(Kind.ISSUED, 0, service, serial, 1, value=until_s * 1000)
-        grant = WireGrant(serial, True, until_s, 1, (address,))
+        grant = WireGrant(serial, True, until_s, _CONTACT_ADDRESSES, addresses)
         return ServiceEntry(config.uri, Profile.TWO_LAYER, config.outer, (grant,))
 
     def _entry(self, p: Particle, service: int, grants: tuple[Grant, ...]) -> ServiceEntry:

@@ -22,6 +22,7 @@ import typer
 from rich.console import Console
 
 from communicator_conformance.errors import ConformanceError
+from communicator_impl.errors import CommunicatorError
 from communicator_impl.services.settings import SettingsError
 from communicator_model.traces import DataError
 from communicator_reports import VERSION
@@ -32,6 +33,7 @@ from communicator_reports.commands import (
     events,
     judge,
     report,
+    rm,
     serve,
     simulate,
     spec,
@@ -59,6 +61,7 @@ app.command("simulate")(simulate.simulate)
 app.add_typer(conform.app, name="conform")
 app.command("report")(report.report)
 app.command("serve")(serve.serve)
+app.add_typer(rm.app, name="rm")
 app.command("judge")(judge.judge)
 app.add_typer(directory.app, name="directory")
 app.add_typer(authorization.app, name="authorization")
@@ -87,6 +90,8 @@ def main() -> None:
         app()
     except (DataError, ScenarioError, TermsError, ClauseError, ConformanceError, SettingsError) as error:
         _stop(str(error))
+    except CommunicatorError as error:
+        _stop(error.detail or str(error))
     except OSError as error:
         _stop(_of(error))
     except KeyboardInterrupt:

@@ -41,7 +41,7 @@ def test_a_first_message_that_is_lost_takes_the_other_address(profile: Profile) 
 
 
 @PROFILES
-def test_the_address_of_a_contact_is_revoked_when_the_peer_has_others(profile: Profile) -> None:
+def test_the_address_of_a_contact_is_revoked_when_the_peer_has_others(profile: Profile) -> None:  # SES-27
     town = Town(profile, from_afar=True)
     assert set(town.particle(0).contact) == {0, 1}
     talk(town)
@@ -50,7 +50,7 @@ def test_the_address_of_a_contact_is_revoked_when_the_peer_has_others(profile: P
 
 
 @PROFILES
-def test_a_contact_serves_one_stranger(profile: Profile) -> None:
+def test_a_contact_serves_one_stranger(profile: Profile) -> None:  # SES-28
     town = Town(profile, from_afar=True)
     contact, step = town.people[0].offer(town.now, 5, SETTINGS[0])
     town.carry_out(step.requests)

@@ -124,6 +124,10 @@ class Book:
         """Tell whether a service is to be asked now, or left alone for a while."""
         return self._silent_ms.get(number, 0) + _LEFT_ALONE_MS <= now_ms or number not in self._silent_ms
 
+    def silent_now(self) -> list[str]:
+        """Return the origins that did not answer lately."""
+        return [self._uris[number] for number in sorted(self._silent_ms)]
+
     def silent(self, number: int, now_ms: int) -> None:
         """Note that a service did not answer."""
         self._silent_ms[number] = now_ms

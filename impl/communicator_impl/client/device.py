@@ -224,15 +224,16 @@ class Device:
 
     # ---------------------------------------------------------------- one pass
 
-    def turn(self) -> Turned:
-        """Do everything that is due, once."""
+    def turn(self, *, fetches: bool = True, wakes: bool = True) -> Turned:
+        """Do everything that is due, once; somebody else may look what has arrived, or nothing is to be sent yet."""
         setting = self.book.setting
         self.book.refresh([*dict.fromkeys((*setting.receiving, *setting.sending))], self.clock())
         self.post.carry_out()
         self.post.hand_over()
         self._ask_after()
-        arrived = sum(self._fetch(*place) for place in self.places())
-        self._wake()
+        arrived = sum(self._fetch(*place) for place in self.places()) if fetches else 0
+        if wakes:
+            self._wake()
         self.post.carry_out()
         self.post.hand_over()
         return Turned(arrived, self._next_ms())

@@ -21,7 +21,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NewType
+from typing import Final, NewType, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -61,7 +61,7 @@ class Vault:
         self._depth = 0
 
     @classmethod
-    def create(cls, path: Path, secret: Secret) -> "Vault":
+    def create(cls, path: Path, secret: Secret) -> Self:
         """Make a new store; one that is there is never touched."""
         raw = _raw(secret)
         try:
@@ -87,7 +87,7 @@ class Vault:
         return cls(connection, key)
 
     @classmethod
-    def open(cls, path: Path, secret: Secret) -> "Vault":
+    def open(cls, path: Path, secret: Secret) -> Self:
         """Open a store."""
         if not path.is_file():
             raise InputError(ErrorClass.UNKNOWN, f"there is no store at {path}")
@@ -120,8 +120,7 @@ class Vault:
         self._depth += 1
         try:
             yield
-            with _speaking():
-                self._connection.execute("COMMIT")
+            self._commit()
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -129,11 +128,15 @@ class Vault:
         finally:
             self._depth -= 1
 
+    def _commit(self) -> None:
+        with _speaking():
+            self._connection.execute("COMMIT")
+
     def save(self, key: str, value: bytes) -> None:
         """Write one value."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = nonce + self._aead.encrypt(nonce, value, key.encode())
-        with _speaking():
+        with self.together(), _speaking():
             self._connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, sealed))
 
     def load(self, key: str) -> bytes | None:
@@ -144,7 +147,7 @@ class Vault:
 
     def delete(self, key: str) -> None:
         """Forget a name."""
-        with _speaking():
+        with self.together(), _speaking():
             self._connection.execute("DELETE FROM kept WHERE name = ?", (key,))
 
     def keys(self, prefix: str) -> Iterator[str]:

@@ -1,0 +1,32 @@
+"""`communicator rm`: a relationship manager for one person at a terminal; one module for each kind of thing to do."""
+
+import typer
+
+from communicator_reports.commands.rm.keeping import backup, export, restore
+from communicator_reports.commands.rm.meeting import accept, fingerprint, init, invite, people
+from communicator_reports.commands.rm.moving import addresses, end, move, services
+from communicator_reports.commands.rm.talking import log, profile, say, show, sync, watch
+
+__all__ = ["app"]
+
+_HELP = """Write to people, over any services, and change them at any time.
+
+Examples:
+
+  communicator rm init --service http://127.0.0.1:8420
+
+  communicator rm invite Ben
+
+  communicator rm accept 'communicator:contact/…' --name Ann
+
+  communicator rm say Ben 'hello'
+
+  communicator rm watch
+"""
+
+app = typer.Typer(no_args_is_help=True, help=_HELP)
+for _command in (
+    init, invite, accept, people, fingerprint, say, show, sync, watch, profile, services, addresses, move, end,
+    export, backup, restore, log,
+):  # fmt: skip
+    app.command(_command.__name__)(_command)

@@ -1,0 +1,179 @@
+"""`communicator rm init|invite|accept|people|fingerprint`: a device, and who it knows."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from communicator_impl.client import Device, contact_of, link_of
+from communicator_impl.client.records import Stage
+from communicator_reports.commands import options
+from communicator_reports.commands.rm.opening import KeyFileOption, Relationship, Store, created, find, opened
+
+__all__ = ["STORE", "accept", "fingerprint", "init", "invite", "people"]
+
+STORE: Final = Path.home() / ".local/share/communicator/store"
+_LOCAL: Final = "http://127.0.0.1:8420"
+_Services = Annotated[
+    list[str] | None,
+    typer.Option("--service", metavar="URI", help="A service to send and receive by; may be repeated."),
+]
+_Number = Annotated[
+    int | None, typer.Option(min=0, metavar="N", help="The local number of the relationship.", hidden=True)
+]
+
+
+def init(
+    service: _Services = None,
+    receiving: Annotated[list[str] | None, typer.Option(metavar="URI", help="Only to receive by.")] = None,
+    sending: Annotated[list[str] | None, typer.Option(metavar="URI", help="Only to send by.")] = None,
+    store: Store = STORE,
+    key_file: KeyFileOption = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make a store for this device. With two services or more nothing is lost when one of them dies.
+
+    If no service is named, the one that runs on this machine is used (communicator serve all).
+
+    Examples:
+
+      communicator rm init
+
+      communicator rm init --service https://post.example --service https://mail.example
+    """
+    both = service or ([] if receiving or sending else [_LOCAL])
+    device = created(store, key_file)
+    try:
+        device.use([*both, *(receiving or ())], [*reversed(both), *(sending or ())])
+    except BaseException:
+        device.close()
+        store.unlink()
+        raise
+    found = _setting(device)
+    device.close()
+    if as_json:
+        print(json.dumps({"store": str(store), **found}))
+        return
+    print(f"store: {store}\nreceives by: {', '.join(found['receiving'])}\nsends by: {', '.join(found['sending'])}")
+
+
+def invite(
+    name: Annotated[str, typer.Argument(help="What you call the person.")],
+    qr: Annotated[bool, typer.Option("--qr", help="Draw the link as a QR code, too.")] = False,
+    number: _Number = None,
+    store: Store = STORE,
+    key_file: KeyFileOption = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make a link for one person. Send it over a way that you trust: whoever uses it first is that person.
+
+    Example:
+
+      communicator rm invite Ben --qr
+    """
+    with opened(store, key_file) as device:
+        relationship, contact = device.invite(name, number)
+        device.turn()
+    link = link_of(contact)
+    if as_json:
+        print(json.dumps({"relationship": relationship, "link": link}))
+        return
+    print(link)
+    if qr:
+        _draw(link)
+
+
+def accept(
+    link: Annotated[str, typer.Argument(help="The link that somebody made for you.")],
+    name: Annotated[str, typer.Option(help="What you call the person.")],
+    number: _Number = None,
+    store: Store = STORE,
+    key_file: KeyFileOption = None,
+    as_json: options.Json = False,
+) -> None:
+    """Begin a relationship with a link. You may write at once.
+
+    Example:
+
+      communicator rm accept 'communicator:contact/…' --name Ann
+    """
+    with opened(store, key_file) as device:
+        relationship = device.approach(name, contact_of(link), number)
+        device.turn()
+    print(json.dumps({"relationship": relationship}) if as_json else f"{name} is relationship {relationship}")
+
+
+def people(store: Store = STORE, key_file: KeyFileOption = None, as_json: options.Json = False) -> None:
+    """List who you know, with what is unread.
+
+    Example:
+
+      communicator rm people
+    """
+    with opened(store, key_file) as device:
+        rows = [
+            {
+                "relationship": number,
+                "name": person.name,
+                "stage": person.stage.value,
+                "unread": device.history.unread(number),
+                "verified": person.verified,
+                "synchronised": device.core.is_synchronised(number),
+            }
+            for number, person in device.history.people().items()
+        ]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        marks = [str(row["stage"])] + (["verified"] if row["verified"] else []) + _news(row["unread"])
+        print(f"{row['relationship']:>3}  {row['name']}  ({', '.join(marks)})")
+    if not rows:
+        print("nobody yet: communicator rm invite NAME")
+
+
+def fingerprint(
+    name: Relationship,
+    same: Annotated[bool, typer.Option("--same", help="The person reads the same numbers to you.")] = False,
+    store: Store = STORE,
+    key_file: KeyFileOption = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show the numbers that both of you see if nobody stands in between; compare them in person or by voice.
+
+    Example:
+
+      communicator rm fingerprint Ben --same
+    """
+    with opened(store, key_file) as device:
+        relationship = find(device, name)
+        device.turn()
+        groups = device.fingerprint(relationship)
+        if same and groups is not None:
+            device.history.verified(relationship)
+        person = device.history.person(relationship)
+    if as_json:
+        print(json.dumps({"fingerprint": groups, "verified": person.verified}))
+    elif groups is None or person.stage is Stage.INVITED:
+        print(f"{person.name} has not answered yet")
+    else:
+        print("\n".join(" ".join(groups[i : i + 4]) for i in range(0, len(groups), 4)))
+
+
+def _news(unread: object) -> list[str]:
+    return [f"{unread} unread"] if unread else []
+
+
+def _setting(device: Device) -> dict[str, list[str]]:
+    setting = device.book.setting
+    return {
+        "receiving": [*map(device.book.uri, setting.receiving)],
+        "sending": [*map(device.book.uri, setting.sending)],
+    }
+
+
+def _draw(link: str) -> None:
+    import segno
+
+    segno.make(link, error="l").terminal(compact=True)
