@@ -174,7 +174,7 @@ class Knocks:
 
 def test_only_public_addresses_are_called(tmp_path: Path) -> None:  # SEND-11
     called = Knocks()
-    quick = {"COMMUNICATOR_SENDING_RETRY_S_MIN": "0.2"}
+    quick = {"COMMUNICATOR_SENDING_RETRY_S_MIN": "0.2", "COMMUNICATOR_SENDING_NAMED_ADDRESSES": "[]"}
     with Service(tmp_path, "sending", settings=quick) as careful, careful.client() as client:
         ticket = ticket_of(submit(client, submission(called.uri)))
         assert eventually(lambda: careful.metrics().get(QUEUED, 0) > 2)
