@@ -22,6 +22,11 @@ def test_a_listed_failure_is_expected() -> None:
     assert result.detail == "our issue 12"
 
 
+def test_every_fault_is_explained_in_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "conformance/README.md").read_text("utf-8")
+    assert [fault.value for fault in Fault if f"| `{fault.value}` | {fault.meaning} |" not in readme] == []
+
+
 def test_an_unlisted_failure_stays_a_failure() -> None:
     assert apply((), [FAILED]) == (FAILED,)
 
