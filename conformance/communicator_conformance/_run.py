@@ -27,7 +27,7 @@ from rich.console import Console
 from communicator_conformance import expectations as lists
 from communicator_conformance import report
 from communicator_conformance.errors import TesteeError
-from communicator_conformance.kinds import KINDS
+from communicator_conformance.kinds import KINDS, Kind, kinds
 from communicator_conformance.runner import HELLO, PROTOCOL_TESTS, Seen, play_all
 from communicator_conformance.testee import REFERENCE, Testee
 from communicator_conformance.vectors import Vector, digest_of, load_folder, published, spec_digest
@@ -45,6 +45,8 @@ def run(
     expectations: Path | None = None,
     update: bool = False,
     seed: int = 0,
+    examples: int | None = None,
+    save: Path | None = None,
     trace: bool = False,
     out: Path | None = None,
     console: Console | None = None,
@@ -53,14 +55,15 @@ def run(
 
     `testee` is a command line, or `["reference"]`; `vectors` a folder to use instead of the published ones; `select` a
     pattern of test ids such as `label/*`; `expectations` a list of known failures, rewritten when `update` is set;
-    `seed` is what everything that is drawn comes from; with `trace` all lines are kept; `out` a folder for the
+    `seed` is what everything that is drawn comes from, `examples` how many walks and examples are drawn, `save` a
+    folder for the vectors of counterexamples; with `trace` all lines are kept; `out` a folder for the
     reports; `console` where the progress and the table are shown, nowhere if absent. Raises `VectorError` and
     `ListError`; whatever the testee does wrong is part of the verdict.
     """
     known = published() if vectors is None else load_folder(vectors)  # 1
     chosen, others = _selected(known, select), _others(select if vectors is None else "")
     with Testee(testee, timeout_s, trace=trace) as program, Testee([REFERENCE], timeout_s) as partner:  # 2
-        results = _played(program, partner, chosen, others, seed, console)
+        results = _played(program, partner, chosen, others, kinds(examples, save), seed, console)
         name, about, offers = _about(program)
     results = _held_against(results, expectations, update, select)  # 3
     digests = Digests(_suite_digest(), spec_digest(), digest_of(chosen), about)
@@ -89,23 +92,30 @@ def _played(
     partner: Testee,
     chosen: dict[str, Vector],
     others: tuple[str, ...],
+    rows: tuple[Kind, ...],
     seed: int,
     console: Console | None,
 ) -> tuple[Result, ...]:
     if console is None:
-        return tuple(_results(program, partner, chosen, others, seed, lambda _: None))
+        return tuple(_results(program, partner, chosen, others, rows, seed, lambda _: None))
     with report.Live(console, " ".join(program.command), (*PROTOCOL_TESTS, *chosen, *others)) as live:
-        return tuple(_results(program, partner, chosen, others, seed, live.seen))
+        return tuple(_results(program, partner, chosen, others, rows, seed, live.seen))
 
 
 def _results(
-    program: Testee, partner: Testee, chosen: dict[str, Vector], others: tuple[str, ...], seed: int, seen: Seen
+    program: Testee,
+    partner: Testee,
+    chosen: dict[str, Vector],
+    others: tuple[str, ...],
+    rows: tuple[Kind, ...],
+    seed: int,
+    seen: Seen,
 ) -> Iterator[Result]:
     found = play_all(program, chosen, seen, seed)
     yield from found
     if any(r.id == HELLO and r.status is Status.FAILED for r in found):
         return
-    for kind in KINDS:
+    for kind in rows:
         for result in kind.play(program, partner, frozenset(others), seed):
             seen(result)
             yield result
@@ -143,6 +153,6 @@ def _suite_digest() -> str:
 
 
 def _sources() -> list[Traversable]:
-    packages = ("", ".privacy", ".scripts", ".traces")
+    packages = ("", ".privacy", ".properties", ".scripts", ".traces")
     folders = [files(f"communicator_conformance{package}") for package in packages]
     return [f for folder in folders for f in folder.iterdir() if f.name.endswith((".py", ".toml"))]

@@ -1,7 +1,7 @@
 """What is played after the vectors: each kind of test knows its ids and plays those that were chosen.
 
 Theory. Vectors are judged by twins and come first. Every other kind needs only the program under test, a partner that
-is known to be right, and a seed; it is a row of `KINDS`, in the order in which they are played.
+is known to be right, and a seed; it is a row of `kinds`, in the order in which they are played.
 
 Rules:
 
@@ -11,14 +11,15 @@ Rules:
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from communicator_conformance import traces
 from communicator_conformance.scripts import between, plays_of, published_scripts
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Result
 
-__all__ = ["KINDS", "Kind"]
+__all__ = ["KINDS", "Kind", "kinds"]
 
 
 class Kind(NamedTuple):
@@ -36,6 +37,34 @@ def _play_scripts(program: Testee, partner: Testee, chosen: frozenset[str], seed
     return between(program, partner, published_scripts(), chosen, seed=seed)
 
 
+def _traces() -> tuple[str, ...]:
+    from communicator_conformance import traces
+
+    return traces.tests()
+
+
+def _play_traces(
+    program: Testee, partner: Testee, chosen: frozenset[str], seed: int, examples: int | None
+) -> Iterator[Result]:
+    from communicator_conformance import traces  # slow to import, as those below
+
+    return traces.play(program, partner, chosen, seed, examples)
+
+
+def _properties() -> tuple[str, ...]:
+    from communicator_conformance import properties
+
+    return properties.tests()
+
+
+def _play_properties(
+    program: Testee, partner: Testee, chosen: frozenset[str], seed: int, examples: int | None, save: Path | None
+) -> Iterator[Result]:
+    from communicator_conformance import properties
+
+    return properties.play(program, partner, chosen, seed, examples, save)
+
+
 def _privacy() -> tuple[str, ...]:
     from communicator_conformance import privacy
 
@@ -43,9 +72,19 @@ def _privacy() -> tuple[str, ...]:
 
 
 def _play_privacy(program: Testee, partner: Testee, chosen: frozenset[str], seed: int) -> Iterator[Result]:
-    from communicator_conformance import privacy  # slow to import
+    from communicator_conformance import privacy
 
     return privacy.play(program, partner, chosen, seed)
 
 
-KINDS: Final = (Kind(_scripts, _play_scripts), Kind(traces.tests, traces.play), Kind(_privacy, _play_privacy))
+def kinds(examples: int | None = None, save: Path | None = None) -> tuple[Kind, ...]:
+    """Return all kinds, with so many examples of what is drawn, and a folder for the vectors of counterexamples."""
+    return (
+        Kind(_scripts, _play_scripts),
+        Kind(_traces, partial(_play_traces, examples=examples)),
+        Kind(_properties, partial(_play_properties, examples=examples, save=save)),
+        Kind(_privacy, _play_privacy),
+    )
+
+
+KINDS: Final = kinds()

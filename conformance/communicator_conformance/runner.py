@@ -31,10 +31,10 @@ from communicator_conformance.errors import TesteeError
 from communicator_conformance.operations import unfit_result
 from communicator_conformance.protocol import Accepted, Answer, Ignored, Rejected, Unsupported
 from communicator_conformance.testee import Testee
-from communicator_conformance.vectors import Ruling, Step, Vector, commitment, step_entropy
+from communicator_conformance.vectors import Expect, Ruling, Step, Vector, commitment, step_entropy
 from communicator_conformance.verdicts import Fault, Result, Status
 
-__all__ = ["HELLO", "HONESTY", "PROTOCOL_TESTS", "Seen", "play_all"]
+__all__ = ["HELLO", "HONESTY", "PROTOCOL_TESTS", "Failed", "Play", "Seen", "play_all"]
 
 HELLO = "protocol/hello"
 HONESTY = "protocol/honesty"
@@ -45,7 +45,9 @@ PROJECTION = "projection"
 Seen = Callable[[Result], None]
 
 
-class _Failed(Exception):  # never leaves this module
+class Failed(Exception):
+    """A step was not answered as it must be; never leaves who plays it."""
+
     def __init__(self, fault: Fault, detail: str) -> None:
         super().__init__(detail)
         self.result = (fault, detail)
@@ -83,14 +85,14 @@ def _play(testee: Testee, vector: Vector) -> Result:
         return Result(vector.id, Status.FAILED, vector.clauses, error.fault, str(error), tuple(testee.lines))
     if missing:
         return Result(vector.id, Status.SKIPPED, vector.clauses, detail=f"needs {', '.join(sorted(missing))}")
-    return _guarded(testee, vector.id, vector.clauses, lambda: _Play(testee, vector).run())
+    return _guarded(testee, vector.id, vector.clauses, lambda: Play(testee, vector).run())
 
 
 def _guarded(testee: Testee, name: str, clauses: tuple[str, ...], body: Callable[[], None]) -> Result:
     testee.lines.clear()
     try:
         body()
-    except _Failed as failed:
+    except Failed as failed:
         return Result(name, Status.FAILED, clauses, *failed.result, tuple(testee.lines))
     except TesteeError as error:
         return Result(name, Status.FAILED, clauses, error.fault, str(error), tuple(testee.lines))
@@ -100,7 +102,7 @@ def _guarded(testee: Testee, name: str, clauses: tuple[str, ...], body: Callable
 def _probe_honesty(testee: Testee, seed: int) -> None:
     op = f"probe.{hashlib.sha256(f'honesty {seed}'.encode()).hexdigest()[:12]}"  # another one for each seed
     if not isinstance(testee.ask(op, 0, "", {}), Unsupported):
-        raise _Failed(Fault.DISHONEST, "an operation that does not exist was not unsupported")
+        raise Failed(Fault.DISHONEST, "an operation that does not exist was not unsupported")
 
 
 def _judge_twin(result: Result, vector: Vector | None, passed: set[str]) -> Result:
@@ -110,8 +112,8 @@ def _judge_twin(result: Result, vector: Vector | None, passed: set[str]) -> Resu
     return msgspec.structs.replace(result, status=Status.FAILED, fault=Fault.VACUOUS, detail=detail)
 
 
-class _Play:
-    """One vector on its way through one testee."""
+class Play:
+    """One vector on its way through one testee; what earlier steps gave stands in for references."""
 
     def __init__(self, testee: Testee, vector: Vector) -> None:
         self._testee = testee
@@ -122,41 +124,33 @@ class _Play:
         """Play the vector; raises when it fails."""
         *before, phase = self._vector.steps
         for step in before:  # 2
-            self._must_take(step, Fault.REJECTED)
-        self._judge(phase)  # 3
+            self.take(step, Fault.REJECTED)
+        self.judge(phase, self._vector.expect)  # 3
         for step in self._vector.probe:  # 4
-            self._must_take(step, Fault.NOT_LIVE)
+            self.take(step, Fault.NOT_LIVE)
         self._compare_state()  # 5
 
-    def _judge(self, step: Step) -> None:
-        expect = self._vector.expect
+    def judge(self, step: Step, expect: Expect) -> None:
+        """Ask the step that is judged; raises when the answer is another one."""
         if expect.verdict is Ruling.ACCEPT:
-            return self._must_take(step, Fault.REJECTED)
+            return self.take(step, Fault.REJECTED)
         answer = self._ask(step)
         if isinstance(answer, Rejected):
-            return self._judge_refusal(answer)
+            return _judge_refusal(answer, expect)
         if expect.verdict is Ruling.IGNORE and not isinstance(answer, Ignored):
-            raise _Failed(Fault.ACCEPTED, f"{step.name}: taken, to be ignored")
+            raise Failed(Fault.ACCEPTED, f"{step.name}: taken, to be ignored")
         if expect.verdict is Ruling.REJECT:
             fault = Fault.IGNORED if isinstance(answer, Ignored) else Fault.ACCEPTED
-            raise _Failed(fault, f"{step.name}: {fault}, to be refused as {expect.error_class}")
+            raise Failed(fault, f"{step.name}: {fault}, to be refused as {expect.error_class}")
         return self._judge_bytes(step, answer)
 
-    def _judge_refusal(self, answer: Rejected) -> None:
-        expect = self._vector.expect
-        if expect.error_class is None:
-            raise _Failed(Fault.REJECTED, f"{expect.phase}: {answer.error_class} ({answer.detail}), to be ignored")
-        if answer.error_class is not expect.error_class:
-            raise _Failed(
-                Fault.WRONG_CLASS, f"{expect.phase}: {answer.error_class} ({answer.detail}), not {expect.error_class}"
-            )
-
-    def _must_take(self, step: Step, fault: Fault) -> None:
+    def take(self, step: Step, fault: Fault) -> None:
+        """Ask a step that must be taken, and give what the step says; raises `Failed` with `fault` if it is refused."""
         answer = self._ask(step)
         if isinstance(answer, Rejected):
-            raise _Failed(fault, f"{step.name}: {answer.error_class} ({answer.detail})")
+            raise Failed(fault, f"{step.name}: {answer.error_class} ({answer.detail})")
         if isinstance(answer, Ignored):
-            raise _Failed(Fault.IGNORED, f"{step.name}: ignored, to be taken")
+            raise Failed(Fault.IGNORED, f"{step.name}: ignored, to be taken")
         self._judge_bytes(step, answer)
         self._given[step.name] = answer.result
         wanted = dict(step.result)
@@ -165,18 +159,18 @@ class _Play:
         for field, value in wanted.items():
             got = answer.result.get(field)
             if got != self._resolved(value):
-                raise _Failed(Fault.MISMATCH, f"{step.name}: {field} is {_short(got)}, not {_short(value)}")
+                raise Failed(Fault.MISMATCH, f"{step.name}: {field} is {_short(got)}, not {_short(value)}")
 
     def _judge_bytes(self, step: Step, answer: Accepted | Ignored) -> None:
         why = unfit_result(step.op, answer.result) if isinstance(answer, Accepted) else None
         if why is not None:
-            raise _Failed(Fault.SCHEMA, f"{step.name}: {why}")
+            raise Failed(Fault.SCHEMA, f"{step.name}: {why}")
 
     def _ask(self, step: Step) -> Accepted | Ignored | Rejected:
         now = self._vector.now if step.now is None else step.now
         answer = self._request(step.op, now, step_entropy(self._vector, step.name), step.args)
         if isinstance(answer, Unsupported):
-            raise _Failed(Fault.UNSUPPORTED, f"{step.name}: {step.op} is offered and not there")
+            raise Failed(Fault.UNSUPPORTED, f"{step.name}: {step.op} is offered and not there")
         return answer
 
     def _request(self, op: str, now: int, entropy: str, args: Mapping[str, object]) -> Answer:
@@ -189,9 +183,9 @@ class _Play:
             return
         answer = self._request(post.op, self._vector.now, step_entropy(self._vector, "post"), post.args)
         if isinstance(answer, Unsupported):
-            raise _Failed(Fault.UNSUPPORTED, f"post: {post.op} is offered and not there")
+            raise Failed(Fault.UNSUPPORTED, f"post: {post.op} is offered and not there")
         if not isinstance(answer, Accepted) or commitment(answer.result) != post.commitment:
-            raise _Failed(Fault.STATE, f"the state is {_short(answer)}, not {_short(post.state)}")
+            raise Failed(Fault.STATE, f"the state is {_short(answer)}, not {_short(post.state)}")
 
     def _resolved(self, value: object) -> object:
         """Put results of earlier steps in the place of references."""
@@ -208,12 +202,21 @@ class _Play:
         return found
 
 
+def _judge_refusal(answer: Rejected, expect: Expect) -> None:
+    if expect.error_class is None:
+        raise Failed(Fault.REJECTED, f"{expect.phase}: {answer.error_class} ({answer.detail}), to be ignored")
+    if answer.error_class is not expect.error_class:
+        raise Failed(
+            Fault.WRONG_CLASS, f"{expect.phase}: {answer.error_class} ({answer.detail}), not {expect.error_class}"
+        )
+
+
 def _item(value: object, part: str) -> object:
     if isinstance(value, dict) and part in value:
         return value[part]
     if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
         return value[int(part)]
-    raise _Failed(Fault.MISMATCH, f"a result has no {part}")
+    raise Failed(Fault.MISMATCH, f"a result has no {part}")
 
 
 def _short(value: object) -> str:

@@ -24,6 +24,12 @@ def run(
     update: Annotated[bool, typer.Option("--update", help="Rewrite the list from what fails now.")] = False,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
     seed: Annotated[int, typer.Option(min=0, help="What everything that is drawn comes from.")] = 0,
+    examples: Annotated[
+        int | None, typer.Option(min=1, help="Examples of each property and walks of each profile to draw.")
+    ] = None,
+    save_vectors: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where counterexamples go; else beside reports.")
+    ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write JUnit XML.")] = None,
     jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one result a line.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page to send to others.")] = None,
@@ -31,7 +37,7 @@ def run(
     trace: Annotated[bool, typer.Option("--trace", help="Keep the lines of tests that passed, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of the table.")] = False,
 ) -> None:
-    """Play vectors and scripts against a program that speaks the line protocol. Options come before the program.
+    """Play everything against a program that speaks the line protocol. Options come before the program.
 
     The word `run` may be left out. Exit code 1: it does not conform.
 
@@ -42,6 +48,8 @@ def run(
       communicator conform --html report.html --badge badge.svg -- ./my-adapter
 
       communicator conform --select 'label/*' --junit junit.xml -- ./my-adapter --quiet
+
+      communicator conform --select 'property/*' --examples 1000 --save-vectors found -- ./my-adapter
     """
     from communicator_conformance import report
     from communicator_conformance import run as run_suite
@@ -53,11 +61,12 @@ def run(
     if expectations is not None and not update and not expectations.is_file():
         raise typer.BadParameter(f"{expectations} is no file; --update makes one", param_hint="--expectations")
     console = Console(stderr=as_json)
+    beside = next((path.parent for path in (jsonl, junit, html) if path is not None), Path())
     with TemporaryDirectory() as folder:
         shown = Console(stderr=True, quiet=not sys.stderr.isatty()) if as_json else console
         verdict = run_suite(
             testee, vectors=vectors, select=select, timeout_s=timeout, expectations=expectations, update=update,
-            seed=seed, trace=trace, out=Path(folder), console=shown,
+            seed=seed, examples=examples, save=save_vectors or beside, trace=trace, out=Path(folder), console=shown,
         )  # fmt: skip
         for path, name in ((junit, "junit.xml"), (jsonl, "results.jsonl")):
             if path is not None:
