@@ -12,7 +12,7 @@ Rules:
 3. Bytes that are published (names, keys and digests of services) are on a list, and every exception is on it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -20,14 +20,14 @@ import cbor2
 import numpy as np
 from numpy.typing import NDArray
 
+from communicator_conformance.privacy.distinguishers import closest_s, count_gap, leaves, length_gap
+from communicator_conformance.privacy.windows import Telling, Windows
 from communicator_spec.views import Observation, Role, shared_windows
 
 __all__ = ["GAMES", "Game", "Pair", "Thing", "advantage", "pairs_of", "threshold", "witness_of"]
 
 PAIRS: Final = 120
 """How many pairs of each kind a game draws in one replication."""
-
-Windows = NDArray[np.uint64]
 
 
 class Thing(NamedTuple):
@@ -199,7 +199,7 @@ class Scorer:
 
     def __init__(self, published: Sequence[bytes]) -> None:
         """`published`: what everybody knows and repeats; windows that touch it tell nothing."""
-        self._published = np.unique(np.concatenate([_windows(p) for p in published]))
+        self._telling = Telling(published)
         self._cache: dict[int, tuple[tuple[Observation, ...], Windows]] = {}
 
     def score(self, name: str, pair: Pair) -> float:
@@ -207,36 +207,20 @@ class Scorer:
         a, b = pair.first, pair.second
         if name == "shared bytes":
             return float(np.intersect1d(self._of(a), self._of(b), assume_unique=True).size)
-        if name == "length":
-            return -abs(_mean_length(a) - _mean_length(b))
-        if name == "timing":
-            return -_closest(a, b)
-        if name == "count":
-            return -abs(float(np.log(len(a.seen) / len(b.seen))))
+        if name in _LOOKS:
+            return _LOOKS[name](a.seen, b.seen)
         sets = (_dates(a), _dates(b)) if name == "dates" else (set(_services(a)), set(_services(b)))
         return len(sets[0] & sets[1]) / max(1, len(sets[0] | sets[1]))
 
     def _of(self, thing: Thing) -> Windows:
         known = self._cache.get(id(thing.seen))
         if known is None:
-            windows = np.unique(np.concatenate([self._telling(text) for o in thing.seen for text in _texts(o)]))
+            windows = self._telling.of_all([text for o in thing.seen for text in _texts(o)])
             known = self._cache[id(thing.seen)] = thing.seen, windows  # kept, so that the id stays its own
         return known[1]
 
-    def _telling(self, data: bytes) -> Windows:
-        windows = _windows(data)
-        if not windows.size:
-            return windows
-        touched = np.convolve(np.isin(windows, self._published), np.ones(15))[7 : 7 + windows.size] > 0.5
-        return windows[~touched]
 
-
-def _windows(data: bytes) -> Windows:
-    """Every eight consecutive bytes, as integers."""
-    if len(data) < 8:
-        return np.empty(0, np.uint64)
-    raw = np.frombuffer(data, np.uint8)
-    return np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(raw, 8)).view(np.uint64).ravel()
+_LOOKS: Final = {"length": length_gap, "timing": closest_s, "count": count_gap}
 
 
 def _texts(o: Observation) -> list[bytes]:
@@ -246,36 +230,13 @@ def _texts(o: Observation) -> list[bytes]:
     """
     if o.role is not Role.CORRESPONDENT:
         return [o.data]
-    return [leaf for leaf in _leaves(cbor2.loads(o.data)) if isinstance(leaf, bytes)] or [b""]
-
-
-def _leaves(value: object) -> Iterator[object]:
-    if isinstance(value, dict):
-        value = [*value.values()]
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value
+    return [leaf for leaf in leaves(cbor2.loads(o.data)) if isinstance(leaf, bytes)] or [b""]
 
 
 def _dates(thing: Thing) -> set[int]:
     """The dates that occur: numbers too large to count anything."""
-    leaves = (leaf for o in thing.seen for leaf in _leaves(cbor2.loads(o.data)))
-    return {leaf for leaf in leaves if isinstance(leaf, int) and leaf > 1_000_000}
-
-
-def _mean_length(thing: Thing) -> float:
-    return sum(len(o.data) for o in thing.seen) / len(thing.seen)
-
-
-def _closest(a: Thing, b: Thing) -> float:
-    """The shortest time between an observation of one and of the other, s."""
-    x, y = (np.sort(np.array([o.t_ms for o in t.seen])) for t in (a, b))
-    at = np.searchsorted(y, x)
-    after = np.abs(y[np.minimum(at, len(y) - 1)] - x)
-    before = np.abs(x - y[np.maximum(at - 1, 0)])
-    return float(min(after.min(), before.min())) / 1000
+    found = (leaf for o in thing.seen for leaf in leaves(cbor2.loads(o.data)))
+    return {leaf for leaf in found if isinstance(leaf, int) and leaf > 1_000_000}
 
 
 def _services(thing: Thing) -> tuple[int, ...]:

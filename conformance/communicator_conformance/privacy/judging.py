@@ -25,13 +25,16 @@ from communicator_conformance.privacy.links import Links, links_in
 from communicator_conformance.privacy.views import Views
 from communicator_conformance.privacy.windows import Telling
 from communicator_conformance.verdicts import Fault, Result, Status, Witness
-from communicator_spec.views import KNOWLEDGE, Knowledge, Observation, Role
+from communicator_spec.views import KNOWLEDGE, WINDOW, Knowledge, Observation, Role
 
 __all__ = ["MISS", "TRAINING", "Book"]
 
 TRAINING: Final = 4
 MISS: Final = 0.001 / (len(PROFILES) * len(GAMES))
 """How often the interval of one game may miss the truth."""
+
+_ZEROS: Final = bytes(WINDOW)
+"""What stands in front of small numbers, everywhere."""
 
 _WANTED: Final = trials_wanted(MISS)
 
@@ -57,9 +60,10 @@ class Book:
 
     def enter(self, views: Views, games: Sequence[Game]) -> None:
         """Let all distinguishers look at one more population."""
-        telling = Telling(views.published)
+        published = (_ZEROS, *views.published)
+        telling = Telling(published)
         self._populations += 1
-        for link, witness in links_in(views.seen, views.published, telling).items():
+        for link, witness in links_in(views.seen, published, telling).items():
             self._links.setdefault(link, witness)
         for game in games:
             things = [views.things.get(spot, ()) for spot in (game.first, game.second, game.stranger)]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from communicator_conformance.privacy.distinguishers import strings_in
 from communicator_conformance.privacy.windows import Telling, Windows
 from communicator_conformance.verdicts import Witness
-from communicator_spec.views import KNOWLEDGE, WINDOW, Knowledge, Observation, Relation, Role, relation, shared_windows
+from communicator_spec.views import KNOWLEDGE, Knowledge, Observation, Relation, Role, relation, shared_windows
 
 __all__ = ["Links", "links_in", "row_of", "witness_of"]
 
@@ -93,7 +93,7 @@ def witness_of(
 ) -> Witness | None:
     """Show the first bytes that two observations share in a string of each; long ones are cut around them."""
     inside = [seen._replace(data=string) for seen, string in zip((a, b), strings, strict=True)]
-    found = shared_windows(inside, (bytes(WINDOW), *published))
+    found = shared_windows(inside, published)
     if not found:
         return None
     length, first, second = len(found[0].data), found[0].first_offset, found[0].second_offset

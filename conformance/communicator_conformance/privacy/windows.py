@@ -4,10 +4,7 @@ Theory. Eight bytes in common do not happen by chance (`communicator_spec.views`
 labels, names and keys of services, frames of encodings. A window that shares a byte with one of those tells nothing
 either, since part of it is known. What is left of a text are its telling windows.
 
-Rules:
-
-1. What is published is a list that the judge gives, so that each exception can be read.
-2. A run of zeros is published: it stands in front of every small number.
+What is published is a list that the judge gives, so that each exception can be read.
 """
 
 from collections.abc import Iterable
@@ -38,7 +35,7 @@ class Telling:
 
     def __init__(self, published: Iterable[bytes]) -> None:
         """`published`: what everybody knows and repeats."""
-        known = [windows_of(text) for text in (bytes(WINDOW), *published)]
+        known = [windows_of(text) for text in published]
         self._published = np.unique(np.concatenate(known))
         self._kept: dict[bytes, Windows] = {}
 
