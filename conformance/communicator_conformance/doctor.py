@@ -6,25 +6,28 @@ can go wrong, stops at the first that makes the rest pointless, and shows what w
 
 What is looked at, in this order:
 
-1. the program starts and says a hello that can be read
+1. the program starts and says a hello that can be read, with names that exist
 2. an operation that does not exist is unsupported
-3. a question without arguments is refused, and the program lives
-4. each operation that the hello offers works once, as the simplest vector asks it
+3. an input that must be refused is refused, and the program lives
+4. each operation that the hello offers works once, as the simplest vector asks it; what is on the list of known
+   failures is known
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from difflib import get_close_matches
 from enum import StrEnum
 
 import msgspec
 
 from communicator_conformance.errors import TesteeError
+from communicator_conformance.expectations import Expectation
 from communicator_conformance.hints import HINTS
-from communicator_conformance.operations import OPERATIONS
-from communicator_conformance.protocol import Rejected, Unsupported
+from communicator_conformance.operations import OPERATIONS, known_names
+from communicator_conformance.protocol import Unsupported
 from communicator_conformance.runner import play_all
 from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import Vector
-from communicator_conformance.verdicts import Fault, Status
+from communicator_conformance.verdicts import Fault, Result, Status
 
 __all__ = ["Finding", "State", "examine"]
 
@@ -34,6 +37,7 @@ class State(StrEnum):
 
     WELL = "well"
     ILL = "ill"
+    KNOWN = "known"
     UNOFFERED = "not offered"
 
 
@@ -47,8 +51,11 @@ class Finding(msgspec.Struct, frozen=True):
     lines: tuple[str, ...] = ()
 
 
-def examine(testee: Testee, vectors: Mapping[str, Vector]) -> Iterator[Finding]:
-    """Look at an adapter; the last finding is the one that makes the rest pointless, if there is one."""
+def examine(testee: Testee, vectors: Mapping[str, Vector], known: Iterable[Expectation] = ()) -> Iterator[Finding]:
+    """Look at an adapter; the last finding is the one that makes the rest pointless, if there is one.
+
+    `known` are failures that its list names.
+    """
     try:
         hello = testee.hello  # 1
     except TesteeError as error:
@@ -58,13 +65,20 @@ def examine(testee: Testee, vectors: Mapping[str, Vector]) -> Iterator[Finding]:
     yield Finding(
         "hello", State.WELL, f"{hello.name} {hello.version}, {hello.language}: {offers}", lines=_lines(testee)
     )
-    for look in (_honest, _lives):  # 2, 3
-        finding = look(testee)
-        yield finding
-        if finding.state is State.ILL:
-            return
+    yield from map(_no_such_name, sorted(hello.offers - known_names()))
+    honest = _honest(testee)  # 2
+    yield honest
+    if honest.state is State.ILL:
+        return
+    yield _refuses(testee, vectors)  # 3
     for op in OPERATIONS:  # 4
-        yield _once(testee, op, vectors)
+        yield _once(testee, op, vectors, {(row.id, row.fault) for row in known})
+
+
+def _no_such_name(name: str) -> Finding:
+    near = get_close_matches(name, sorted(known_names()), 1)
+    hint = f"{near[0]} may be meant" if near else f"there is {', '.join(sorted(known_names()))}"
+    return Finding("hello", State.ILL, f"offers {name}, which nothing needs", hint)
 
 
 def _honest(testee: Testee) -> Finding:
@@ -78,24 +92,23 @@ def _honest(testee: Testee) -> Finding:
     return Finding("an operation that does not exist", State.WELL, "unsupported", lines=_lines(testee))
 
 
-def _lives(testee: Testee) -> Finding:
-    """Ask the first operation that is offered without arguments."""
-    what = "a question without arguments"
-    offered = [op for op, operation in OPERATIONS.items() if operation.needs <= testee.hello.offers]
-    if not offered:
+def _refuses(testee: Testee, vectors: Mapping[str, Vector]) -> Finding:
+    """Play the simplest negative vector of an operation that is there."""
+    what = "an input that must be refused"
+    if not any(operation.needs <= testee.hello.offers for operation in OPERATIONS.values()):
         hint = "name a role, a profile or a feature whose operations you have; the README lists them"
         return Finding(what, State.ILL, "the hello offers nothing that an operation needs", hint)
-    testee.lines.clear()
-    try:
-        answer = testee.ask(offered[0], 0, "00" * 32, {})
-    except TesteeError as error:
-        return _ill(testee, what, error.fault, str(error))
-    if isinstance(answer, (Rejected, Unsupported)):
-        return Finding(what, State.WELL, f"{offered[0]}: refused", lines=_lines(testee))
-    return _ill(testee, what, Fault.ACCEPTED, f"{offered[0]} was taken")
+    fitting = [v for _, v in sorted(vectors.items()) if v.negative and v.needs <= testee.hello.offers]
+    for vector in sorted(fitting, key=lambda v: len(v.steps)):
+        result = _result(testee, vector, vectors)
+        if result.status is Status.PASSED:
+            return Finding(what, State.WELL, vector.id)
+        if result.fault is not Fault.UNSUPPORTED:
+            return _failed(what, result)
+    return Finding(what, State.UNOFFERED, "no vector of what is there has one")
 
 
-def _once(testee: Testee, op: str, vectors: Mapping[str, Vector]) -> Finding:
+def _once(testee: Testee, op: str, vectors: Mapping[str, Vector], known: Set[tuple[str, Fault | None]]) -> Finding:
     """Play the simplest vector with an operation."""
     needs = OPERATIONS[op].needs
     missing = needs - testee.hello.offers
@@ -104,17 +117,22 @@ def _once(testee: Testee, op: str, vectors: Mapping[str, Vector]) -> Finding:
     simple = _simplest(op, vectors, testee.hello.offers)
     if simple is None:
         return Finding(op, State.UNOFFERED, "every vector of it needs more than the hello offers")
-    chosen = {name: vectors[name] for name in (simple.id, simple.twin) if name is not None}
-    result = next(r for r in play_all(testee, chosen) if r.id == simple.id)
+    result = _result(testee, simple, vectors)
     if result.status is Status.PASSED:
         return Finding(op, State.WELL, simple.id)
-    return Finding(
-        op,
-        State.ILL,
-        f"{simple.id}: {result.fault}: {result.detail}",
-        HINTS.get(result.fault or Fault.DIED, ""),
-        result.lines,
-    )
+    if (simple.id, result.fault) in known:
+        return Finding(op, State.KNOWN, f"{simple.id}: {result.fault}")
+    return _failed(op, result)
+
+
+def _result(testee: Testee, vector: Vector, vectors: Mapping[str, Vector]) -> Result:
+    chosen = {name: vectors[name] for name in (vector.id, vector.twin) if name is not None}
+    return next(r for r in play_all(testee, chosen) if r.id == vector.id)
+
+
+def _failed(what: str, result: Result) -> Finding:
+    detail = f"{result.id}: {result.fault}: {result.detail}"
+    return Finding(what, State.ILL, detail, HINTS.get(result.fault or Fault.DIED, ""), result.lines)
 
 
 def _simplest(op: str, vectors: Mapping[str, Vector], offers: frozenset[str]) -> Vector | None:

@@ -14,6 +14,7 @@ Rules:
 3. An answer may have more fields than are named; nobody looks at them. A question has no more.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -156,6 +157,7 @@ FORMS: Final[dict[str, Form]] = {
     "terms": dict[str, Number | bool],
 }
 
+_PATTERN: Final = re.compile(r"`str` matching regex '.*?'(?= - at |$)")
 _NAMES: Final = {
     "bytes": "address agreement_secret answer associated before before_seed blind body challenge ciphertext config"
     " contact content data delivery digest document entry envelope file file_hash greeting hash head"
@@ -218,5 +220,5 @@ def unfit(form: Form, value: object) -> str | None:
     try:
         msgspec.convert(value, form)
     except msgspec.ValidationError as error:
-        return str(error)
+        return _PATTERN.sub("bytes as hex in lower case", str(error))
     return None

@@ -35,6 +35,7 @@ __all__ = [
     "Operation",
     "form_of_args",
     "form_of_result",
+    "known_names",
     "misfit",
     "needs_of",
     "unfit_result",
@@ -261,6 +262,12 @@ With the feature `opened` three answers of a person also give `opened`: `complet
 """
 
 _REPORTED: Final[dict[str, Form]] = {"events": list[Event], "opened": list[Bytes]}
+
+
+def known_names() -> frozenset[str]:
+    """Return every name that a hello may offer: roles, profiles and features."""
+    every = (*OPERATIONS.values(), *LIVE_OPERATIONS.values())
+    return frozenset({"derandomized", "events"}).union(*(operation.needs for operation in every))
 
 
 @cache

@@ -189,7 +189,7 @@ def _started(command: list[str]) -> "subprocess.Popen[bytes]":
 
 def _why(program: str, error: OSError) -> str:
     """Return why a program does not start, and what helps."""
-    found = Path(shutil.which(program, mode=os.F_OK) or program)
+    found = Path(program if os.sep in program else shutil.which(program, mode=os.F_OK) or f"/{program}")
     if found.is_dir():
         return "it is a directory; name the program in it"
     if found.is_file() and error.errno == errno.ENOENT:

@@ -13,6 +13,7 @@ import communicator_conformance
 from communicator_conformance import Status, Verdict, run
 from communicator_conformance.doctor import State, examine
 from communicator_conformance.errors import ConformanceError
+from communicator_conformance.expectations import read_file
 from communicator_conformance.kinds import KINDS
 from communicator_conformance.operations import OPERATIONS
 from communicator_conformance.runner import PROTOCOL_TESTS
@@ -182,7 +183,7 @@ DOCTORED = {
     "says_nothing": ("hello", "died"),
     "prints_garbage": ("label.derive", "garbage"),
     "hangs": ("label.derive", "no answer"),
-    "always_accepts": ("a question without arguments", "accepted"),
+    "always_accepts": ("an input that must be refused", "accepted"),
     "knows_any_name": ("an operation that does not exist", "dishonest"),
 }
 
@@ -196,6 +197,22 @@ def test_the_doctor_finds_what_is_wrong_and_shows_the_lines(liar: str) -> None:
     assert detail in found.detail
     assert found.hint
     assert found.lines[-1].startswith(("→ ", "← ", "! "))
+
+
+def test_the_doctor_knows_what_is_on_the_list_and_no_other_name(tmp_path: Path) -> None:
+    program, known = begin("python", tmp_path).files
+    program.write_text(program.read_text("utf-8").replace('"features": []', '"features": ["sesion"]'), "utf-8")
+    with Testee([sys.executable, str(program)]) as testee:
+        found = list(examine(testee, published(), read_file(known)))
+    assert [(f.what, f.state) for f in found if f.state is not State.UNOFFERED][1:] == [
+        ("hello", State.ILL),
+        ("an operation that does not exist", State.WELL),
+        ("an input that must be refused", State.WELL),
+        ("label.grant", State.WELL),
+        ("label.derive", State.WELL),
+        ("label.seal", State.KNOWN),
+    ]
+    assert found[1].hint == "session may be meant"
 
 
 def test_the_doctor_finds_the_reference_well() -> None:

@@ -127,13 +127,15 @@ def test_a_program_without_a_hello_is_one_failure(name: str, monkeypatch: pytest
 
 
 @pytest.fixture
-def unstartable(tmp_path: Path) -> dict[str, tuple[str, str]]:
+def unstartable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, str]]:
     """Return programs that cannot be started, each with a part of what is said about it."""
     texts = {"plain": "print()\n", "lost": "#!/no/such/interpreter\n", "bare": "\x00\x01"}
     for name, text in texts.items():
         (tmp_path / name).write_text(text, "utf-8")
         (tmp_path / name).chmod(0o644 if name == "plain" else 0o755)
+    monkeypatch.chdir(tmp_path)
     return {
+        "without its folder": ("plain", "begins with ./"),
         "absent": (str(tmp_path / "absent"), "no such file"),
         "one word": ("python3 adapter.py", "separate words"),
         "a directory": (str(tmp_path), "a directory"),
