@@ -136,9 +136,13 @@ def _failed(what: str, result: Result) -> Finding:
 
 
 def _simplest(op: str, vectors: Mapping[str, Vector], offers: frozenset[str]) -> Vector | None:
-    """Return the shortest vector in which an operation is taken: of a negative, what comes before its phase."""
+    """Return the shortest vector in which an operation is taken: of a negative, what comes before its phase.
+
+    Of equals that of the operation's own area is shown.
+    """
     found = [v for _, v in sorted(vectors.items()) if v.needs <= offers and op in _taken(v)]
-    return min(found, key=lambda vector: (vector.negative, len(vector.steps)), default=None)
+    area = op.partition(".")[0] + "/"
+    return min(found, key=lambda v: (v.negative, len(v.steps), not v.id.startswith(area)), default=None)
 
 
 def _taken(vector: Vector) -> set[str]:
