@@ -25,6 +25,8 @@ PARTS = [
     "old-database",
     "other-senders",
     "profile-update",
+    "refused-submissions",
+    "revoked-epochs",
     "read-receipts",
     "rotation",
     "services-crash",

@@ -126,6 +126,7 @@ def campaign(
 def _score(rows: MutantList, order: Order, tests: Sequence[Test], fates: list[Fate]) -> Score:
     equivalent, explained = ({f.name: w for f in fates if (w := why(f.name))} for why in (rows.same, rows.why))
     stale = [fate.name for fate in fates if fate.killed and (fate.name in equivalent or fate.name in explained)]
+    stale += rows.wrongly_beyond(frozenset().union(*(test.enters for test in tests)))
     cited = {clause for test in tests for clause in test.clauses}
     killers = {test for fate in fates for test, _ in fate.killers}
     idle = tuple(sorted(test.id for test in tests if test.id not in killers)) if order.all_tests else None

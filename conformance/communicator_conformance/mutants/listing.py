@@ -9,6 +9,10 @@ code, and the suite knows none. The list is data: it is read without importing t
     program = ["communicator_impl.adapter"]     # what `python -m` starts
     draw = ["ratchet", "addresses.*"]           # modules of the package that mutants are drawn from
 
+    [[beyond]]
+    name = "addresses.label.Loaded*"            # a pattern of names of mutants that are not drawn
+    why = "what a host with a database uses; no operation of the line protocol reaches it"
+
     [[mutant]]
     name = "takes_address_twice"
     clause = "…"                                # the one that it breaks
@@ -28,12 +32,15 @@ Rules:
 
 1. Unknown keys, a text that stands there never or twice, and a name that stands twice are errors of the list.
 2. Names of modules are relative to the package.
+3. What is `beyond` the tests is entered by none; what is `equivalent` nobody can tell from the sound program; what is
+   `explained` could be told apart, and no test does.
 """
 
 import importlib.util
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from fnmatch import filter as filter_names
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -64,6 +71,7 @@ class MutantList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     package: str
     program: tuple[str, ...]
     draw: tuple[str, ...] = ()
+    beyond: tuple[Explained, ...] = ()
     mutant: tuple[_Row, ...] = ()
     equivalent: tuple[Explained, ...] = ()
     explained: tuple[Explained, ...] = ()
@@ -74,7 +82,16 @@ class MutantList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def drawn(self) -> list[Mutant]:
         """Return the whole population drawn from the package, module by module."""
-        return [mutant for module in self._modules() for mutant in draw(module, self.source(module))]
+        return [mutant for mutant in self._population() if not _why(self.beyond, mutant.name)]
+
+    def wrongly_beyond(self, entered: Collection[str]) -> list[str]:
+        """Return the patterns of what is out of reach, of which some test enters a function: `module function`."""
+        reached = [m.name for m in self._population() if f"{m.module} {m.function}" in entered]
+        return [row.name for row in self.beyond if filter_names(reached, row.name)]
+
+    def _population(self) -> Iterator[Mutant]:
+        for module in self._modules():
+            yield from draw(module, self.source(module))
 
     def named(self, name: str) -> Mutant:
         """Return one mutant of either kind; raises `MutantError` for a name that none has."""
@@ -89,11 +106,11 @@ class MutantList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def same(self, name: str) -> str:
         """Return why a mutant does what the sound program does; the empty text if it does not."""
-        return next((found.why for found in self.equivalent if fnmatch(name, found.name)), "")
+        return _why(self.equivalent, name)
 
     def why(self, name: str) -> str:
         """Return why a mutant may live though it does something else; the empty text if it may not."""
-        return next((found.why for found in self.explained if fnmatch(name, found.name)), "")
+        return _why(self.explained, name)
 
     def changed(self, mutant: Mutant) -> bytes:
         """Return the source of the module that a mutant changes, changed."""
@@ -118,6 +135,10 @@ class MutantList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise MutantError(f"{row.name} fits {source.count(was)} places of {row.module}: {row.was}")
         edit = Edit(source.index(was), was, row.now.encode())
         return Mutant(row.name, row.module, enclosing(source, edit.at), row.clause, BY_HAND, edit)
+
+
+def _why(rows: Sequence[Explained], name: str) -> str:
+    return next((row.why for row in rows if fnmatch(name, row.name)), "")
 
 
 def read_list(path: Path) -> MutantList:

@@ -17,12 +17,14 @@ from communicator_conformance.scripts.stage import Device, Service, Stage
 from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import ErrorClass
 from communicator_spec.events import Kind
+from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["DOINGS", "plan_scene", "relationship_of"]
 
 _TEXT: Final = "text/plain"
 _PROFILE: Final = "application/vnd.communicator.profile"
 _IDENTITY: Final = 2  # the field of a key package
+_REQUEST: Final = 2  # the field of a submission
 
 
 def plan_scene(stage: Stage, scene: Scene) -> None:
@@ -218,6 +220,39 @@ def _old_database(stage: Stage, scene: Scene, turn: int) -> None:
             stage.plan(1, partial(stage.catch_up, device))
 
 
+def _submit_late(stage: Stage, scene: Scene, turn: int) -> None:
+    """Hand a service what another one was handed long ago (SEND-5)."""
+    _must_refuse(stage, scene, _submission_of_another(stage, scene), ErrorClass.EXPIRED)
+
+
+def _submit_too_much(stage: Stage, scene: Scene, turn: int) -> None:
+    """Hand a service a request of one byte more than any may have (ENV-2)."""
+    fields = cbor2.loads(bytes.fromhex(_submission_of_another(stage, scene)))
+    fields[_REQUEST] = bytes(PARAMETERS.envelope.request_bytes_max + 1)
+    _must_refuse(stage, scene, cbor2.dumps(fields, canonical=True).hex(), ErrorClass.TOO_LARGE)
+
+
+def _submission_of_another(stage: Stage, scene: Scene) -> str:
+    return next(submission for name, submission in stage.submissions if name != scene.who)
+
+
+def _must_refuse(stage: Stage, scene: Scene, submission: str, wanted: ErrorClass) -> None:
+    try:
+        stage.ask(stage.senders[scene.who], "submit", submission=submission)
+    except Refused as refused:
+        if refused.error_class is wanted:
+            return
+        raise Flaw(Fault.WRONG_CLASS, f"{refused}, not {wanted}") from refused
+    raise Flaw(Fault.ACCEPTED, f"{scene.who} took what it must refuse as {wanted}")
+
+
+def _revoke_epochs(stage: Stage, scene: Scene, turn: int) -> None:
+    """Revoke what a person issued, epoch by epoch; the roots stay."""
+    for device, service, root, epoch in stage.epochs:
+        if device.name == scene.who:
+            stage.ask(service, "revoke", root=root, epoch=epoch)
+
+
 def _rotate(stage: Stage, scene: Scene, turn: int) -> None:
     service = stage.receivers[scene.who]
     stage.publish(service, stage.ask(service, "rotate")["config"])
@@ -265,6 +300,9 @@ DOINGS: Final[dict[str, Callable[[Stage, Scene, int], None]]] = {
     "die": _die,
     "save": _save,
     "come back old": _old_database,
+    "submit late": _submit_late,
+    "submit too much": _submit_too_much,
+    "revoke epochs": _revoke_epochs,
     "rotate keys": _rotate,
     "erase": _erase,
 }

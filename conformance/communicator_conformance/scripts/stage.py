@@ -116,6 +116,8 @@ class Stage:
         self._planned: list[tuple[int, int, Callable[[], object]]] = []
         self._count = 0
         self._ends: dict[str, int] = {}  # root → end of its owner
+        self.submissions: list[tuple[str, str]] = []  # (sending service, what it was handed)
+        self.epochs: list[tuple[Device, Service, str, int]] = []  # what devices issued: root and epoch
         self._tickets: dict[tuple[str, str], tuple[Device, int, str, int]] = {}
         names = dict.fromkeys((*script.receivers(), *script.senders()))
         self._numbers = {f"https://{name}.example": number for number, name in enumerate(names)}
@@ -230,6 +232,8 @@ class Stage:
         if request["op"] == "register":
             self._ends[request["root"]] = device.ends[relationship]
             device.roots.setdefault(relationship, set()).add(root)
+        elif request["op"] == "issue":
+            self.epochs.append((device, service, request["root"], request["epoch"]))
         elif request["op"] == "revoke" and request.get("epoch") is None:
             device.roots[relationship].discard(root)
         if service.answers:
@@ -248,6 +252,7 @@ class Stage:
         if sender.name not in device.sending:
             raise Flaw(Fault.UNMET, f"{device.name} uses {sender.name}, and has left it")
         device.ways.add(sender.name)
+        self.submissions.append((sender.name, transmission["submission"]))
 
         def arrive(submission: str) -> None:
             if not sender.answers:

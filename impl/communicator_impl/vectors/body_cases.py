@@ -99,6 +99,7 @@ def _command_cases() -> list[Case]:
         seen,
         wrong(seen, "read-beyond", "seen, and not received", read | {7: wire.encode([12, [[13, 15]]])}),
         wrong(seen, "read-floor-beyond", "a floor beyond the receipt's", read | {7: wire.encode([14, []])}),
+        wrong(seen, "read-at-floor", "the first number not received", read | {7: wire.encode([13, []])}),
         wrong(seen, "read-bare", "READ without content", {key: read[key] for key in (0, 1, 3, 4)}),
         again,
         wrong(again, "resync-bare", "RESYNC without content", {key: resync[key] for key in (0, 1, 3, 4)}),

@@ -158,7 +158,8 @@ def _tree_cases() -> list[Case]:
             Case(f"directory/inclusion-{size}", f"a path in a tree of {size}", ("DIR-12",), (inclusion,)),
             Case(f"directory/consistency-{size}", f"from a smaller tree to {size}", ("DIR-12",), (consistency,)),
         ]
-    return made
+    late = Step("path", "tree.consistency", {"leaves": [entry.leaf().encode() for entry in LOG[:7]], "first": 6})
+    return [*made, Case("directory/consistency-late", "from a tree almost as large to 7", ("DIR-12",), (late,))]
 
 
 def _head_cases() -> list[Case]:

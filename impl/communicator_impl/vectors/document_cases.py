@@ -35,6 +35,7 @@ FAULTS: dict[str, tuple[str, Change]] = {
     "service-null": ("a service that is null", lambda d: d.update(sending=None)),
     "unknown-suite": ("suite 2", lambda d: d["receiving"].update(suite=2)),
     "unknown-profile": ("profile 3", lambda d: d["receiving"].update(profiles=[1, 2, 3])),
+    "profiles-number": ("a number where a list belongs", lambda d: d["receiving"].update(profiles=1)),
     "no-profile": ("inner keys without their profile", lambda d: d["receiving"].update(profiles=[2])),
     "repeats-outer": ("one outer key twice", lambda d: d["receiving"].update(outer=d["receiving"]["outer"] * 2)),
     "short-key": ("a key of 31 bytes", lambda d: _first_key(d).update(key=_first_key(d)["key"][:-2] + "A")),
