@@ -164,8 +164,8 @@ def test_a_failed_vector_shows_what_was_expected_at_the_step_where_it_ended(vect
 def test_a_witness_shows_the_shared_bytes_marked_with_their_offsets() -> None:
     text = render_run(verdict(passed(), failed(witness=WITNESS)), "", {})
     assert text.count(f"<mark>{' '.join(['ab'] * 16)}</mark>") == 2
-    assert "submission 3: from byte 40 of 96" in text
-    assert "submission 9: from byte 0 of 20" in text
+    assert "submission 3: from byte 40 of the 96 given" in text
+    assert "submission 9: from byte 0 of the 20 given" in text
     assert "<i>24 bytes</i>" in text
 
 
