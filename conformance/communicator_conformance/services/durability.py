@@ -22,7 +22,7 @@ from communicator_conformance.services.cases import Durable, Failed, Need, Skipp
 from communicator_conformance.services.client import Client
 from communicator_conformance.services.directory import Person, head_key, head_of
 from communicator_conformance.services.owners import CBOR, LabelOwner, TwoLayerOwner, accept, message, packed
-from communicator_conformance.services.sending import delivered_to, submission, submit, upload
+from communicator_conformance.services.sending import arrives, delivered_to, submission, submit, upload
 from communicator_conformance.services.world import World, settle, shown
 from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import ErrorClass
@@ -121,7 +121,7 @@ def _submitted(world: World) -> Look:
     def look() -> None:
         if world.receiver is not world.origin:
             world.receiver.client.renew()
-        owner.settled([text])
+        arrives(world, owner, [text], ticket)
         if paid:
             again = submit(world, body, headers).must(202).json()["ticket"]
             expect(again == ticket, "the same token with the same submission gets another ticket")

@@ -4,7 +4,6 @@ Theory. A token pays for one request, once, and only where nothing else is wrong
 to each purpose; a service that asks for no token has nothing to test here.
 """
 
-import secrets
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -77,7 +76,7 @@ def _query(world: World) -> Callable[[Headers], Answer]:
 
 
 def _other_query(world: World) -> Callable[[Headers], Answer]:
-    path = {"name": f"conformance {secrets.token_hex(4)}"}
+    path = {"name": f"conformance {world.draw(4).hex()}"}
     return lambda headers: world.client.call("directory.lookup", path=path, headers=headers)
 
 

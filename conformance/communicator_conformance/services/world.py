@@ -211,6 +211,7 @@ class World:
         self.origin, self.receiver, self.names = origin, receiver, names
         self.samples, self.long, self.restart, self.listener = samples, long, restart, listener
         self.measured: list[dict[str, object]] = []
+        self.reached = True  # the receiver, by the sending service
         self.meanwhile: Callable[[Event], None] = lambda over: None  # what goes on while the service is restarted
         self._seed, self._draws = seed, 0
         self._leavings: list[Callable[[], Answer]] = []

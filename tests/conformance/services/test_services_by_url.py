@@ -328,6 +328,43 @@ def test_after_a_service_died_nothing_passes(behind: Place, partner: Watching) -
     assert "start it, and run again" in after[-1].detail
 
 
+def test_what_is_not_public_need_not_be_reached(behind: Place, partner: Watching) -> None:  # SEND-11
+    front = behind.front
+    assert front is not None
+    head = {"content-type": "application/json", "communicator-revision": "1"}
+
+    def queued(front: Front, asked: FrontAsked) -> FrontAsked | Given:
+        if asked.path == "/v1/submit":
+            return Given(202, head, b'{"ticket": "AAAAAAAAAAAAAAAAAAAAAA"}')
+        if asked.path.startswith("/v1/submissions/"):
+            return Given(200, head, b'{"state": "queued", "unreachable": false}')
+        return asked
+
+    front.breaks(Change(ask=queued))
+    try:
+        found = played(select(behind.asked, "service/sending/submit/[bt][rw]*", timeout_s=1), partner)
+    finally:
+        front.breaks(Change())
+    del found[REACHED]
+    assert len(found) == 2
+    assert {r.status for r in found.values()} == {Status.SKIPPED}
+    assert all("is not public" in r.detail for r in found.values())
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"sending": {}}', b'{"sending": {"uri": 7}, "version": 1}', b"[]", b'{"a": 1, "a": 2}']
+)
+def test_a_document_that_cannot_be_used_ends_the_run(behind: Place, partner: Watching, body: bytes) -> None:
+    front = behind.front
+    assert front is not None
+    front.breaks(Change(ask=lambda front, asked: Given(200, {"content-type": "application/json"}, body)))
+    try:
+        (result,) = play(behind.asked, partner)
+    finally:
+        front.breaks(Change())
+    assert (result.id, result.status, result.fault) == (REACHED, Status.FAILED, Fault.SCHEMA)
+
+
 def test_a_document_of_another_origin_is_found(direct: Place, partner: Watching) -> None:
     url = direct.asked.url.replace("127.0.0.1", "localhost")
     found = played(Asked(url=url, select="service/sending/document"), partner)
