@@ -204,6 +204,12 @@ def test_conform_draws_the_same_page_at_once_and_from_its_files(tmp_path: Path) 
     assert communicator("conform", "report", str(tmp_path / "bad.jsonl"), "--badge", badge).returncode == 2
 
 
+def test_conform_looks_for_the_folder_before_it_runs(tmp_path: Path) -> None:
+    done = communicator("conform", "--html", str(tmp_path / "none" / "p.html"), "--", "no such program")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no folder" in done.stderr
+
+
 def test_conform_json_has_the_keys_that_are_documented() -> None:
     run = json.loads(communicator("conform", "--json", "--select", "label/grant", "reference").stdout)
     assert set(run) == {"testee", "offers", "ok", "seed", "select", "counts", "digests", "clauses", "failures"}

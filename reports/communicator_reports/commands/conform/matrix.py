@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from communicator_reports.commands.conform.pages import check_folders
+
 if TYPE_CHECKING:
     from communicator_conformance.matrix import Cell
 
@@ -48,6 +50,7 @@ def matrix(
     named = {name: shlex.split(command or name) for name, _, command in (text.partition("=") for text in programs)}
     if len(named) < len(programs):
         raise typer.BadParameter("each program needs a name of its own", param_hint="NAME=COMMAND")
+    check_folders(html=html)
     console = Console(stderr=True, quiet=not sys.stderr.isatty() or as_json)
     found = []
     for cell in cells(named, timeout, seed):

@@ -5,12 +5,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from communicator_conformance import Verdict
 
 if TYPE_CHECKING:
     from communicator_conformance.vectors import Vector
 
-__all__ = ["command_of", "write_pages"]
+__all__ = ["check_folders", "command_of", "write_pages"]
+
+
+def check_folders(**files: Path | None) -> None:
+    """Say before a run, not after it, that a file cannot be written because its folder is not there; by option."""
+    for option, path in files.items():
+        if path is not None and not path.absolute().parent.is_dir():
+            raise typer.BadParameter(f"there is no folder {path.absolute().parent}", param_hint=f"--{option}")
 
 
 def command_of(testee: list[str], *, select: str = "*", seed: int = 0, vectors: Path | None = None) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from communicator_reports.commands.conform.pages import command_of, write_pages
+from communicator_reports.commands.conform.pages import check_folders, command_of, write_pages
 
 __all__ = ["run"]
 
@@ -54,6 +54,7 @@ def run(
     from communicator_conformance import report
     from communicator_conformance import run as run_suite
 
+    check_folders(junit=junit, jsonl=jsonl, html=html, badge=badge)
     if update and expectations is None:
         raise typer.BadParameter(
             "give the list that is to be rewritten with --expectations FILE", param_hint="--update"

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from communicator_conformance import Verdict
-from communicator_reports.commands.conform.pages import write_pages
+from communicator_reports.commands.conform.pages import check_folders, write_pages
 from communicator_spec.openapi import SERVICES
 from communicator_spec.origin import is_origin
 
@@ -91,6 +91,7 @@ def service(
         restart=restart, accounts=_accounts(account or []), names=_names(name or []), select=select, timeout_s=timeout,
         samples=samples, listen=listen, long=long, seed=seed,
     )  # fmt: skip
+    check_folders(junit=junit, jsonl=jsonl, html=html, badge=badge)
     if update and expectations is None:
         raise typer.BadParameter("give the list to be rewritten with --expectations FILE", param_hint="--update")
     if expectations is not None and not update and not expectations.is_file():
