@@ -87,7 +87,7 @@ def _shows_unknown(front: Front, asked: Asked, given: Given) -> Given:
 
 def _late_for_unknown(front: Front, asked: Asked, given: Given) -> Given:
     if front.is_unknown(asked):
-        time.sleep(0.02)
+        time.sleep(0.06)
     return given
 
 
@@ -144,7 +144,7 @@ def _acks_early(front: Front, asked: Asked) -> Given:
 
 
 def _hangs(front: Front, asked: Asked) -> None:
-    time.sleep(4)
+    time.sleep(8)
 
 
 EARLY: Final = _request("POST", "/v1/accept", _acks_early)
