@@ -46,6 +46,7 @@ def run(
     update: bool = False,
     seed: int = 0,
     examples: int | None = None,
+    replications: int | None = None,
     save: Path | None = None,
     trace: bool = False,
     out: Path | None = None,
@@ -55,15 +56,15 @@ def run(
 
     `testee` is a command line, or `["reference"]`; `vectors` a folder to use instead of the published ones; `select` a
     pattern of test ids such as `label/*`; `expectations` a list of known failures, rewritten when `update` is set;
-    `seed` is what everything that is drawn comes from, `examples` how many walks and examples are drawn, `save` a
-    folder for the vectors of counterexamples; with `trace` all lines are kept; `out` a folder for the
-    reports; `console` where the progress and the table are shown, nowhere if absent. Raises `VectorError` and
-    `ListError`; whatever the testee does wrong is part of the verdict.
+    `seed` is what everything that is drawn comes from, `examples` how many walks and examples are drawn, `replications`
+    how many populations play the games of privacy, `save` a folder for the vectors of counterexamples; with `trace` all
+    lines are kept; `out` a folder for the reports; `console` where the progress and the table are shown, nowhere if
+    absent. Raises `VectorError` and `ListError`; whatever the testee does wrong is part of the verdict.
     """
     known = published() if vectors is None else load_folder(vectors)  # 1
     chosen, others = _selected(known, select), _others(select if vectors is None else "")
     with Testee(testee, timeout_s, trace=trace) as program, Testee([REFERENCE], timeout_s) as partner:  # 2
-        results = _played(program, partner, chosen, others, kinds(examples, save), seed, console)
+        results = _played(program, partner, chosen, others, kinds(examples, save, replications), seed, console)
         name, about, offers = _about(program)
     results = _held_against(results, expectations, update, select)  # 3
     digests = Digests(_suite_digest(), spec_digest(), digest_of(chosen), about)

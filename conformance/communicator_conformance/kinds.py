@@ -71,19 +71,24 @@ def _privacy() -> tuple[str, ...]:
     return privacy.ids_of()
 
 
-def _play_privacy(program: Testee, partner: Testee, chosen: frozenset[str], seed: int) -> Iterator[Result]:
+def _play_privacy(
+    program: Testee, partner: Testee, chosen: frozenset[str], seed: int, replications: int | None
+) -> Iterator[Result]:
     from communicator_conformance import privacy
 
-    return privacy.play(program, partner, chosen, seed)
+    return privacy.play(program, partner, chosen, seed, replications)
 
 
-def kinds(examples: int | None = None, save: Path | None = None) -> tuple[Kind, ...]:
-    """Return all kinds, with so many examples of what is drawn, and a folder for the vectors of counterexamples."""
+def kinds(examples: int | None = None, save: Path | None = None, replications: int | None = None) -> tuple[Kind, ...]:
+    """Return all kinds, with so many examples of what is drawn, and a folder for the vectors of counterexamples.
+
+    `replications` is how many populations play the games of privacy.
+    """
     return (
         Kind(_scripts, _play_scripts),
         Kind(_traces, partial(_play_traces, examples=examples)),
         Kind(_properties, partial(_play_properties, examples=examples, save=save)),
-        Kind(_privacy, _play_privacy),
+        Kind(_privacy, partial(_play_privacy, replications=replications)),
     )
 
 

@@ -12,7 +12,7 @@ Rules:
 3. An answer whose fields are not as the README says cannot be carried on: that, too, is a failure of the program.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from communicator_conformance.errors import TesteeError
@@ -47,25 +47,36 @@ def ids_of(profile: str = "") -> tuple[str, ...]:
 
 
 def play(
-    program: Testee, partner: Testee, chosen: frozenset[str], seed: int, populations: int = POPULATIONS
+    program: Testee,
+    partner: Testee,
+    chosen: frozenset[str],
+    seed: int,
+    replications: int | None = None,
+    lived: Callable[[], None] = lambda: None,
 ) -> Iterator[Result]:
     """Play the chosen tests: the program is both people whom the games are about, every service, holder and issuer.
 
+    `replications` is how many populations of each profile are played, so many as show a leak that is always seen;
+    `lived` is told of each.
     What it does not offer is the partner's, who is also their correspondents.
     """
     purses: list[Purses] = []
+    populations = POPULATIONS if replications is None else replications
     for profile in PROFILES:
         wanted = [test for test in ids_of(profile) if test in chosen]
         if wanted:
-            yield from _played(_Part(program, partner, profile, purses), wanted, seed, populations)
+            yield from _played(_Part(program, partner, profile, purses), wanted, seed, populations, lived)
 
 
-def _played(part: "_Part", wanted: list[str], seed: int, populations: int) -> Iterator[Result]:
+def _played(
+    part: "_Part", wanted: list[str], seed: int, populations: int, lived: Callable[[], None]
+) -> Iterator[Result]:
     book = Book(part.profile)
     try:
         games = [game for game in GAMES if part.plays(game)]
         for number in range(populations) if games else ():
             book.enter(part.population(Luck(seed, number)), games)
+            lived()
     except (Flaw, TesteeError) as error:
         yield from part.failed(wanted, error.fault, str(error))
         return

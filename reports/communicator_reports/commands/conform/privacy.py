@@ -3,11 +3,12 @@
 import json
 import sys
 from fnmatch import filter as matching
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ def privacy(
         str, typer.Option(metavar="PATTERN", help="Only tests whose id matches, e.g. 'privacy/network/*'.")
     ] = "*",
     replications: Annotated[
-        int, typer.Option(metavar="N", min=0, help="How many populations are played; 0: as many as in a run.")
-    ] = 0,
+        int | None, typer.Option(min=1, help="Populations that play each game; more show smaller leaks.")
+    ] = None,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
     seed: Annotated[int, typer.Option(min=0, help="What everything that is drawn comes from.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of the table.")] = False,
 ) -> None:
-    """Play the privacy games with more populations than a run has, and show what each distinguisher found.
+    """Play the privacy games, and show what the best distinguisher of each found.
 
     Exit code 1: somebody can tell what the standard hides from him.
 
@@ -49,9 +50,12 @@ def privacy(
     if not chosen:
         raise typer.BadParameter(f"nothing matches {select!r}; ids begin with privacy/", param_hint="--select")
     with Testee(testee, timeout) as program, Testee([REFERENCE], timeout) as partner:
-        played = games.play(program, partner, frozenset(chosen), seed, replications or games.POPULATIONS)
         shown = Console(stderr=True, quiet=as_json or not sys.stderr.isatty())
-        results = list(track(played, "playing", total=len(chosen), console=shown, transient=True))
+        profiles = len({test.rpartition(":")[2] for test in chosen})
+        with Progress(console=shown, transient=True) as progress:
+            task = progress.add_task("populations", total=profiles * (replications or games.POPULATIONS))
+            lived = partial(progress.advance, task)
+            results = list(games.play(program, partner, frozenset(chosen), seed, replications, lived))
     if as_json:
         print(json.dumps({"seed": seed, "results": msgspec.to_builtins(results)}))
     else:

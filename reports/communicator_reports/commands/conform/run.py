@@ -27,6 +27,9 @@ def run(
     examples: Annotated[
         int | None, typer.Option(min=1, help="Examples of each property and walks of each profile to draw.")
     ] = None,
+    replications: Annotated[
+        int | None, typer.Option(min=1, help="Populations that play each privacy game; more show smaller leaks.")
+    ] = None,
     save_vectors: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where counterexamples go; else beside reports.")
     ] = None,
@@ -67,7 +70,8 @@ def run(
         shown = Console(stderr=True, quiet=not sys.stderr.isatty()) if as_json else console
         verdict = run_suite(
             testee, vectors=vectors, select=select, timeout_s=timeout, expectations=expectations, update=update,
-            seed=seed, examples=examples, save=save_vectors or beside, trace=trace, out=Path(folder), console=shown,
+            seed=seed, examples=examples, replications=replications, save=save_vectors or beside, trace=trace,
+            out=Path(folder), console=shown,
         )  # fmt: skip
         for path, name in ((junit, "junit.xml"), (jsonl, "results.jsonl")):
             if path is not None:
