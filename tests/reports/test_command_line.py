@@ -56,6 +56,7 @@ def below(folder: Path) -> list[str]:
         "conform init",
         "conform doctor",
         "conform matrix",
+        "conform privacy",
         "conform report",
         "report",
         "spec list",
@@ -202,6 +203,16 @@ def test_conform_draws_the_same_page_at_once_and_from_its_files(tmp_path: Path) 
     assert communicator("conform", "report", str(tmp_path / "r.jsonl")).returncode == 2
     (tmp_path / "bad.jsonl").write_text("no results")
     assert communicator("conform", "report", str(tmp_path / "bad.jsonl"), "--badge", badge).returncode == 2
+
+
+def test_conform_privacy_says_what_was_found() -> None:
+    chosen = ("--select", "*/sending-service+receiving-service/*:label")
+    done = communicator("conform", "privacy", "--json", "--replications", "1", *chosen, "reference")
+    results = {r["id"].rpartition("/")[2]: r for r in json.loads(done.stdout)["results"]}
+    assert done.returncode == 1
+    assert results["bytes:label"]["status"] == "passed"
+    assert results["same-person:label"]["fault"] == "unfired"  # one population proves nothing
+    assert communicator("conform", "privacy", "--select", "label/*", "reference").returncode == 2
 
 
 def test_conform_looks_for_the_folder_before_it_runs(tmp_path: Path) -> None:
