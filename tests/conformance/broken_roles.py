@@ -13,12 +13,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 def main(name: str) -> None:
     from tests.simulations.mutants import MUTANTS
 
-    from communicator_impl.adapter import main, person, services
+    from communicator_impl.adapter import main, opening, services
 
     parts = MUTANTS[name].parts
-    changed = {"own_type": parts.own, "peer_type": parts.peer, "outbox_type": parts.outbox, "inbox_type": parts.inbox}
+    changed = {"own_type": parts.own, "peer_type": parts.peer, "outbox_type": parts.outbox}
     roles: dict[Any, dict[str, object]] = {
-        person: {"RelationshipManager": type("Broken", (parts.manager,), changed)},
+        opening: {"RelationshipManager": type("Broken", (parts.manager,), changed), "Inbox": parts.inbox},
         services: {"ReceivingService": parts.receiving, "SendingService": parts.sending},
     }
     for module, names in roles.items():

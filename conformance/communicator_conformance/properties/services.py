@@ -67,6 +67,7 @@ class TwoLayer(_Services):
         """Load keys; nothing is registered yet."""
         super().set_out()
         self.spent: set[tuple[str, int]] = set()
+        self.used: list[tuple[str, int]] = []
         self.register("first")
 
     @rule(root=st.sampled_from(ROOTS))
@@ -99,9 +100,19 @@ class TwoLayer(_Services):
     @rule(root=st.sampled_from(ROOTS), index=st.integers(0, 2), copy=st.integers(0, 1), spends=st.booleans())
     def use(self, root: str, index: int, copy: int, spends: bool) -> None:
         """Spend or resolve an address, diversified once or anew."""
+        self._use(root, index, copy, spends=spends)
+
+    @precondition(lambda self: self.used)
+    @rule(place=st.integers(0, 9), copy=st.integers(0, 1), spends=st.booleans())
+    def use_again(self, place: int, copy: int, spends: bool) -> None:
+        """Spend or resolve what was spent before."""
+        self._use(*self.used[place % len(self.used)], copy, spends=spends)
+
+    def _use(self, root: str, index: int, copy: int, *, spends: bool) -> None:
         refused = self._refusal(root, index)
         if refused is None and spends:
             self.spent.add((root, index))
+            self.used.append((root, index))
         result = {"root": _owner(root)["root"], "index": index, "valid_until_s": UNTIL_S[root]}
         args = {"address": self._address(root, index, copy), "ciphertext": CIPHERTEXT}
         self.ask("address.spend" if spends else "address.resolve", args, refused, result)
