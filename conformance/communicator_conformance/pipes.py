@@ -174,6 +174,8 @@ class Program:
 
 def _started(command: list[str]) -> "subprocess.Popen[bytes]":
     """Start a program in a session of its own, so that a wrapper script and what it started end together."""
+    if not command:
+        raise Died("cannot start: no program is named")
     try:
         return subprocess.Popen(
             command,
@@ -183,6 +185,8 @@ def _started(command: list[str]) -> "subprocess.Popen[bytes]":
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+    except ValueError as error:  # a zero byte
+        raise Died(f"cannot start {command[0]!r}: {error}") from error
     except OSError as error:
         raise Died(f"cannot start {command[0]}: {_why(command[0], error)}") from error
 

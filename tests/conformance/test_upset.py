@@ -146,6 +146,7 @@ def unstartable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tu
 
 
 def test_what_cannot_be_started_says_why(unstartable: dict[str, tuple[str, str]]) -> None:
+    assert [_faults(run(command)) for command in ([], ["a\0b"])] == [{Fault.DIED}] * 2
     for name, (program, why) in unstartable.items():
         (failed,) = run([program]).results
         assert (failed.id, failed.fault) == ("protocol/hello", Fault.DIED), name

@@ -61,10 +61,13 @@ def _played(
     first: Testee, second: Testee, name: str, script: Script, profile: str, swapped: bool, both: bool, seed: int
 ) -> Result:
     test = script_id(name, profile)
+    first.lines.clear()
+    second.lines.clear()
     try:
         missing = _missing(first, second, profile, both)
     except TesteeError as error:
-        return Result(test, Status.FAILED, script.clauses, error.fault, str(error))
+        said = (*first.lines, *second.lines)
+        return Result(test, Status.FAILED, script.clauses, error.fault, str(error), said)
     if missing:
         return Result(test, Status.SKIPPED, script.clauses, detail=missing)
     turns = dict.fromkeys(ROLES, 0)

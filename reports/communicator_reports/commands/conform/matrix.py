@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from communicator_reports.commands.conform.pages import check_folders
 
@@ -47,7 +48,12 @@ def matrix(
     from communicator_conformance.matrix import cells
     from communicator_conformance.verdicts import Status
 
-    named = {name: shlex.split(command or name) for name, _, command in (text.partition("=") for text in programs)}
+    try:
+        named = {name: shlex.split(command or name) for name, _, command in (text.partition("=") for text in programs)}
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}: quote the command as for a shell", param_hint="NAME=COMMAND") from error
+    if not all(named.values()):
+        raise typer.BadParameter("a program has no name", param_hint="NAME=COMMAND")
     if len(named) < len(programs):
         raise typer.BadParameter("each program needs a name of its own", param_hint="NAME=COMMAND")
     check_folders(html=html)
@@ -69,8 +75,24 @@ def matrix(
         for first in named:
             shown.add_row(first, *(_cell(cell) for cell in found if cell.first == first))
         Console().print(shown)
+        _show_failures(found)
     played = [cell for cell in found if _played(cell)]
     raise typer.Exit(0 if played and all(cell.ok for cell in played) else 1)
+
+
+def _show_failures(cells: "list[Cell]") -> None:
+    """Print the first failure of each pair, and what to do about the faults among them."""
+    from communicator_conformance.hints import hints
+    from communicator_conformance.verdicts import Status
+
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
+    firsts = [(c, next((r for r in c.results if r.status is Status.FAILED), None)) for c in cells]
+    for cell, failed in firsts:
+        if failed is not None:
+            text = f"{cell.first} with {cell.second}: {failed.id}: {failed.fault}: {failed.detail}"
+            console.print("\n".join((text, *failed.log)), markup=False)
+    for fault, hint in hints(failed for _, failed in firsts if failed is not None).items():
+        console.print(f"[yellow]{fault}[/]: {escape(hint)}")
 
 
 def _played(cell: "Cell") -> bool:
