@@ -7,7 +7,7 @@ const HELLO = {
   name: 'javascript-from-the-text',
   version: '1',
   language: 'JavaScript',
-  roles: ['rm', 'rsa', 'ds', 'as'],
+  roles: ['rm', 'ssa', 'rsa', 'ds', 'as'],
   profiles: ['two-layer/1', 'label/1'],
   suites: [1],
   features: [

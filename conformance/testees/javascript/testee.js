@@ -8,6 +8,7 @@
 
 const addresses = require('./addresses.js');
 const { ATTACHMENT_OPERATIONS } = require('./attachment.js');
+const { CARRIED_OPERATIONS } = require('./carried.js');
 const { unhex } = require('./bytes.js');
 const { CONTENT_OPERATIONS } = require('./content.js');
 const { decodeDocument } = require('./document.js');
@@ -82,6 +83,7 @@ const secrets = (a) => [unhex(a.shared), unhex(a.header_initiator), unhex(a.head
 
 const OPERATIONS = {
   ...ATTACHMENT_OPERATIONS,
+  ...CARRIED_OPERATIONS,
   ...CONTENT_OPERATIONS,
   'document.decode': (a) => decodeDocument(unhex(a.document), a.origin),
   ...DIRECTORY_OPERATIONS,
@@ -122,9 +124,6 @@ const OPERATIONS = {
   'envelope.seal': (a, now, draws) => ({ envelope: sealEnvelope(a, now, draws) }),
   'envelope.resolve': (a, now) => resolve(envelope(a, now)),
   'envelope.spend': (a, now) => spend(envelope(a, now)),
-  'delivery.decode': (a) => (({ number, ciphertext, index, epoch = null }) => ({ number, ciphertext, index, epoch }))(
-    wire.delivery(unhex(a.delivery)),
-  ),
   'body.decode': decodeBody,
   'body.encode': encodeBody,
   'package.decode': (a, now) => ({ identifier: checkPackage(unhex(a.package), now).identifier }),

@@ -87,14 +87,28 @@ function draw(encoded, digest, draws) {
   }
 }
 
-function finish({ key, input, divisor }, answer) {
-  need(answer.length === MODULUS, 'malformed', 'length of an answer');
-  const signature = octets((number(answer) * divisor) % key.n, MODULUS);
+function verify(key, input, signature) {
   const jwk = { kty: 'RSA', n: octets(key.n, MODULUS).toString('base64url'), e: 'AQAB' };
   const padding = crypto.constants.RSA_PKCS1_PSS_PADDING;
   const checked = { key: crypto.createPublicKey({ key: jwk, format: 'jwk' }), padding, saltLength: SALT };
   need(crypto.verify('sha384', input, checked, signature), 'forged', 'signature of a token');
+}
+
+function finish({ key, input, divisor }, answer) {
+  need(answer.length === MODULUS, 'malformed', 'length of an answer');
+  const signature = octets((number(answer) * divisor) % key.n, MODULUS);
+  verify(key, input, signature);
   return join(input, signature);
+}
+
+// What a service checks of a token, in the order of TOK-13, but for what it remembers.
+function check(encoded, digest, token) {
+  need(token.length === 354 && token.subarray(0, 2).equals(TYPE), 'malformed', 'layout of a token');
+  const key = decodeKey(encoded);
+  need(token.subarray(34, 66).equals(digest), 'forged', 'another challenge');
+  need(token.subarray(66, 98).equals(key.identifier), 'forged', 'another key');
+  verify(key, token.subarray(0, 98), token.subarray(98));
+  return token.subarray(2, 34);
 }
 
 // Sign one request with the key of two primes.
@@ -134,6 +148,7 @@ const tokenOperations = (keep, held) => {
     ),
     'token.request': (a, _now, draws) => pending(draw(unhex(a.key), unhex(a.digest), draws)),
     'token.finish': (a) => ({ token: finish(held(a.pending), unhex(a.answer)) }),
+    'token.check': (a) => ({ nonce: check(unhex(a.key), unhex(a.digest), unhex(a.token)) }),
     'token.sign': (a) => ({ answer: sign(unhex(a.p), unhex(a.q), unhex(a.request)) }),
   };
 };
