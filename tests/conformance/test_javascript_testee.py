@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from communicator_conformance import run
+from communicator_conformance.vectors import published
 
 TESTEE = Path(__file__).parents[2] / "conformance" / "testees" / "javascript"
 REQUIRED = re.compile(r"require\('(?P<name>[^']+)'\)")
@@ -17,7 +18,7 @@ def test_it_passes_every_vector() -> None:
         return
     verdict = run([node, str(TESTEE / "testee.js")])
     assert verdict.ok, verdict.failures
-    assert {result.id.partition("/")[0] for result in verdict.results if result.status.value != "passed"} == {"script"}
+    assert {result.id for result in verdict.results if result.status.value != "passed"}.isdisjoint(published())
 
 
 def test_its_files_are_there_and_need_nothing_but_node() -> None:
