@@ -39,9 +39,11 @@ from communicator_conformance.mutants.listing import MutantList, folder_of, read
 from communicator_conformance.mutants.meeting import Fate, Server, meet
 from communicator_conformance.mutants.suite import Suite, Test, watch
 from communicator_conformance.mutants.values import Mutant
+from communicator_spec.clauses import Level, load_clauses
 
 __all__ = ["Order", "Score", "campaign", "chosen"]
 
+_VERSION: Final = 1  # of how a mutant is played; another one makes all that is known unknown
 _SOURCES: Final = frozenset({".py", ".toml", ".json", ".cddl"})
 
 
@@ -127,7 +129,8 @@ def _score(rows: MutantList, order: Order, tests: Sequence[Test], fates: list[Fa
     equivalent, explained = ({f.name: w for f in fates if (w := why(f.name))} for why in (rows.same, rows.why))
     stale = [fate.name for fate in fates if fate.killed and (fate.name in equivalent or fate.name in explained)]
     stale += rows.wrongly_beyond(frozenset().union(*(test.enters for test in tests)))
-    cited = {clause for test in tests for clause in test.clauses}
+    allowed = {clause.id for clause in load_clauses() if clause.level is Level.MAY}  # nobody can break those
+    cited = {clause for test in tests for clause in test.clauses} - allowed
     killers = {test for fate in fates for test, _ in fate.killers}
     idle = tuple(sorted(test.id for test in tests if test.id not in killers)) if order.all_tests else None
     unjudged = tuple(sorted(cited - {fate.clause for fate in fates if fate.judged}))
@@ -248,10 +251,13 @@ class _Kept:
 
 def _digest(package: str, order: Order) -> str:
     """Return the digest of what all results depend on: the program, the suite, and how it is played."""
-    whole = hashlib.sha256(msgspec.json.encode([order.program, order.all_tests, order.timeout_s]))
+    whole = hashlib.sha256(msgspec.json.encode([_VERSION, order.program, order.all_tests, order.timeout_s]))
     for name in (package, "communicator_conformance", "communicator_spec"):
         folder = folder_of(name)
-        found = (path for path in folder.rglob("*") if path.suffix in _SOURCES and path != order.rows)
+        own = folder / "mutants"  # this package
+        found = (
+            path for path in folder.rglob("*") if path.suffix in _SOURCES and path.parent != own and path != order.rows
+        )
         for path in sorted(found):
             whole.update(f"{name}/{path.relative_to(folder)}\0".encode() + path.read_bytes())
     return whole.hexdigest()

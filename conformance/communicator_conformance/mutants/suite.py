@@ -8,6 +8,7 @@ Rules:
 
 1. Only a test that the sound program passes can kill.
 2. Whether a mutant lives does not depend on the order; only which test is first to kill it does.
+3. Games about privacy take no part: they judge what is seen of a population, and have leaks of their own to find.
 """
 
 import sys
@@ -29,6 +30,7 @@ __all__ = ["Suite", "Test", "order", "watch"]
 
 _HOST: Final = "communicator_conformance.mutants.host"
 _NUMBER_BYTES: Final = 8
+_GAMES: Final = "privacy/"  # rule 3
 
 
 class Test(msgspec.Struct, frozen=True):
@@ -42,11 +44,11 @@ class Test(msgspec.Struct, frozen=True):
 
 
 class Suite:
-    """Every vector and every test of the other kinds, by id."""
+    """Every vector and every test of the other kinds but games, by id."""
 
     def __init__(self, seed: int = 0) -> None:
         self._vectors = {name: msgspec.structs.replace(v, twin=None) for name, v in published().items()}
-        self._others = {test: kind for kind in KINDS for test in kind.tests()}
+        self._others = {test: kind for kind in KINDS for test in kind.tests() if not test.startswith(_GAMES)}
         self._seed = seed
 
     @property
