@@ -42,7 +42,7 @@ DRAWN: Final = "drawn"
 
 CLAUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "submits": ("DELIV-1", "DELIV-3"),
-    "wakes": ("DELIV-5", "DELIV-8", "DELIV-9", "STATE-6", "STATE-21"),
+    "wakes": ("DELIV-5", "DELIV-8", "DELIV-9", "STATE-6"),
     "fetches": ("DELIV-2", "DELIV-26", "DELIV-27", "DELIV-28"),
     "hears": ("DELIV-6",),
     "moves": ("STATE-9", "STATE-23"),
