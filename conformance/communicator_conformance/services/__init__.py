@@ -12,6 +12,7 @@ module                  holds
 `client`, `interface`   asking, and judging every answer by OpenAPI
 `partner`               the program that seals
 `owners`, `sockets`     people who receive
+`listening`             the suite as a receiver
 the others              tests, by service
 ======================  ======================================================
 """

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from communicator_conformance.services.cases import Failed
+from communicator_conformance.services.cases import Failed, Skipped
 from communicator_conformance.services.client import Answer
 from communicator_conformance.services.interface import items_of
 from communicator_conformance.services.partner import verify_key
@@ -217,3 +217,15 @@ class TwoLayerOwner(Owner):
 def message(world: World) -> bytes:
     """Return a ciphertext that no other message has."""
     return world.draw(CIPHERTEXT_BYTES)
+
+
+def label_owner(world: World, capacity: int = 1024) -> LabelOwner:
+    """Return who owns a root of label/1 at the origin under test, with one epoch."""
+    if _A.label_profile not in world.origin.part("receiving")["profiles"]:
+        raise Skipped("the service does not offer label/1")
+    return LabelOwner(world, world.origin, capacity).ready()
+
+
+def two_layer_owner(world: World) -> TwoLayerOwner:
+    """Return who owns a root of two-layer/1 at the origin under test."""
+    return TwoLayerOwner(world, world.origin).ready()

@@ -33,6 +33,7 @@ from communicator_conformance.services.client import Client
 from communicator_conformance.services.directory import DIRECTORY
 from communicator_conformance.services.durability import DURABLE
 from communicator_conformance.services.everywhere import EVERYWHERE
+from communicator_conformance.services.fetching import FETCHING
 from communicator_conformance.services.listening import LISTENING, listener
 from communicator_conformance.services.partner import Partner, PartnerError
 from communicator_conformance.services.receiving import RECEIVING
@@ -50,7 +51,7 @@ __all__ = ["REACHED", "Asked", "Notes", "chosen", "plan", "play"]
 REACHED: Final = "service/document"
 _RESTART_S: Final = 120.0
 _CASES: Final[tuple[Case, ...]] = (
-    *EVERYWHERE, *RECEIVING, *UNIFORM, *SENDING, *LISTENING, *DIRECTORY, *AUTHORIZATION, *SPENDING,
+    *EVERYWHERE, *RECEIVING, *FETCHING, *UNIFORM, *SENDING, *LISTENING, *DIRECTORY, *AUTHORIZATION, *SPENDING,
 )  # fmt: skip
 
 

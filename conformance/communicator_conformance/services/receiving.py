@@ -1,11 +1,10 @@
-"""Tests of a receiving service: registration, acceptance, fetching, waiting, latency, revoking, and limits (8.2).
+"""Tests of a receiving service: registration, acceptance, revoking, and limits (8.2).
 
-Theory. Its promises are about what comes out: what was accepted at a live address is stored once, told to whoever waits
-as its latency class says, kept until it is confirmed, and gone afterwards. What must not be stored is seen beside a
-message that is: when that one is there, the other had its chance.
+Theory. Its promises are about what comes out: what was accepted at a live address is stored once, kept until it is
+confirmed, and gone afterwards. What must not be stored is seen beside a message that is: when that one is there, the
+other had its chance.
 """
 
-import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -19,11 +18,12 @@ from communicator_conformance.services.owners import (
     Owner,
     TwoLayerOwner,
     accept,
+    label_owner,
     message,
     packed,
+    two_layer_owner,
 )
-from communicator_conformance.services.sockets import Frames
-from communicator_conformance.services.world import World, base64url, bearer, settle
+from communicator_conformance.services.world import World, base64url, settle
 from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
@@ -32,40 +32,28 @@ __all__ = ["RECEIVING"]
 
 _V: Final = PARAMETERS.service
 _E: Final = PARAMETERS.envelope
-_WAIT_S: Final = 2
-_SOON_S: Final = 5
-
-
-def _label(world: World, capacity: int = 1024) -> LabelOwner:
-    if PARAMETERS.address.label_profile not in world.origin.part("receiving")["profiles"]:
-        raise Skipped("the service does not offer label/1")
-    return LabelOwner(world, world.origin, capacity).ready()
-
-
-def _two_layer(world: World) -> TwoLayerOwner:
-    return TwoLayerOwner(world, world.origin).ready()
 
 
 # -------------------------------------------------------------------- registration
 
 
 def _registers_again(world: World) -> None:
-    owner = _two_layer(world)
+    owner = two_layer_owner(world)
     owner.register().must(204)
 
 
 def _registers_otherwise(world: World) -> None:
-    owner, other = _two_layer(world), TwoLayerOwner(world, world.origin)
+    owner, other = two_layer_owner(world), TwoLayerOwner(world, world.origin)
     owner.registered({**owner.registration, "access_key": other.key}).refused(ErrorClass.REFUSED)
 
 
 def _epoch_again(world: World) -> None:
-    owner = _label(world)
+    owner = label_owner(world)
     owner.grant(owner.epoch).must(204)
 
 
 def _epoch_otherwise(world: World) -> None:
-    owner = _label(world)
+    owner = label_owner(world)
     owner.grant(owner.epoch._replace(capacity=512)).refused(ErrorClass.REFUSED)
 
 
@@ -89,7 +77,7 @@ def _registration_values(world: World) -> None:
 
 
 def _epochs_of_one_root(world: World) -> None:
-    owner = _label(world)
+    owner = label_owner(world)
     for number in range(2, _V.root_epochs_max + 1):  # one is registered
         owner.grant(owner.another(number), patient=False).must(204)
     beyond = owner.grant(owner.another(_V.root_epochs_max + 1), patient=False)
@@ -101,7 +89,7 @@ def _epochs_of_one_root(world: World) -> None:
 
 
 def _json_members(world: World) -> None:
-    owner = _label(world)
+    owner = label_owner(world)
     call = world.client.call
     for body in (
         b'{"latency":"pull","more":1}',
@@ -117,7 +105,7 @@ def _json_members(world: World) -> None:
 
 
 def _json_size(world: World) -> None:
-    owner = _label(world)
+    owner = label_owner(world)
     call, whole = world.client.call, b'{"latency":"pull"}'
     longest = whole + b" " * (_V.json_bytes_max - len(whole))
     call("receiving.setLatency", json=longest, headers=owner.authority).must(204)
@@ -168,7 +156,7 @@ def _quiet(owner: Owner, ciphertexts: list[bytes]) -> None:
 
 def _not_stored(world: World) -> None:
     """Labels beyond the capacity, in a lane or of a key that nobody has, resolve to nothing."""
-    owner, text = _label(world, 8), message(world)
+    owner, text = label_owner(world, 8), message(world)
     unknown = owner.another(9)
     for request in (
         owner.request(8, message(world)),
@@ -183,7 +171,7 @@ def _not_stored(world: World) -> None:
 
 def _forms(world: World) -> None:
     """What is no request is malformed, whatever address it may hold."""
-    owner, text = _label(world), message(world)
+    owner, text = label_owner(world), message(world)
     good = owner.request(0, text)
     fields = cbor2.loads(good)
     wrong = {
@@ -214,152 +202,11 @@ def _request_size(world: World) -> None:
     world.client.call("receiving.accept", body=longer, media=CBOR).refused(ErrorClass.TOO_LARGE)
 
 
-# -------------------------------------------------------------------- fetching
-
-
-def _until_there(owner: Owner, text: bytes) -> list[Delivery]:
-    """Return what is stored, once a message is there."""
-    found = settle(owner.fetch, lambda seen: text in (one.ciphertext for one in seen), owner.origin.client.timeout_s)
-    expect(text in [one.ciphertext for one in found], "a message was accepted and never stored", Fault.LOST)
-    return found
-
-
-def _rises(world: World) -> None:
-    """Oldest first, each number above all earlier ones, also after those were confirmed."""
-    owner, texts = _label(world), [message(world) for _ in range(4)]
-    highest = -1
-    for index, text in enumerate(texts):
-        accept(world.origin, owner.request(index, text)).must(202)
-        found = _until_there(owner, text)
-        numbers = [one.number for one in found]
-        expect(numbers == sorted(set(numbers)), "the oldest does not come first")
-        expect(numbers[-1] > highest, "a number is not higher than those of all earlier deliveries")
-        highest = numbers[-1]
-        if index == 1:
-            owner.confirm(numbers).must(204)
-
-
-def _fetch_keeps(world: World) -> None:
-    owner, text = _two_layer(world), message(world)
-    accept(world.origin, owner.request(0, text)).must(202)
-    first = owner.settled([text])
-    expect(owner.fetch() == first, "a second fetch returns something else", Fault.STATE)
-
-
-def _fetch_most(world: World) -> None:
-    owner = _label(world)
-    texts = [message(world) for _ in range(_V.fetch_messages_max + 2)]
-    for index, text in enumerate(texts):
-        accept(world.origin, owner.request(index, text)).must(202)
-    found: list[Delivery] = []
-    while len(found) < len(texts):
-        rest = len(texts) - len(found)
-        wanted = min(rest, _V.fetch_messages_max)
-        some = settle(owner.fetch, lambda seen, wanted=wanted: len(seen) >= wanted, world.client.timeout_s)  # type: ignore[misc]
-        expect(bool(some), f"{rest} of {len(texts)} messages were accepted and never stored", Fault.LOST)
-        expect(len(some) <= _V.fetch_messages_max, f"a fetch returns {len(some)} deliveries", Fault.ACCEPTED)
-        found += some
-        owner.confirm([one.number for one in some]).must(204)
-    expect(sorted(one.ciphertext for one in found) == sorted(texts), "another message than was accepted")
-
-
-def _confirm_most(world: World) -> None:
-    owner = _two_layer(world)
-    owner.confirm(list(range(1, _V.confirm_numbers_max + 1))).must(204)
-    owner.confirm(list(range(1, _V.confirm_numbers_max + 2))).refused(ErrorClass.MALFORMED)
-    owner.confirm([]).refused(ErrorClass.MALFORMED)
-
-
-def _confirm_others(world: World) -> None:
-    """Numbers of nothing are ignored; those of another root stay where they are."""
-    owner, other, text = _two_layer(world), _two_layer(world), message(world)
-    accept(world.origin, owner.request(0, text)).must(202)
-    (found,) = owner.settled([text])
-    other.confirm([found.number, found.number + 1_000_000]).must(204)
-    owner.settled([text])
-
-
-def _wait_limits(world: World) -> None:
-    owner, text = _two_layer(world), message(world)
-    accept(world.origin, owner.request(0, text)).must(202)
-    owner.settled([text])
-    expect(len(owner.fetch(_V.long_poll_s_max)) == 1, "a fetch that may wait returns nothing", Fault.LOST)
-    owner.look(_V.long_poll_s_max + 1).refused(ErrorClass.MALFORMED)
-
-
-def _told_while_waiting(world: World) -> None:
-    """A long poll that waits is answered by what comes meanwhile."""
-    owner, text = _two_layer(world), message(world)
-    seen: list[list[Delivery] | Failed] = []
-
-    def wait() -> None:
-        try:
-            seen.append(owner.fetch(2 * _SOON_S))
-        except Failed as failed:
-            seen.append(failed)
-
-    request = owner.request(0, text)
-    waiter = threading.Thread(target=wait)
-    waiter.start()
-    waiter.join(0.3)  # until it waits
-    accept(world.origin, request).must(202)
-    waiter.join(_SOON_S)
-    in_time = not waiter.is_alive()
-    waiter.join()
-    if isinstance(seen[0], Failed):
-        raise seen[0]
-    expect(in_time and len(seen[0]) == 1, "who waits is not told of a message that is stored", Fault.LOST)
-
-
-def _socket(world: World) -> None:
-    """On a WebSocket come first those that are there, then those that arrive."""
-    owner, first, second = _two_layer(world), message(world), message(world)
-    accept(world.origin, owner.request(0, first)).must(202)
-    owner.settled([first])
-    with Frames(world.origin.uri, owner.authority, _SOON_S) as frames:
-        if frames.status != 101:
-            raise Failed(Fault.REJECTED, f"notify: {frames.status}, to become a WebSocket")
-        expect(frames.read()[2] == first, "the first frame is not the message that was there")
-        accept(world.origin, owner.request(1, second)).must(202)
-        expect(frames.read()[2] == second, "the next frame is not the message that arrived")
-    owner.settled([first, second])
-
-
-def _socket_key(world: World) -> None:
-    with Frames(world.origin.uri, bearer(base64url(world.draw(_V.access_key_bytes))), _SOON_S) as frames:
-        if frames.status != 401:
-            raise Failed(Fault.ACCEPTED, f"notify: {frames.status} with a key that nobody has, to be 401")
-
-
-def _pull(world: World) -> None:
-    """Who waits is not told of a message of class `pull`; who asks gets it."""
-    owner, text = _two_layer(world), message(world)
-    world.client.call("receiving.setLatency", json=packed({"latency": "pull"}), headers=owner.authority).must(204)
-    accept(world.origin, owner.request(0, text)).must(202)
-    owner.settled([text])
-    expect(owner.fetch(_WAIT_S) == [], "a long poll is told of a message of class pull", Fault.ACCEPTED)
-    owner.settled([text])
-
-
-def _pull_of_an_epoch(world: World) -> None:
-    owner, quiet, loud = _label(world), message(world), message(world)
-    other = owner.another(2)
-    owner.grant(other).must(204)
-    chosen = packed({"latency": "pull", "epoch": 1})
-    world.client.call("receiving.setLatency", json=chosen, headers=owner.authority).must(204)
-    accept(world.origin, owner.request(0, quiet)).must(202)
-    owner.settled([quiet])
-    expect(owner.fetch(_WAIT_S) == [], "a long poll is told of a message of class pull", Fault.ACCEPTED)
-    accept(world.origin, owner.request(0, loud, other)).must(202)
-    told = [one.ciphertext for one in owner.fetch(_SOON_S)]
-    expect(loud in told, "who waits is not told of a message of an epoch of class immediate", Fault.LOST)
-
-
 # -------------------------------------------------------------------- revoking
 
 
 def _revokes_an_epoch(world: World) -> None:
-    owner, text = _label(world), message(world)
+    owner, text = label_owner(world), message(world)
     other = owner.another(2)
     owner.grant(other).must(204)
     for _ in range(2):  # whether or not there is anything to revoke
@@ -371,7 +218,7 @@ def _revokes_an_epoch(world: World) -> None:
 
 
 def _revokes_a_root(world: World) -> None:
-    owner = _two_layer(world)
+    owner = two_layer_owner(world)
     for _ in range(2):
         owner.revoke().must(204)
     owner.look().refused(ErrorClass.FORGED)
@@ -395,7 +242,7 @@ def _proxy_targets(world: World) -> None:
 
 def _full(world: World) -> None:
     """What resolves to a full root is not stored, and its address stays good."""
-    owner = _label(world, 2048)
+    owner = label_owner(world, 2048)
     for index in range(_V.root_messages_max):
         accept(world.origin, owner.request(index, message(world))).must(202)
     text = message(world)
@@ -429,24 +276,13 @@ RECEIVING: Final = (
     _case("epoch/limit", "RECV-7", _epochs_of_one_root),
     _case("json/members", "SVC-3", _json_members),
     _case("json/size", "SVC-3", _json_size),
-    _case("accept/label", "RECV-1 ENV-21", _delivers(_label)),
-    _case("accept/two-layer", "RECV-1 ENV-21", _delivers(_two_layer)),
-    _case("accept/label-spent", "ADDR-22", _spends(_label)),
-    _case("accept/two-layer-spent", "ADDR-15 ADDR-17", _spends(_two_layer)),
+    _case("accept/label", "RECV-1 ENV-21", _delivers(label_owner)),
+    _case("accept/two-layer", "RECV-1 ENV-21", _delivers(two_layer_owner)),
+    _case("accept/label-spent", "ADDR-22", _spends(label_owner)),
+    _case("accept/two-layer-spent", "ADDR-15 ADDR-17", _spends(two_layer_owner)),
     _case("accept/not-resolved", "ADDR-22", _not_stored),
     _case("accept/form", "ENV-1 ENV-3", _forms),
     _case("accept/size", "ENV-2", _request_size),
-    _case("fetch/order", "RECV-10", _rises),
-    _case("fetch/keeps", "RECV-11", _fetch_keeps),
-    _case("fetch/most", "SVC-4", _fetch_most),
-    _case("fetch/wait", "SVC-4", _wait_limits),
-    _case("confirm/most", "SVC-4", _confirm_most),
-    _case("confirm/others", "DELIV-26", _confirm_others),
-    _case("told/long-poll", "RECV-12", _told_while_waiting),
-    _case("told/websocket", "RECV-12", _socket),
-    _case("told/websocket-key", "SVC-12", _socket_key),
-    _case("latency/pull", "RECV-13", _pull),
-    _case("latency/epoch", "RECV-13", _pull_of_an_epoch),
     _case("revoke/epoch", "RECV-8 ADDR-24", _revokes_an_epoch),
     _case("revoke/root", "RECV-8 SVC-12", _revokes_a_root),
     _case("proxy/targets", "RECV-15", _proxy_targets),
