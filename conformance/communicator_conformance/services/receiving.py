@@ -248,7 +248,7 @@ def _full(world: World) -> None:
     text = message(world)
     beyond = owner.request(_V.root_messages_max, text)
     accept(world.origin, beyond).must(202)
-    after, mark = _two_layer(world), message(world)
+    after, mark = two_layer_owner(world), message(world)
     accept(world.origin, after.request(0, mark)).must(202)
     after.settled([mark])  # what came before it has been resolved while the root was full
     seen: list[Delivery] = []
