@@ -63,7 +63,7 @@ class Ratchets(Machine):
 
     name = "ratchet"
     needs = frozenset({"rm", "ratchet"})
-    examples = 40
+    examples = 25
     clauses = ("SES-16", "SES-17", "SES-18", "SES-19", "SES-20")
 
     def set_out(self) -> None:

@@ -23,7 +23,7 @@ HOUR_S: Final = 3600
 _A: Final = PARAMETERS.address
 ROOTS: Final = ("first", "second")
 UNTIL_S: Final = {"first": NOW + 6 * HOUR_S, "second": NOW + 48 * HOUR_S}
-WAITS_S: Final = (1, 5 * HOUR_S + 3598, 42 * HOUR_S)  # to the last second of the first date, and to that of the second
+WAITS_S: Final = (6 * HOUR_S, 1, 6 * HOUR_S - 2, 42 * HOUR_S)  # the first date, up to its last second, the second date
 INDICES: Final = st.sampled_from((0, 1, 2, 3, *(k * _A.label_window + d for k in (1, 2) for d in (-1, 0, 1, 2))))
 """Both ends of the window, before and after it has moved."""
 
@@ -154,7 +154,7 @@ class Labels(_Services):
     clauses = ("ADDR-16", "ADDR-22", "ADDR-24", "RECV-6")
     capacity: ClassVar[dict[str, int]] = {"first": 2 * _A.label_window + 2, "second": 3}
     lanes: ClassVar[int] = 2
-    examples = 60
+    examples = 40
 
     def set_out(self) -> None:
         """Load keys; nothing is registered yet."""

@@ -66,11 +66,12 @@ def run(
         raise typer.BadParameter(f"{expectations} is no file; --update makes one", param_hint="--expectations")
     console = Console(stderr=as_json)
     beside = next((path.parent for path in (jsonl, junit, html) if path is not None), Path())
+    save = save_vectors or beside / "counterexamples"
     with TemporaryDirectory() as folder:
         shown = Console(stderr=True, quiet=not sys.stderr.isatty()) if as_json else console
         verdict = run_suite(
             testee, vectors=vectors, select=select, timeout_s=timeout, expectations=expectations, update=update,
-            seed=seed, examples=examples, replications=replications, save=save_vectors or beside, trace=trace,
+            seed=seed, examples=examples, replications=replications, save=save, trace=trace,
             out=Path(folder), console=shown,
         )  # fmt: skip
         for path, name in ((junit, "junit.xml"), (jsonl, "results.jsonl")):
