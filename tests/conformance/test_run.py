@@ -8,6 +8,7 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 from rich.console import Console
+from tests.conformance.listening import listening
 
 import communicator_conformance
 from communicator_conformance import Status, Verdict, run
@@ -15,6 +16,7 @@ from communicator_conformance.doctor import State, examine
 from communicator_conformance.errors import ConformanceError
 from communicator_conformance.expectations import read_file
 from communicator_conformance.kinds import KINDS
+from communicator_conformance.line_schema import names
 from communicator_conformance.operations import OPERATIONS
 from communicator_conformance.runner import PROTOCOL_TESTS
 from communicator_conformance.starting import begin
@@ -85,8 +87,13 @@ def test_the_files_agree_with_the_verdict(verdict: Verdict, folder: Path) -> Non
     assert all(len(whole["digests"][name]) == 64 for name in ("suite", "spec", "vectors", "testee"))
 
 
-def test_a_second_run_writes_the_same_bytes(verdict: Verdict, folder: Path, tmp_path: Path) -> None:
-    assert run(["reference"], out=tmp_path) == verdict
+def test_a_second_run_writes_the_same_bytes_and_every_line_fits_the_schema(
+    verdict: Verdict, folder: Path, tmp_path: Path
+) -> None:
+    with listening() as heard:
+        assert run(["reference"], out=tmp_path) == verdict
+    assert heard.unfit == []
+    assert heard.first.keys() == set(names())  # nothing of the schema is out of use
     for name in ("results.jsonl", "junit.xml", "summary.json"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
