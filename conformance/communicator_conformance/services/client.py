@@ -130,7 +130,10 @@ class Client:
             judge(wanted, reply)
             if not patient or reply.status != STATUS[ErrorClass.LIMIT] or attempt == _TRIES - 1:
                 break
-            time.sleep(min(float(reply.header("retry-after") or 1), _LIMIT_S_MAX))
+            pause_s = float(reply.header("retry-after") or 1)
+            if pause_s > _LIMIT_S_MAX:  # no rate, but an allowance that is used up
+                break
+            time.sleep(pause_s)
         return Answer(operation, reply)
 
     def raw(self, method: str, place: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
