@@ -21,7 +21,7 @@ from functools import partial
 from typing import Final
 
 from communicator_conformance.errors import TesteeError
-from communicator_conformance.questions import Flaw, Refused
+from communicator_conformance.questions import BEGIN_S, Flaw, Refused
 from communicator_conformance.scripts.scenes import plan_scene, relationship_of
 from communicator_conformance.scripts.script import Expect, Script, seconds
 from communicator_conformance.scripts.stage import Actor, Device, Stage
@@ -118,10 +118,10 @@ def _check_roots(device: Device) -> None:
 def _check_log(stage: Stage) -> None:
     monitors = Monitors(standard_terms(stage.profile))
     monitors.feed_all(stage.rows)
-    violations = monitors.finish(stage.now_s * 1000, stage.rows)
+    violations = monitors.finish((BEGIN_S + stage.now_s) * 1000, stage.rows)
     if violations:
         first = violations[0]
-        raise Flaw(Fault.INVARIANT, f"{first.invariant}: {first.detail} at {first.t_ms // 1000} s")
+        raise Flaw(Fault.INVARIANT, f"{first.invariant}: {first.detail} at {first.t_ms // 1000 - BEGIN_S} s")
 
 
 def _actors(stage: Stage) -> Iterable[Actor]:

@@ -398,4 +398,5 @@ class Stage:
     def _write(self, kind: Kind, columns: Mapping[str, int]) -> None:
         rest = (columns.get(n, NONE) for n in ("end", "message", "service", "serial", "position", "via", "value"))
         end, message, service, serial, position, via, value = rest
-        self.rows.append((self.now_s * 1000, int(kind), end, message, service, serial, position, via, value))
+        at_ms = (BEGIN_S + self.now_s) * 1000  # as the dates inside events are: since 1970
+        self.rows.append((at_ms, int(kind), end, message, service, serial, position, via, value))
