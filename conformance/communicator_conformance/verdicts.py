@@ -24,7 +24,7 @@ __all__ = ["LOG_MARK", "Digests", "Fault", "Result", "Status", "Verdict", "Witne
 
 LOG_MARK: Final = "!"
 """Stands before a line of a testee's log, where → and ← stand before lines exchanged."""
-_LOG: Final = re.compile(rf"([^→← ]+ )?{LOG_MARK} ")  # in a script the name of the role stands first
+_LOG: Final = re.compile(rf"[^→←]*?{LOG_MARK} ")  # in a script or trace the name of the role stands first
 
 
 class Status(StrEnum):

@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from communicator_conformance.errors import VectorError
 from communicator_conformance.properties.stock import Stock
 from communicator_conformance.properties.trial import Asked, Counterexample, Trial, vectors_of
-from communicator_conformance.runner import play_all
+from communicator_conformance.runner import HELLO, play_all
 from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import Step, Vector, parse
 from communicator_conformance.verdicts import Fault, Result, Status
@@ -70,7 +70,7 @@ class Machine(RuleBasedStateMachine):
         """Ask what every example begins with."""
 
     def probe(self) -> Sequence[Step]:
-        """Return steps that must be taken now."""
+        """Return steps that must be taken after a refusal."""
         return ()
 
     @contextlib.contextmanager
@@ -79,7 +79,8 @@ class Machine(RuleBasedStateMachine):
         try:
             yield self.trial
         except Counterexample as found:
-            self.found[:] = [(found, tuple(self.probe()))]
+            refused = found.asked[-1].refused is not None  # of what was to be taken nothing is left to probe
+            self.found[:] = [(found, tuple(self.probe()) if refused else ())]
             if found.is_final:  # rule 2
                 raise _Ended(found) from found
             raise
@@ -148,5 +149,5 @@ def _kept(machine: type[Machine], of: Search, asked: Sequence[Asked], probe: Seq
 
 
 def _fault(program: Testee, vectors: Mapping[str, Vector], judged: str) -> Fault | None:
-    (result,) = [r for r in play_all(program, dict(vectors)) if r.id == judged]
-    return result.fault
+    results = {result.id: result for result in play_all(program, dict(vectors))}
+    return results.get(judged, results[HELLO]).fault  # a program that does not start again has said no hello
