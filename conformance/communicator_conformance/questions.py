@@ -5,12 +5,16 @@ Rules:
 1. Each question has a seed of its own, derived from the play's and the number of the question.
 2. An answer gives all that the operation's row names, each in its form, and bytes that fit the wire schema.
 3. A play comes to rest: a role that always wants to be asked again at once hangs, though it answers.
+4. An answer that has its form and names what does not exist upsets who carries it on (`UPSET`): that is a failure of
+   the role, and never the end of a run.
 """
 
 import hashlib
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
+
+import cbor2
 
 from communicator_conformance.errors import ConformanceError
 from communicator_conformance.operations import unfit_result
@@ -19,12 +23,14 @@ from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import ErrorClass
 
-__all__ = ["BEGIN_S", "Answer", "Flaw", "Questions", "Refused"]
+__all__ = ["BEGIN_S", "UPSET", "Answer", "Flaw", "Questions", "Refused"]
 
 BEGIN_S: Final = 1_767_225_600
 """When every play begins: 2026-01-01T00:00Z."""
 _LINES: Final = 64
 _QUESTIONS_MAX: Final = 30_000  # five times what the longest play asks
+UPSET: Final = (AttributeError, EOFError, LookupError, TypeError, ValueError, cbor2.CBORError)
+"""What is raised where an answer is carried on that nobody can carry on (rule 4)."""
 
 Answer = dict[str, Any]
 

@@ -78,7 +78,7 @@ class Live:
 def areas(title: str, results: Iterable[Result], totals: Mapping[str, int]) -> Table:
     """Return one row an area: how many tests it has, and how many ended in each way."""
     counts = Counter((area_of(r.id), r.status) for r in results)
-    shown = Table("area", title=title)
+    shown = Table("area", title=escape(_visible(title)))
     for heading in ("tests", *Status):
         shown.add_column(heading, justify="right")
     for area, total in totals.items():
@@ -93,7 +93,7 @@ def failures(verdict: Verdict) -> Table:
     for r in verdict.results:
         if r.status in (Status.FAILED, Status.EXPECTED):
             fault = f"[{_MARK[r.status]}]{r.fault}[/]"
-            shown.add_row(r.id, fault, " ".join(r.clauses), escape("\n".join((r.detail, *r.log))))
+            shown.add_row(r.id, fault, " ".join(r.clauses), escape(_visible("\n".join((r.detail, *r.log)))))
     return shown
 
 
@@ -194,8 +194,13 @@ def _junit(verdict: Verdict) -> bytes:
 
 
 def _printable(text: str) -> str:
-    """Replace what XML cannot carry; a testee's log may hold anything."""
+    """Replace what XML cannot carry, and what a terminal obeys; a testee's log may hold anything."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _visible(text: str) -> str:
+    """Do the same; lines stay lines."""
+    return "\n".join(map(_printable, text.split("\n")))
 
 
 def _clause_order(clause: str) -> tuple[str, int]:

@@ -27,7 +27,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -239,8 +239,11 @@ class _Kept:
     def _lines(self) -> Iterator[_Line]:
         if self._path is None or not self._path.exists():
             return
-        for raw in self._path.read_bytes().split(b"\n")[:-1]:  # a last line without its end was cut off
-            yield msgspec.json.decode(raw, type=_Line)
+        for raw in self._path.read_bytes().split(b"\n"):
+            with suppress(
+                msgspec.MsgspecError, ValueError
+            ):  # cut off, perhaps with a line behind it: it is found out again
+                yield msgspec.json.decode(raw, type=_Line)
 
     def _add(self, line: _Line) -> None:
         if self._path is not None:

@@ -21,7 +21,7 @@ from communicator_conformance.privacy.judging import Book
 from communicator_conformance.privacy.population import SUBJECTS, Luck, observed
 from communicator_conformance.privacy.purses import Purses
 from communicator_conformance.privacy.views import Views
-from communicator_conformance.questions import Flaw, Refused
+from communicator_conformance.questions import UPSET, Flaw, Refused
 from communicator_conformance.scripts.casting import LIVE, ROLES, can_play
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Fault, Result, Status
@@ -83,8 +83,8 @@ def _played(
     except Refused as error:
         yield from part.failed(wanted, Fault.REJECTED, str(error))
         return
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # rule 3
-        yield from part.failed(wanted, Fault.SCHEMA, f"an answer without its form: {error!r}")
+    except UPSET as error:  # rule 3
+        yield from part.failed(wanted, Fault.SCHEMA, f"an answer that nobody can carry on: {error!r}")
         return
     verdicts = {game_test(game, part.profile): partial(book.judge_game, game) for game in games}
     verdicts |= {byte_test(row, part.profile): partial(book.judge_bytes, row) for row in BYTES if part.sees(row)}

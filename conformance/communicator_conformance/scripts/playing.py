@@ -21,7 +21,7 @@ from functools import partial
 from typing import Final
 
 from communicator_conformance.errors import TesteeError
-from communicator_conformance.questions import BEGIN_S, Flaw, Refused
+from communicator_conformance.questions import BEGIN_S, UPSET, Flaw, Refused
 from communicator_conformance.scripts.scenes import plan_scene, relationship_of
 from communicator_conformance.scripts.script import Expect, Script, seconds
 from communicator_conformance.scripts.stage import Actor, Device, Stage
@@ -62,6 +62,8 @@ def _fault(stage: Stage, script: Script) -> tuple[Fault | None, str]:
         return Fault.REJECTED, str(refused)
     except TesteeError as error:
         return error.fault, str(error)
+    except UPSET as error:
+        return Fault.SCHEMA, f"an answer that nobody can carry on: {error!r}"
     return None, ""
 
 

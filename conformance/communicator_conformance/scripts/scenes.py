@@ -184,6 +184,7 @@ def _accept_again(stage: Stage, scene: Scene, turn: int) -> None:
     except Refused as refused:
         if refused.error_class in (ErrorClass.REPLAYED, ErrorClass.UNKNOWN, ErrorClass.REFUSED):
             return
+        raise Flaw(Fault.WRONG_CLASS, f"{refused}, for a package that is spent") from refused
     raise Flaw(Fault.ACCEPTED, "a key package served two people")
 
 
@@ -233,7 +234,10 @@ def _submit_too_much(stage: Stage, scene: Scene, turn: int) -> None:
 
 
 def _submission_of_another(stage: Stage, scene: Scene) -> str:
-    return next(submission for name, submission in stage.submissions if name != scene.who)
+    found = next((submission for name, submission in stage.submissions if name != scene.who), None)
+    if found is None:
+        raise Flaw(Fault.UNMET, f"nobody has handed anything to another service than {scene.who}")
+    return found
 
 
 def _must_refuse(stage: Stage, scene: Scene, submission: str, wanted: ErrorClass) -> None:

@@ -21,12 +21,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatch
+from tempfile import TemporaryFile
 from threading import Event, Thread
 from typing import Final
 
 import msgspec
 
 from communicator_conformance.errors import TesteeError
+from communicator_conformance.questions import UPSET
 from communicator_conformance.services.authorization import AUTHORIZATION
 from communicator_conformance.services.cases import Case, Durable, Failed, Need, Skipped
 from communicator_conformance.services.client import Client
@@ -166,7 +168,7 @@ def _result(world: World, case: Case | Durable, body: Callable[[], object]) -> R
         return Result(case.id, Status.FAILED, case.clauses, failed.fault, failed.detail, lines)
     except TesteeError as error:
         raise PartnerError(f"the partner program failed in {case.id}: {error}") from error
-    except (LookupError, TypeError, ValueError) as error:  # rule 4
+    except UPSET as error:  # rule 4
         detail = f"an answer that cannot be read: {type(error).__name__}"
         return Result(case.id, Status.FAILED, case.clauses, Fault.GARBAGE, detail, tuple(world.client.lines))
     return Result(case.id, Status.PASSED, case.clauses)
@@ -216,15 +218,19 @@ def _restarted(world: World) -> Failed | None:
 
 
 def _ran(command: str) -> Failed | None:
-    try:
-        done = subprocess.run(
-            command, shell=True, timeout=_RESTART_S, stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return Failed(Fault.HUNG, f"the restart command did not end within {_RESTART_S:g} s")
+    """Run the command; what it says goes to a file, because a service that it leaves running would hold a pipe."""
+    null = subprocess.DEVNULL
+    with TemporaryFile() as log:
+        try:
+            done = subprocess.run(
+                command, shell=True, timeout=_RESTART_S, stdin=null, stdout=null, stderr=log, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return Failed(Fault.HUNG, f"the restart command did not end within {_RESTART_S:g} s")
+        log.seek(0)
+        said = log.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
     if done.returncode == 0:
         return None
-    said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
     return Failed(Fault.DIED, f"the restart command ended with code {done.returncode}: {said}")
 
 

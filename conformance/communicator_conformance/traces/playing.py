@@ -18,7 +18,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from communicator_conformance.errors import TesteeError
-from communicator_conformance.questions import Flaw, Questions, Refused
+from communicator_conformance.questions import UPSET, Flaw, Questions, Refused
 from communicator_conformance.testee import Testee
 from communicator_conformance.traces.roles import LiveRoles
 from communicator_conformance.verdicts import Fault, Result, Status
@@ -135,6 +135,8 @@ def _taken(
         return Fault.REJECTED, f"{at}: {refused}"
     except TesteeError as error:
         return error.fault, f"{at}: {error}"
+    except UPSET as error:
+        return Fault.SCHEMA, f"{at}: an answer that nobody can carry on: {error!r}"
     return None, ""
 
 

@@ -3,7 +3,7 @@
 ::
 
     page = render_run(verdict, command, vectors)      # HTML: head, meetings, tests to drill into, clauses
-    page = render_matrix(cells, command)              # HTML: every program with every other
+    page = render_matrix(cells, programs, command)    # HTML: every program with every other
     badge = render_badge(verdict)                     # SVG
 """
 

@@ -61,7 +61,8 @@ def matrix(
     found = []
     for cell in cells(named, timeout, seed):
         found.append(cell)
-        console.print(f"{cell.first} with {cell.second}: {cell.count(Status.PASSED)} of {len(cell.results)} passed")
+        passed = f"{cell.count(Status.PASSED)} of {len(cell.results)} passed"
+        console.print(f"{cell.first} with {cell.second}: {passed}", markup=False)
     if html is not None:
         from communicator_reports.conformance_page import render_matrix
 
@@ -71,9 +72,9 @@ def matrix(
     if as_json:
         print(json.dumps([msgspec.to_builtins(cell) | {"ok": cell.ok} for cell in found]))
     else:
-        shown = Table("first \\ second", *named)
+        shown = Table("first \\ second", *map(escape, named))
         for first in named:
-            shown.add_row(first, *(_cell(cell) for cell in found if cell.first == first))
+            shown.add_row(escape(first), *(_cell(cell) for cell in found if cell.first == first))
         Console().print(shown)
         _show_failures(found)
     played = [cell for cell in found if _played(cell)]

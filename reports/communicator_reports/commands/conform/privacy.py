@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
@@ -67,5 +68,7 @@ def _table(results: "list[Result]") -> Table:
     table = Table("test", "verdict", "what was found")
     for result in results:
         style = _STYLES.get(result.status, "dim")
-        table.add_row(result.id.removeprefix("privacy/"), f"[{style}]{result.fault or result.status}[/]", result.detail)
+        table.add_row(
+            result.id.removeprefix("privacy/"), f"[{style}]{result.fault or result.status}[/]", escape(result.detail)
+        )
     return table

@@ -80,6 +80,7 @@ def run(
     write_pages(verdict, html, badge, command_of(testee, select=select, seed=seed, vectors=vectors), vectors)
     if as_json:
         print(json.dumps(report.summary(verdict) | {"failures": [r.id for r in verdict.failures]}))
-    elif not verdict.results or all(r.status == "skipped" for r in verdict.results):
-        console.print(f"nothing matches {select!r}; `communicator conform reference` shows what there is")
+    elif not verdict.failures and all(r.status == "skipped" for r in verdict.results if r.clauses):
+        hint = f"nothing that it offers matches {select!r}; `communicator conform reference` shows what there is"
+        console.print(hint, markup=False)
     raise typer.Exit(0 if verdict.ok else 1)
