@@ -16,7 +16,7 @@ Rules:
 
 import fnmatch
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -114,7 +114,7 @@ def _results(
 ) -> Iterator[Result]:
     found = play_all(program, chosen, seen, seed)
     yield from found
-    if any(r.id == HELLO and r.status is Status.FAILED for r in found):
+    if _is_speechless(found):
         return
     for kind in rows:
         for result in kind.play(program, partner, frozenset(others), seed):
@@ -122,17 +122,14 @@ def _results(
             yield result
 
 
+def _is_speechless(results: Iterable[Result]) -> bool:
+    return any(r.id == HELLO and r.status is Status.FAILED for r in results)
+
+
 def _held_against(results: tuple[Result, ...], path: Path | None, update: bool, select: str) -> tuple[Result, ...]:
-    if path is None:
+    if path is None or _is_speechless(results):  # who said no hello has played nothing that a list could name
         return results
-    played = {r.id for r in results}
-    known = lists.read_file(path)
-    rows = tuple(row for row in known if row.id in played or fnmatch.fnmatch(row.id, select))
-    beyond = tuple(row for row in known if row not in rows)  # not selected: not judged, and left on the list
-    if update:
-        rows = lists.rewrite(rows, results)
-        path.write_text(lists.render((*rows, *beyond)), "utf-8")
-    return lists.apply(rows, results)
+    return lists.hold(path, results, lambda test: fnmatch.fnmatch(test, select), update=update)
 
 
 def _about(program: Testee) -> tuple[str, str, tuple[str, ...]]:

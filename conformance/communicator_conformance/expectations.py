@@ -14,9 +14,10 @@ Rules:
 1. One test a line; the reason is not optional; a test stands once.
 2. A listed test counts as expected when it fails with exactly the listed fault.
 3. `rewrite` keeps the reasons of failures that are still there; new ones get a reason that says so.
+4. A run judges the rows of what it could play; `hold` leaves all others on the list as they are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,7 @@ import msgspec
 from communicator_conformance.errors import ListError
 from communicator_conformance.verdicts import Fault, Result, Status
 
-__all__ = ["Expectation", "apply", "read", "read_file", "render", "rewrite"]
+__all__ = ["Expectation", "apply", "hold", "read", "read_file", "render", "rewrite"]
 
 UNEXPLAINED = "not explained yet"
 _HEAD = "# Known failures: test id, fault, reason. One that passes, is skipped or fails otherwise fails the run."
@@ -78,6 +79,19 @@ def rewrite(rows: Iterable[Expectation], results: Iterable[Result]) -> tuple[Exp
         for r in results
         if r.status is Status.FAILED and r.fault is not None
     )
+
+
+def hold(
+    path: Path, results: tuple[Result, ...], judges: Callable[[str], bool], *, update: bool = False
+) -> tuple[Result, ...]:
+    """Hold results against a file, rewritten first when `update` is set; `judges` tells of ids that were not played."""
+    listed, played = read_file(path), {result.id for result in results}
+    rows = tuple(row for row in listed if row.id in played or judges(row.id))
+    if update:
+        beyond = tuple(row for row in listed if row not in rows)  # rule 4
+        rows = rewrite(rows, results)
+        path.write_text(render((*rows, *beyond)), "utf-8")
+    return apply(rows, results)
 
 
 def _row(line: str, number: int) -> Expectation:

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from communicator_conformance import Fault, ListError, Result, Status, run
-from communicator_conformance.expectations import UNEXPLAINED, Expectation, apply, read, render, rewrite
+from communicator_conformance.expectations import (
+    UNEXPLAINED,
+    Expectation,
+    apply,
+    hold,
+    read,
+    read_file,
+    render,
+    rewrite,
+)
 
 FAILED = Result("a/one", Status.FAILED, fault=Fault.ACCEPTED, detail="x")
 PASSED = Result("a/two", Status.PASSED)
@@ -51,6 +60,22 @@ def test_rewriting_keeps_reasons_and_marks_news() -> None:
     rows = rewrite((*_listed("a/one"), *_listed("a/two")), [FAILED, PASSED, other])
     assert rows == (*_listed("a/one"), Expectation("a/zero", Fault.HUNG, UNEXPLAINED))
     assert all(r.status is Status.EXPECTED for r in apply(rows, [FAILED, other]))
+
+
+def test_what_a_run_does_not_judge_stays_on_the_list(tmp_path: Path) -> None:
+    known = tmp_path / "known.txt"
+    known.write_text(render((*_listed("a/one"), *_listed("b/elsewhere"))), "utf-8")
+    results = hold(known, (PASSED, FAILED), lambda test: test.startswith("a/"), update=True)
+    assert [r.status for r in results] == [Status.PASSED, Status.EXPECTED]
+    assert read_file(known) == (*_listed("a/one"), *_listed("b/elsewhere"))
+
+
+def test_a_program_without_a_hello_leaves_the_list_alone(tmp_path: Path) -> None:
+    known = tmp_path / "known.txt"
+    known.write_text(render(_listed("label/derive")), "utf-8")
+    verdict = run([str(tmp_path / "missing")], select="label/derive", expectations=known, update=True)
+    assert [(r.id, r.fault) for r in verdict.failures] == [("protocol/hello", Fault.DIED)]
+    assert read_file(known) == _listed("label/derive")
 
 
 def test_a_list_reads_as_it_is_written() -> None:

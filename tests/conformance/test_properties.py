@@ -106,6 +106,14 @@ def test_a_program_that_falls_over_is_not_asked_again_and_again(reference: Teste
     assert (result.status, result.fault) == (Status.FAILED, Fault.DIED)
 
 
+@pytest.mark.parametrize("name", ["body", "label", "ratchet", "ratchet-reader", "token", "two-layer"])
+def test_a_program_that_fails_at_the_first_step_has_a_counterexample(name: str, reference: Testee) -> None:
+    liar = Path(__file__).parent / "liars" / "claims_everything.py"
+    with Testee([sys.executable, str(liar)], timeout_s=60.0) as program:
+        result = _sought(program, reference, name)
+    assert (result.status, result.fault) == (Status.FAILED, Fault.UNSUPPORTED)
+
+
 def test_a_program_without_the_feature_is_skipped(reference: Testee) -> None:
     adapter = ROOT / "conformance/communicator_conformance/templates/python/adapter.py"
     with Testee([sys.executable, str(adapter)], timeout_s=60.0) as program:

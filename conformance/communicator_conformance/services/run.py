@@ -53,7 +53,7 @@ def examine(
     with Testee(program or [REFERENCE]) as partner:
         results = _played(play(asked, partner, notes), asked, console)
     if expectations is not None:
-        results = _held_against(results, expectations, asked.select, update=update)
+        results = lists.hold(expectations, results, lambda test: _judges(asked, test), update=update)
     verdict = Verdict(asked.url, _digests(asked), results, asked.seed or 0, asked.select)
     if out is not None:
         report.write(verdict, out)
@@ -76,15 +76,11 @@ def _played(results: Iterable[Result], asked: Asked, console: Console | None) ->
     return tuple(found)
 
 
-def _held_against(results: tuple[Result, ...], path: Path, select: str, *, update: bool) -> tuple[Result, ...]:
-    """Hold results against the lines of a list that were selected; the others stay as they are."""
-    listed = lists.read_file(path)
-    rows = tuple(row for row in listed if fnmatch(row.id, select))
-    if update:
-        beyond = [row for row in listed if row not in rows]
-        rows = lists.rewrite(rows, results)
-        path.write_text(lists.render((*rows, *beyond)), "utf-8")
-    return lists.apply(rows, results)
+def _judges(asked: Asked, test: str) -> bool:
+    """Tell whether a listed test that was not played is news; one of a service that was not asked is none."""
+    cases, durable = chosen(asked, SERVICES)
+    left_out = {*(case.id for case in cases), *(case.id for case in durable)}
+    return fnmatch(test, asked.select) and test not in left_out
 
 
 def _digests(asked: Asked) -> Digests:

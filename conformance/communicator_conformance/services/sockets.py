@@ -26,6 +26,7 @@ _KEY: Final = base64.b64encode(bytes(range(16))).decode()
 _BINARY: Final = 0x82
 _PING: Final = 0x89
 _SHORT: Final = 126
+_LENGTH_MAX: Final = 1 << 20  # far more than any delivery has
 
 
 class Frames:
@@ -76,6 +77,8 @@ class Frames:
         length = head[1]
         if length >= _SHORT:
             length = int.from_bytes(self._file.read(2 if length == _SHORT else 8))
+        if length > _LENGTH_MAX:
+            raise Failed(Fault.SCHEMA, f"a frame of {length} bytes")
         return head[0], self._file.read(length)
 
     def _close(self) -> None:

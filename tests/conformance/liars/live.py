@@ -69,6 +69,16 @@ LIES: dict[str, tuple[str, Callable[[Operation], Operation]]] = {
     "stores_nothing": ("receiver.accept", _accepts),
     "attempts_nothing": ("sender.due", _told(lambda answer: answer | {"attempts": [], "next_s": None})),
     "confirms_nothing": ("receiver.confirm", _accepts),
+    "reports_what_there_is_not": ("person.submit", _told(lambda answer: answer | {"events": [{"kind": "nothing"}]})),
+    "uses_a_service_of_nobody": (
+        "person.wake",
+        _told(
+            lambda answer: (
+                answer | {"transmissions": [t | {"via": "https://nobody.example"} for t in answer["transmissions"]]}
+            )
+        ),
+    ),
+    "shows_no_package": ("person.invite", _told(lambda answer: answer | {"package": ""})),
     "hangs_at_receiving": ("person.receive", _hangs),
     "hangs_at_storing": ("receiver.accept", _hangs),
     "dies_at_sending": ("sender.submit", _dies),
