@@ -5,7 +5,7 @@ cast. Times are counted from the beginning. Everything that nobody lists goes we
 
 Rules:
 
-1. Unknown keys, unknown names and times out of order are errors of the script, found before anything is played.
+1. Unknown keys, names of nobody and times that are none are errors of the script, found before anything is played.
 2. A fault that never fires makes the play invalid: a script that tests nothing must not pass.
 3. What must be true is said in `expect`; that nothing is lost or doubled is expected of every script.
 """
@@ -140,6 +140,9 @@ def _read(name: str, raw: bytes) -> Script:
         raise VectorError(f"{name}: {error}") from error
     for text in _times(script):
         seconds(text)
+    nobody = sorted(set(_named(script)) - {*script.people, *script.receivers(), *script.senders()})
+    if nobody:
+        raise VectorError(f"{name}: nobody is called {', '.join(nobody)}")
     return script
 
 
@@ -153,6 +156,15 @@ def _times(script: Script) -> Iterator[str]:
         yield expect.at or script.lasts
     for person in script.people.values():
         yield person.skew
+
+
+def _named(script: Script) -> Iterator[str]:
+    """Yield everybody who acts, is acted upon or is looked at."""
+    for act in (*script.scenes, *script.expects):
+        yield from (*act.who.split(), *act.to.split())
+    for scene in script.scenes:
+        if scene.do == "move":
+            yield scene.name
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:

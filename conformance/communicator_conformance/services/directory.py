@@ -28,7 +28,6 @@ _D, _A, _S = PARAMETERS.directory, PARAMETERS.address, PARAMETERS.session
 _SEQUENCE: Final = "application/cbor-seq"
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
-_PROOF_HEAD: Final = 3
 
 
 class Person:

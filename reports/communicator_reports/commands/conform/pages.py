@@ -1,4 +1,4 @@
-"""What several commands do with a verdict: write its page and its badge."""
+"""What several commands do: check what they are given before a run, and write the page and the badge of a verdict."""
 
 import shlex
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from communicator_conformance import Verdict
 if TYPE_CHECKING:
     from communicator_conformance.vectors import Vector
 
-__all__ = ["check_folders", "command_of", "write_pages"]
+__all__ = ["check_folders", "check_list", "command_of", "write_pages"]
 
 
 def check_folders(**files: Path | None) -> None:
@@ -20,6 +20,14 @@ def check_folders(**files: Path | None) -> None:
     for option, path in files.items():
         if path is not None and not path.absolute().parent.is_dir():
             raise typer.BadParameter(f"there is no folder {path.absolute().parent}", param_hint=f"--{option}")
+
+
+def check_list(expectations: Path | None, *, update: bool) -> None:
+    """Say before a run that a list of known failures is not there, or which one is to be rewritten."""
+    if update and expectations is None:
+        raise typer.BadParameter("give the list to be rewritten with --expectations FILE", param_hint="--update")
+    if expectations is not None and not update and not expectations.is_file():
+        raise typer.BadParameter(f"{expectations} is no file; --update makes one", param_hint="--expectations")
 
 
 def command_of(testee: list[str], *, select: str = "*", seed: int = 0, vectors: Path | None = None) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from communicator_reports.commands.conform.pages import check_folders, command_of, write_pages
+from communicator_reports.commands.conform.pages import check_folders, check_list, command_of, write_pages
 
 __all__ = ["run"]
 
@@ -58,12 +58,7 @@ def run(
     from communicator_conformance import run as run_suite
 
     check_folders(junit=junit, jsonl=jsonl, html=html, badge=badge)
-    if update and expectations is None:
-        raise typer.BadParameter(
-            "give the list that is to be rewritten with --expectations FILE", param_hint="--update"
-        )
-    if expectations is not None and not update and not expectations.is_file():
-        raise typer.BadParameter(f"{expectations} is no file; --update makes one", param_hint="--expectations")
+    check_list(expectations, update=update)
     console = Console(stderr=as_json)
     beside = next((path.parent for path in (jsonl, junit, html) if path is not None), Path())
     save = save_vectors or beside / "counterexamples"

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from communicator_conformance import Verdict
-from communicator_reports.commands.conform.pages import check_folders, write_pages
+from communicator_reports.commands.conform.pages import check_folders, check_list, write_pages
 from communicator_spec.openapi import SERVICES
 from communicator_spec.origin import is_origin
 
@@ -30,9 +30,7 @@ def service(
     kind: Annotated[
         list[str] | None, typer.Option(metavar="KIND", help="Only this service: receiving, sending, directory …")
     ] = None,
-    partner: Annotated[
-        str, typer.Option(metavar="URL", help="Where a sending service under test is to bring things.")
-    ] = "",
+    partner: Annotated[str, typer.Option(metavar="URL", help="Where a sending service is to bring things.")] = "",
     restart: Annotated[
         str, typer.Option(metavar="COMMAND", help="Ends the service and starts it again; run once, by the shell.")
     ] = "",
@@ -53,13 +51,10 @@ def service(
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
     samples: Annotated[int, typer.Option(min=20, max=_SAMPLES_MAX, help="Answers of each kind that are timed.")] = 60,
     listen: Annotated[
-        int,
-        typer.Option(metavar="PORT", min=0, max=65_535, help="Also receive here what a sending service hands over."),
+        int, typer.Option(metavar="PORT", min=0, max=65_535, help="Also receive here what a sending service brings.")
     ] = 0,
     long: Annotated[bool, typer.Option("--long", help="Also tests that bring a thousand messages.")] = False,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="What is drawn; a service remembers, so leave it out.")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="What is drawn; a service remembers: leave it out.")] = None,
     only_plan: Annotated[bool, typer.Option("--plan", help="Say what the run would do, and stop.")] = False,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write JUnit XML.")] = None,
     jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one result a line.")] = None,
@@ -92,10 +87,7 @@ def service(
         samples=samples, listen=listen, long=long, seed=seed,
     )  # fmt: skip
     check_folders(junit=junit, jsonl=jsonl, html=html, badge=badge)
-    if update and expectations is None:
-        raise typer.BadParameter("give the list to be rewritten with --expectations FILE", param_hint="--update")
-    if expectations is not None and not update and not expectations.is_file():
-        raise typer.BadParameter(f"{expectations} is no file; --update makes one", param_hint="--expectations")
+    check_list(expectations, update=update)
     errors = Console(stderr=True, highlight=False)
     for sentence in plan(asked):
         errors.print(sentence, markup=False, soft_wrap=True)
