@@ -160,11 +160,12 @@ def _times(script: Script) -> Iterator[str]:
 
 def _named(script: Script) -> Iterator[str]:
     """Yield everybody who acts, is acted upon or is looked at."""
-    for act in (*script.scenes, *script.expects):
-        yield from (*act.who.split(), *act.to.split())
     for scene in script.scenes:
+        yield from (*scene.who.split(), *scene.to.split())
         if scene.do == "move":
             yield scene.name
+    for expect in script.expects:
+        yield from (*expect.who.split(), *expect.to.split())
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:
