@@ -68,7 +68,7 @@ def run(
         name, about, offers = _about(program)
     results = _held_against(results, expectations, update, select)  # 3
     digests = Digests(_suite_digest(), spec_digest(), digest_of(chosen), about)
-    verdict = Verdict(name, digests, results, seed, select, offers)
+    verdict = Verdict(name, digests, results, seed, select, offers, whole=vectors is None)
     if out is not None:  # 4
         report.write(verdict, out)
     if console is not None:

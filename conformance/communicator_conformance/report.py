@@ -49,6 +49,7 @@ class _About(msgspec.Struct, frozen=True):
     seed: int = 0
     select: str = "*"
     offers: tuple[str, ...] = ()
+    whole: bool = False  # nobody has said so
 
 
 class Live:
@@ -137,6 +138,7 @@ def summary(verdict: Verdict) -> dict[str, object]:
         "ok": verdict.ok,
         "seed": verdict.seed,
         "select": verdict.select,
+        "whole": verdict.whole,
         "counts": {status.value: verdict.count(status) for status in Status},
         "digests": msgspec.to_builtins(verdict.digests),
         "clauses": clause_status(verdict),
@@ -165,7 +167,7 @@ def read(results: Path, about: Path | None) -> Verdict:
         said = msgspec.json.decode(path.read_bytes(), type=_About) if about else _About()
     except (msgspec.MsgspecError, ValueError) as error:
         raise ListError(f"{path} is not what a run has written: {error}") from error
-    return Verdict(said.testee, said.digests, found, said.seed, said.select, said.offers)
+    return Verdict(said.testee, said.digests, found, said.seed, said.select, said.offers, said.whole)
 
 
 def _junit(verdict: Verdict) -> bytes:

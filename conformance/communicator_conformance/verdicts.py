@@ -127,7 +127,10 @@ class Digests(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """All results of one run against one testee; it offers `offers`, and was run with `seed` and `select`."""
+    """All results of one run against one testee; it offers `offers`, and was run with `seed` and `select`.
+
+    `whole` says whether the suite's own tests were asked for, not the vectors of a folder or one service of several.
+    """
 
     testee: str
     digests: Digests
@@ -135,6 +138,7 @@ class Verdict(msgspec.Struct, frozen=True):
     seed: int = 0
     select: str = "*"
     offers: tuple[str, ...] = ()
+    whole: bool = True
 
     def count(self, status: Status) -> int:
         """Return how many tests ended like this."""

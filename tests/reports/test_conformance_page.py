@@ -187,6 +187,15 @@ def test_only_a_whole_run_conforms(results: list[Result], select: str, words: st
     assert badge.attrib["aria-label"] == f"communicator 0.1: {words} · {why}"
 
 
+def test_a_run_of_other_tests_does_not_conform(tmp_path: Path) -> None:
+    others = msgspec.structs.replace(verdict(passed()), whole=False)
+    assert standing(others).words == "partial"
+    report.write(others, tmp_path)
+    results = tmp_path / "results.jsonl"
+    assert standing(report.read(results, tmp_path / "summary.json")).words == "partial"
+    assert standing(report.read(results, None)).words == "partial"
+
+
 def test_a_service_has_an_area_for_each_of_its_parts() -> None:
     names = ("service/load", "service/receiving/register/again", "service/receiving/late", "label/grant", "service/x")
     text = render_run(verdict(*(passed(name) for name in names)), "", {})

@@ -54,7 +54,7 @@ def examine(
         results = _played(play(asked, partner, notes), asked, console)
     if expectations is not None:
         results = lists.hold(expectations, results, lambda test: _judges(asked, test), update=update)
-    verdict = Verdict(asked.url, _digests(asked), results, asked.seed or 0, asked.select)
+    verdict = Verdict(asked.url, _digests(asked), results, asked.seed or 0, asked.select, whole=not asked.kinds)
     if out is not None:
         report.write(verdict, out)
     if console is not None:

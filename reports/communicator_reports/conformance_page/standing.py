@@ -1,8 +1,8 @@
 """What a verdict says in two words, for the head of the page and for the badge.
 
 Theory. "Conforms" is a claim, and readers of a badge do not see what was left out. So it is only said when every test
-of the suite was played and passed; a run that skipped something, was told to play less, or has known failures is
-partial, whatever its exit code.
+of the suite was played and passed; a run that skipped something, was told to play less or other tests, or has known
+failures is partial, whatever its exit code. So is one of which nobody says what it was told.
 """
 
 from typing import Final, NamedTuple
@@ -34,7 +34,7 @@ def standing(verdict: Verdict) -> Standing:
         return Standing("failed", "not tested", "nothing passed")
     if known := verdict.count(Status.EXPECTED):
         return Standing("expected", "partial", _many(known, "known failure"))
-    if verdict.select != "*":
+    if verdict.select != "*" or not verdict.whole:
         return Standing("expected", "partial", _many(passed, "selected test"))
     if verdict.count(Status.SKIPPED):
         roles = ", ".join(role for role in _ROLES if role in verdict.offers)
