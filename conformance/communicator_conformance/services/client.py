@@ -11,6 +11,7 @@ Rules:
 2. What is remembered for people holds methods, paths as the standard writes them, sizes and statuses: no key, no date.
 3. Time is the service's own: the date of its first answer, and what has passed since. No clock of this machine is read
    beyond that, except where an answer has no date.
+4. The time-out is for a whole answer, and of one without an end no more is held than the longest may have.
 """
 
 import time
@@ -34,6 +35,7 @@ _WELL_KNOWN: Final = PARAMETERS.service.document_path
 _TRIES: Final = 5
 _PAUSE_S: Final = 0.2
 _LIMIT_S_MAX: Final = 10.0
+_ANSWER_BYTES_MAX: Final = 1 << 26
 _LINES: Final = 64
 _MEDIA_JSON: Final = "application/json"
 
@@ -160,14 +162,7 @@ class Client:
             if attempt:
                 time.sleep(_PAUSE_S)
             try:
-                found = self._http.request(
-                    method,
-                    place,
-                    params=query,
-                    headers=dict(headers),
-                    content=body,
-                    timeout=limit_s,
-                )
+                found, content = self._exchange(method, place, query, headers, body, limit_s)
             except httpx.TimeoutException as error:
                 self._note(asked, "no answer")
                 self._look_for_life()
@@ -178,12 +173,34 @@ class Client:
                 continue
             except (httpx.InvalidURL, httpx.DecodingError) as error:
                 raise Failed(Fault.GARBAGE, f"no HTTP answer: {type(error).__name__}") from error
-            self._note(asked, f"{found.status_code} {len(found.content)} bytes")
+            self._note(asked, f"{found.status_code} {len(content)} bytes")
             if found.status_code < 500:
-                return self._dated(found)
+                return self._dated(found, content)
             failure = f"answered {found.status_code}, which counts as no answer"
         self._look_for_life()
         raise Failed(Fault.DIED, f"{failure}, {_TRIES} times; {self._gone or 'its log says more'}")
+
+    def _exchange(
+        self,
+        method: str,
+        place: str,
+        query: Mapping[str, str | int] | None,
+        headers: Mapping[str, str],
+        body: bytes,
+        limit_s: float,
+    ) -> tuple[httpx.Response, bytes]:
+        """Ask once and read the whole answer, which may neither drip nor flow without end (rule 4)."""
+        until_s, content = time.monotonic() + limit_s, bytearray()
+        with self._http.stream(
+            method, place, params=query, headers=dict(headers), content=body, timeout=limit_s
+        ) as found:
+            for chunk in found.iter_bytes():
+                content += chunk
+                if len(content) > _ANSWER_BYTES_MAX:
+                    raise Failed(Fault.GARBAGE, f"an answer of more than {_ANSWER_BYTES_MAX} bytes")
+                if time.monotonic() > until_s:
+                    raise httpx.ReadTimeout("the answer has begun and does not end")
+        return found, bytes(content)
 
     def _note(self, asked: str, answered: str) -> None:
         """Remember what was exchanged; the same again is one line, because how often one looks is chance."""
@@ -191,20 +208,21 @@ class Client:
         if list(self.lines)[-2:] != pair:
             self.lines.extend(pair)
 
-    def _dated(self, found: httpx.Response) -> Reply:
+    def _dated(self, found: httpx.Response, content: bytes) -> Reply:
         if self._began is None and "date" in found.headers:
             try:
                 self._began = int(parsedate_to_datetime(found.headers["date"]).timestamp()), time.monotonic()
             except ValueError as error:
                 raise Failed(Fault.GARBAGE, "its date is none") from error
         pairs = tuple((name.lower(), value) for name, value in found.headers.multi_items())
-        return Reply(found.status_code, pairs, found.content)
+        return Reply(found.status_code, pairs, content)
 
     def _look_for_life(self) -> None:
         """Ask for the document once; without an answer, nothing is asked any more."""
         try:
-            alive = self._http.get(_WELL_KNOWN).status_code < 500
-        except httpx.HTTPError:
+            found, _ = self._exchange("GET", _WELL_KNOWN, None, {}, b"", self.timeout_s)
+            alive = found.status_code < 500
+        except (httpx.HTTPError, Failed):
             alive = False
         if not alive:
             self._gone = f"nobody answers at {self.origin} any more: look at its log, start it, and run again"
