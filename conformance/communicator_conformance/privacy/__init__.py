@@ -17,7 +17,7 @@ from functools import partial
 
 from communicator_conformance.errors import TesteeError
 from communicator_conformance.privacy.games import BYTES, GAMES, PROFILES, Game, byte_test, game_test
-from communicator_conformance.privacy.judging import Book
+from communicator_conformance.privacy.judging import Book, clauses_of
 from communicator_conformance.privacy.population import SUBJECTS, Luck, observed
 from communicator_conformance.privacy.purses import Purses
 from communicator_conformance.privacy.views import Views
@@ -123,8 +123,8 @@ class _Part:
 
     def failed(self, wanted: list[str], fault: Fault, detail: str) -> Iterator[Result]:
         """Yield the failure of all tests, with the lines exchanged last."""
-        lines = tuple(self.program.lines)
-        return (Result(test, Status.FAILED, fault=fault, detail=detail, lines=lines) for test in wanted)
+        lines, clauses = tuple(self.program.lines), clauses_of(self.profile)
+        return (Result(test, Status.FAILED, clauses[test], fault, detail, lines) for test in wanted)
 
     def population(self, luck: Luck) -> Views:
         """Let one population live, and return what everybody saw."""

@@ -11,7 +11,8 @@ Rules:
 
 1. All games of a run, of both profiles, together fail an implementation that keeps the standard in less than one of
    1,000 seeds: the error of each interval is that, divided by their number.
-2. A game with fewer trials than would show a leak that is always right has tested nothing, and fails as such.
+2. A game with fewer trials than would show a leak that is always right has tested nothing, and fails as such; so does
+   the test of bytes of which one of the row saw none.
 3. Bytes that link (KNOW-9) need no statistics: each row has a test of its own for them, whatever the relation.
 """
 
@@ -19,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from communicator_conformance.privacy import distinguishers as d
-from communicator_conformance.privacy.games import GAMES, PROFILES, Game, byte_test, game_test
+from communicator_conformance.privacy.games import BYTES, GAMES, PROFILES, Game, byte_test, game_test
 from communicator_conformance.privacy.intervals import Advantage, trials_wanted
 from communicator_conformance.privacy.links import Links, links_in
 from communicator_conformance.privacy.views import Views
@@ -27,7 +28,7 @@ from communicator_conformance.privacy.windows import Telling
 from communicator_conformance.verdicts import Fault, Result, Status, Witness
 from communicator_spec.views import KNOWLEDGE, WINDOW, Knowledge, Observation, Role
 
-__all__ = ["MISS", "TRAINING", "Book"]
+__all__ = ["MISS", "TRAINING", "Book", "clauses_of"]
 
 TRAINING: Final = 4
 MISS: Final = 0.001 / (len(PROFILES) * len(GAMES))
@@ -35,6 +36,8 @@ MISS: Final = 0.001 / (len(PROFILES) * len(GAMES))
 
 _ZEROS: Final = bytes(WINDOW)
 """What stands in front of small numbers, everywhere."""
+
+_SHARED: Final = "KNOW-9"
 
 _WANTED: Final = trials_wanted(MISS)
 
@@ -56,6 +59,7 @@ class Book:
         self._profile = profile
         self._trials: dict[Game, list[dict[str, int]]] = {game: [] for game in GAMES}
         self._links: Links = {}
+        self._saw: set[Role] = set()
         self._populations = 0
 
     def enter(self, views: Views, games: Sequence[Game]) -> None:
@@ -63,6 +67,7 @@ class Book:
         published = (_ZEROS, *views.published)
         telling = Telling(published)
         self._populations += 1
+        self._saw.update(seen.role for seen in views.seen)
         for link, witness in links_in(views.seen, published, telling).items():
             self._links.setdefault(link, witness)
         for game in games:
@@ -91,12 +96,21 @@ class Book:
 
     def judge_bytes(self, row: Knowledge) -> Result:
         """Return whether bytes link anything that a row must not learn."""
-        test, clauses = byte_test(row, self._profile), (*_clauses(row.party), "KNOW-9")
+        test, clauses = byte_test(row, self._profile), (*row.clauses, _SHARED)
         for (party, relation), witness in sorted(self._links.items(), key=lambda found: found[0]):
             if party == row.party:
                 detail = f"{relation}{_shown(witness)}"
                 return Result(test, Status.FAILED, clauses, Fault.LINKED, detail, witness=witness)
+        blind = [role for role in row.party if role not in self._saw]
+        if blind:  # rule 2
+            return Result(test, Status.FAILED, clauses, Fault.UNFIRED, f"the {blind[0]} saw nothing")
         return Result(test, Status.PASSED, clauses, detail="no bytes link anything that must not be told")
+
+
+def clauses_of(profile: str) -> dict[str, tuple[str, ...]]:
+    """Return what each test of a profile judges, by id."""
+    rows = {byte_test(row, profile): (*row.clauses, _SHARED) for row in BYTES}
+    return rows | {game_test(game, profile): _clauses(game.party) for game in GAMES}
 
 
 def _clauses(party: tuple[Role, ...]) -> tuple[str, ...]:
