@@ -29,7 +29,7 @@ from communicator_conformance import report
 from communicator_conformance.errors import TesteeError
 from communicator_conformance.kinds import KINDS, Kind, kinds
 from communicator_conformance.runner import HELLO, PROTOCOL_TESTS, Seen, play_all
-from communicator_conformance.testee import REFERENCE, Testee
+from communicator_conformance.testee import Testee, reference
 from communicator_conformance.vectors import Vector, digest_of, load_folder, published, spec_digest
 from communicator_conformance.verdicts import Digests, Result, Status, Verdict
 
@@ -63,7 +63,7 @@ def run(
     """
     known = published() if vectors is None else load_folder(vectors)  # 1
     chosen, others = _selected(known, select), _others(select if vectors is None else "")
-    with Testee(testee, timeout_s, trace=trace) as program, Testee([REFERENCE], timeout_s) as partner:  # 2
+    with Testee(testee, timeout_s, trace=trace) as program, reference() as partner:  # 2
         results = _played(program, partner, chosen, others, kinds(examples, save, replications), seed, console)
         name, about, offers = _about(program)
     results = _held_against(results, expectations, update, select)  # 3

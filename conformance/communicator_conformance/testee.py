@@ -33,7 +33,7 @@ from communicator_conformance.pipes import Program
 from communicator_conformance.protocol import Answer, Hello
 from communicator_conformance.verdicts import LOG_MARK
 
-__all__ = ["REFERENCE", "Lines", "Testee", "resolve"]
+__all__ = ["REFERENCE", "Lines", "Testee", "reference", "resolve"]
 
 REFERENCE: Final = "reference"
 _START_S: Final = 30.0  # virtual machines take their time, once
@@ -42,6 +42,11 @@ _SHOWN: Final = 8192
 _HANGS_OF_ONE: Final = 2
 _HANGS_OF_ALL: Final = 8
 _SHORTER: Final = 10
+
+
+def reference() -> "Testee":
+    """Return the reference as a partner: it is not what is tested, so the time-out of a run is not its."""
+    return Testee([REFERENCE], _START_S)
 
 
 def resolve(command: list[str]) -> list[str]:

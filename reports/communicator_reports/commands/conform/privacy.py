@@ -45,12 +45,12 @@ def privacy(
     import msgspec
 
     from communicator_conformance import privacy as games
-    from communicator_conformance.testee import REFERENCE, Testee
+    from communicator_conformance.testee import Testee, reference
 
     chosen = matching(games.ids_of(), select)
     if not chosen:
         raise typer.BadParameter(f"nothing matches {select!r}; ids begin with privacy/", param_hint="--select")
-    with Testee(testee, timeout) as program, Testee([REFERENCE], timeout) as partner:
+    with Testee(testee, timeout) as program, reference() as partner:
         shown = Console(stderr=True, quiet=as_json or not sys.stderr.isatty())
         profiles = len({test.rpartition(":")[2] for test in chosen})
         with Progress(console=shown, transient=True) as progress:
