@@ -241,7 +241,10 @@ def _check_twin(vector: Vector, vectors: Mapping[str, Vector]) -> None:
 
 def _bare(vector: Vector) -> list[tuple[str, int, bytes]]:
     """Return the steps as far as they are input."""
-    return [(s.op, s.now or vector.now, msgspec.json.encode(s.args, order="sorted")) for s in vector.steps]
+    return [
+        (s.op, vector.now if s.now is None else s.now, msgspec.json.encode(s.args, order="sorted"))
+        for s in vector.steps
+    ]
 
 
 def _one_step_apart(one: list[tuple[str, int, bytes]], other: list[tuple[str, int, bytes]]) -> bool:

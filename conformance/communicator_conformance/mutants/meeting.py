@@ -46,7 +46,7 @@ class Fate(msgspec.Struct, frozen=True):
 
 
 class Server:
-    """A running server of mutants; `command` starts one of them."""
+    """A running server of mutants; `command` starts one of them. It ends with the process that started it."""
 
     def __init__(self, rows: Path, program: Sequence[str], folder: Path) -> None:
         self._socket = folder / "mutants"
@@ -62,10 +62,6 @@ class Server:
     def command(self, name: str) -> list[str]:
         """Return the command of a mutant; the empty name is the sound program."""
         return [sys.executable, "-I", "-S", str(_STUB), str(self._socket), name]
-
-    def stop(self) -> None:
-        """End the server and every mutant that still runs."""
-        self._process.communicate()
 
 
 def meet(

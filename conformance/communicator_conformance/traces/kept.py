@@ -18,7 +18,7 @@ from communicator_conformance.verdicts import Fault
 from communicator_spec import NONE, Grant
 from communicator_spec.nodes import KEPT
 
-__all__ = ["kept_of", "number_of", "uri_of"]
+__all__ = ["NEVER", "kept_of", "number_of", "uri_of"]
 
 NEVER: Final = 1 << 62
 _Grants = tuple[tuple[str, int, bool, int | None, int], ...]

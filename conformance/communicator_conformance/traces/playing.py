@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 
 from communicator_conformance.errors import TesteeError
 from communicator_conformance.questions import UPSET, Flaw, Questions, Refused
+from communicator_conformance.scripts.casting import ROLES
 from communicator_conformance.testee import Testee
 from communicator_conformance.traces.roles import LiveRoles
 from communicator_conformance.verdicts import Fault, Result, Status
@@ -37,7 +38,6 @@ WALKS: Final = 1
 DEPTH: Final = 80
 PROFILES: Final = ("label/1", "two-layer/1")
 NEEDS: Final = frozenset({"live", "events", "formal"})
-ROLES: Final = {"person": "rm", "sender": "ssa", "receiver": "rsa"}
 DRAWN: Final = "drawn"
 
 CLAUSES: Final[Mapping[str, tuple[str, ...]]] = {

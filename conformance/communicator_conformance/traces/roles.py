@@ -19,14 +19,13 @@ import msgspec
 
 from communicator_conformance.questions import BEGIN_S, Answer, Flaw, Questions
 from communicator_conformance.testee import Testee
-from communicator_conformance.traces.kept import kept_of, number_of, uri_of
+from communicator_conformance.traces.kept import NEVER, kept_of, number_of, uri_of
 from communicator_conformance.verdicts import Fault
 from communicator_spec import NONE, Kind, Row, Terms
 from communicator_spec.nodes import DONE, Outcome, Reach, Setting, Travelling
 
 __all__ = ["LiveRoles"]
 
-NEVER: Final = 1 << 62
 _QUEUED: Final = "queued"
 Cast = Callable[[str, int], Testee]
 """(kind, number) → the program that plays it."""
