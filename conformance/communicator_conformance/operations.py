@@ -267,7 +267,7 @@ _REPORTED: Final[dict[str, Form]] = {"events": list[Event], "opened": list[Bytes
 def known_names() -> frozenset[str]:
     """Return every name that a hello may offer: roles, profiles and features."""
     every = (*OPERATIONS.values(), *LIVE_OPERATIONS.values())
-    return frozenset({"derandomized", "events"}).union(*(operation.needs for operation in every))
+    return frozenset({"derandomized", "events", "opened"}).union(*(operation.needs for operation in every))
 
 
 @cache

@@ -50,6 +50,8 @@ def drawing(operation):
 hello = {**HELLO, "features": sorted(set(HELLO["features"]) - {"derandomized"})}
 serve(sys.stdin.buffer, sys.stdout.buffer, hello, {name: drawing(op) for name, op in OPERATIONS.items()})
 """
+VECTORS = Path(communicator_conformance.__file__).parent / "vectors"
+"""The published ones: a run with a folder plays nothing else."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ EXPECTED = {"label/seal", "label/seal-no-key", "label/seal-odd-label"}
 
 
 def _half(hello: str, select: str = "*") -> Verdict:
-    return run([sys.executable, "-c", HALF % hello], select=select)
+    return run([sys.executable, "-c", HALF % hello], select=select, vectors=VECTORS)
 
 
 def test_the_reference_passes_everything(verdict: Verdict) -> None:
@@ -127,9 +129,10 @@ def test_a_run_in_which_no_vector_passed_is_no_success() -> None:
 
 
 def test_a_testee_that_draws_for_itself_is_checked_by_opening() -> None:
-    verdict = run([sys.executable, "-c", DRAWING])
+    verdict = run([sys.executable, "-c", DRAWING], vectors=VECTORS)
     assert verdict.ok
     assert verdict.count(Status.SKIPPED) == 0
+    assert run([sys.executable, "-c", DRAWING], select="script/conversation:*").ok
 
 
 def test_a_selection_brings_the_twins_along() -> None:

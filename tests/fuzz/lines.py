@@ -9,11 +9,16 @@ import msgspec
 from tests.fuzz import seeds
 from tests.fuzz.target import Find, Form, Target
 
-from communicator_conformance import expectations, operations, vectors
+from communicator_conformance import expectations, forms, operations, vectors
 from communicator_conformance.errors import Garbage, ListError, VectorError
 from communicator_conformance.protocol import decode_answer, decode_hello
+from communicator_conformance.services import interface
+from communicator_conformance.services.cases import Failed
 from communicator_impl import adapter
 from communicator_impl.adapter.lines import serve
+from communicator_impl.client import contact_of, link_of
+from communicator_impl.client.records import Ticket, packed, unpacked
+from communicator_impl.errors import InputError, OwnError
 from communicator_spec import schema
 from communicator_spec.origin import is_origin
 
@@ -122,6 +127,36 @@ def _answers() -> Iterable[bytes]:
     yield b'{"id":2,"unsupported":true}'
 
 
+def _unfit(data: bytes) -> None:
+    """Hold any JSON against every form of an argument or a result."""
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = data.decode("latin-1")
+    for form in forms.FORMS.values():
+        why = forms.unfit(form, value)
+        if why is not None and not why:
+            raise Find("a reason that says nothing")
+
+
+def _record(data: bytes) -> None:
+    unpacked(data, Ticket)
+
+
+def _json(data: bytes) -> None:
+    interface.json_of("an answer", data)
+
+
+def _items(data: bytes) -> None:
+    interface.items_of("an answer", data)
+
+
+def _link(data: bytes) -> None:
+    found = contact_of(data.decode("latin-1"))
+    if contact_of(link_of(found)) != found:
+        raise Find("another contact")
+
+
 TARGETS: Final = (
     Target(
         "vector",
@@ -180,5 +215,43 @@ TARGETS: Final = (
         lambda: (b"# list\nbody/message  accepted  not yet\n", b""),
         Form.TEXT,
         ListError,
+    ),
+    Target(
+        "form",
+        _unfit,
+        ("communicator_conformance.forms:unfit",),
+        lambda: (b'"00ff"', b"7", b'[{"kind":"sent"}]', b"null", b'{"a":[1,2]}'),
+        Form.JSON,
+    ),
+    Target(
+        "service-json",
+        _json,
+        ("communicator_conformance.services.interface:json_of",),
+        lambda: (b'{"class":"limit"}', b'{"a":1,"a":2}', b"[]", b'{"ticket":"AAAA"}'),
+        Form.JSON,
+        Failed,
+    ),
+    Target(
+        "service-items",
+        _items,
+        ("communicator_conformance.services.interface:items_of",),
+        lambda: (b"\x00\x01", b"\xa1\x00\x41\x00" * 2, b""),
+        refusal=Failed,
+    ),
+    Target(
+        "client-record",
+        _record,
+        ("client.records:unpacked",),
+        lambda: (packed(Ticket(0, 1, bytes(16), 1 << 40, 2, 3)),),
+        Form.RAW,
+        OwnError,
+    ),
+    Target(
+        "link",
+        _link,
+        ("client.links:contact_of",),
+        lambda: (link_of(bytes(40)).encode(), b"communicator:contact/!"),
+        Form.TEXT,
+        InputError,
     ),
 )

@@ -12,6 +12,7 @@ SERVICES = Path(__file__).parents[2] / "impl" / "communicator_impl" / "services"
 BESIDE = {  # no rule finds them by their signatures, and each has a target
     "communicator_conformance.operations:misfit",
     "communicator_impl.body:resync_of",
+    "communicator_impl.client.links:contact_of",
     "communicator_impl.export:export",
     "communicator_impl.relationship_manager:RelationshipManager.receive",
     "communicator_impl.services.attachments:_decimal",

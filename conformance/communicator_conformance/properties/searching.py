@@ -2,7 +2,8 @@
 
 Rules:
 
-1. The examples follow from the seed of the run: no database, no deadline, nothing of earlier runs.
+1. The examples follow from the seed of the run: no database, no deadline, nothing of earlier runs, and no constants of
+   whatever modules happen to be loaded, which Hypothesis would draw.
 2. What is found is shrunk by Hypothesis: fewer steps, then smaller choices. A program that hangs or dies is not asked
    again and again: its counterexample stays as it was found.
 3. A vector is saved only if it fails alone on the program and passes on the partner.
@@ -14,11 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar, Final, NamedTuple
+from unittest.mock import patch
 
 import msgspec
 from hypothesis import HealthCheck, Phase, Verbosity, configuration, settings
 from hypothesis import seed as seeded
 from hypothesis.errors import Flaky
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from communicator_conformance.errors import VectorError
@@ -94,7 +97,7 @@ def search(machine: type[Machine], of: Search, examples: int, save: Path | None)
     own = int.from_bytes(hashlib.sha256(f"{test} {of.seed}".encode()).digest()[:8])
     flaky = ""
     try:
-        with _nowhere():
+        with _nowhere(), patch.object(HypothesisProvider, "_maybe_draw_constant", _draw_none):  # rule 1
             run_state_machine_as_test(seeded(own)(bound), settings=_settings(examples))
         return Result(test, Status.PASSED, machine.clauses)
     except _Ended:
@@ -118,6 +121,10 @@ def _nowhere() -> Iterator[None]:
             yield
         finally:
             configuration.set_hypothesis_home_dir(before)
+
+
+def _draw_none(*_: object, **__: object) -> None:
+    """Draw no constant."""
 
 
 def _settings(examples: int) -> settings:
