@@ -143,14 +143,17 @@ def _about(program: Testee) -> tuple[str, str, tuple[str, ...]]:
 
 
 def _suite_digest() -> str:
-    """Return the digest of the suite's own sources, in hex."""
+    """Return the digest of the suite's own sources, in hex; vectors have one of their own."""
     whole = hashlib.sha256()
-    for source in sorted(_sources(), key=lambda f: f.name):
-        whole.update(source.name.encode() + b"\0" + source.read_bytes())
+    for name, source in sorted(_sources(files("communicator_conformance"), "")):
+        whole.update(name.encode() + b"\0" + source)
     return whole.hexdigest()
 
 
-def _sources() -> list[Traversable]:
-    packages = ("", ".privacy", ".properties", ".scripts", ".traces")
-    folders = [files(f"communicator_conformance{package}") for package in packages]
-    return [f for folder in folders for f in folder.iterdir() if f.name.endswith((".py", ".toml"))]
+def _sources(folder: Traversable, place: str) -> Iterator[tuple[str, bytes]]:
+    for found in folder.iterdir():
+        name = f"{place}/{found.name}"
+        if found.is_dir() and found.name != "vectors":
+            yield from _sources(found, name)
+        elif found.name.endswith((".py", ".toml")):
+            yield name, found.read_bytes()

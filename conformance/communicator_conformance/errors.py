@@ -5,6 +5,7 @@
     ConformanceError
     ├── VectorError          the suite's fault: a file of ours breaks the schema or the rules of vectors
     ├── ListError            the implementer's fault: an expectation list that cannot be read
+    ├── PartnerError         the fault of the program that plays the other part: nothing is said of the testee
     └── TesteeError          the testee's fault; `fault` says how it showed
         ├── Hung             no answer in time
         ├── Died             the process ended, or could not be started
@@ -14,12 +15,13 @@ Rules:
 
 1. A `TesteeError` fails the test that met it and nothing else; the run goes on with a fresh process.
 2. A `VectorError` stops the run: a suite that cannot trust its own files gives no verdict.
-3. Texts are for people; nothing compares them.
+3. A `PartnerError` stops the run as well: whoever is tested is not to blame, and has not passed.
+4. Texts are for people; nothing compares them.
 """
 
 from communicator_conformance.verdicts import Fault
 
-__all__ = ["ConformanceError", "Died", "Garbage", "Hung", "ListError", "TesteeError", "VectorError"]
+__all__ = ["ConformanceError", "Died", "Garbage", "Hung", "ListError", "PartnerError", "TesteeError", "VectorError"]
 
 
 class ConformanceError(Exception):
@@ -32,6 +34,10 @@ class VectorError(ConformanceError):
 
 class ListError(ConformanceError):
     """An expectation list with a line that is not `test id, class, reason`."""
+
+
+class PartnerError(ConformanceError):
+    """The partner cannot be asked, or does not do what tests need of it."""
 
 
 class TesteeError(ConformanceError):

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Self
 
 from communicator_conformance import protocol
-from communicator_conformance.errors import Hung, TesteeError
+from communicator_conformance.errors import Hung, PartnerError, TesteeError
 from communicator_conformance.pipes import Program
 from communicator_conformance.protocol import Answer, Hello
 from communicator_conformance.verdicts import LOG_MARK
@@ -46,7 +46,7 @@ _SHORTER: Final = 10
 
 def reference() -> "Testee":
     """Return the reference as a partner: it is not what is tested, so the time-out of a run is not its."""
-    return Testee([REFERENCE], _START_S)
+    return _Reference([REFERENCE], _START_S)
 
 
 def resolve(command: list[str]) -> list[str]:
@@ -184,6 +184,27 @@ class Testee:
             for line in program.log():
                 self.lines.add(LOG_MARK, line.encode())
             program.close()
+
+
+class _Reference(Testee):
+    """The reference as a partner; what goes wrong with it is a `PartnerError`."""
+
+    @property
+    def hello(self) -> Hello:
+        try:
+            return super().hello
+        except TesteeError as error:
+            raise _not_the_testee(error) from error
+
+    def ask(self, op: str, now: int, entropy: str, args: Mapping[str, object]) -> Answer:
+        try:
+            return super().ask(op, now, entropy, args)
+        except TesteeError as error:
+            raise _not_the_testee(error) from error
+
+
+def _not_the_testee(error: TesteeError) -> PartnerError:
+    return PartnerError(f"the reference, which plays the other part, failed ({error}); run again, on a quieter machine")
 
 
 def _shown(line: bytes) -> str:

@@ -348,3 +348,11 @@ def test_a_run_that_is_stopped_leaves_no_process(
     assert b"Traceback" not in out + err
     assert len(_pids(pids)) == 2
     _until(lambda: not any(map(_lives, _pids(pids))))
+
+
+def test_a_partner_that_fails_is_not_the_fault_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(testee, "resolve", lambda command: ["/no/such"] if command == ["reference"] else command)
+    program = [sys.executable, "-m", "communicator_impl.adapter"]
+    with pytest.raises(errors.PartnerError, match="other part"):
+        run(program, select="script/conversation:label")
+    assert run(program, select="label/derive").ok

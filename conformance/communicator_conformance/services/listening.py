@@ -36,6 +36,8 @@ _QUIET_S: Final = 1.5
 _POLL_S: Final = 0.05
 _TAKEN: Final = 202
 _NOTHING: Final = 0
+_BODY_BYTES_MAX: Final = 1 << 20
+_LINE_BYTES_MAX: Final = 1 << 10
 
 
 class Listener:
@@ -73,7 +75,7 @@ def listener(port: int) -> Iterator[Listener]:
 
         def do_POST(self) -> None:
             """Take one request."""
-            body = self.rfile.read(int(self.headers.get("content-length", "0")))
+            body = self._body()
             status = found.taken(body, {name.lower(): value for name, value in self.headers.items()})
             if status == _NOTHING:
                 self.close_connection = True
@@ -88,6 +90,19 @@ def listener(port: int) -> Iterator[Listener]:
                 self.send_header("retry-after", "1")
             self.end_headers()
             self.wfile.write(problem)
+
+        def _body(self) -> bytes:
+            """Read what was sent, whole or in chunks (RFC 9112, section 7.1)."""
+            if self.headers.get("transfer-encoding", "").lower() != "chunked":
+                return self.rfile.read(min(int(self.headers.get("content-length", "0")), _BODY_BYTES_MAX))
+            parts = bytearray()
+            while size := int(self.rfile.readline(_LINE_BYTES_MAX).partition(b";")[0], 16):
+                parts += self.rfile.read(min(size, _BODY_BYTES_MAX))
+                self.rfile.readline(_LINE_BYTES_MAX)
+                if len(parts) > _BODY_BYTES_MAX:
+                    raise ConnectionError("more than anybody sends")
+            self.rfile.readline(_LINE_BYTES_MAX)
+            return bytes(parts)
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

@@ -17,20 +17,16 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from communicator_conformance.errors import ConformanceError
+from communicator_conformance.errors import PartnerError
 from communicator_conformance.protocol import Accepted, Rejected
 from communicator_conformance.services.cases import Failed
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Fault
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Partner", "PartnerError", "agreement_public", "identity", "sign", "verify_key"]
+__all__ = ["Partner", "agreement_public", "identity", "sign", "verify_key"]
 
 _NEEDED: Final = frozenset({"rm", "two-layer/1", "label/1", "envelope", "document", "directory", "token"})
-
-
-class PartnerError(ConformanceError):
-    """The partner program did not do what it must; nothing can be said of the service."""
 
 
 def verify_key(seed: bytes) -> bytes:

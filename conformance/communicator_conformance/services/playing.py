@@ -27,7 +27,7 @@ from typing import Final
 
 import msgspec
 
-from communicator_conformance.errors import TesteeError
+from communicator_conformance.errors import PartnerError, TesteeError
 from communicator_conformance.questions import UPSET
 from communicator_conformance.services.authorization import AUTHORIZATION
 from communicator_conformance.services.cases import Case, Durable, Failed, Need, Skipped
@@ -37,7 +37,7 @@ from communicator_conformance.services.durability import DURABLE
 from communicator_conformance.services.everywhere import EVERYWHERE
 from communicator_conformance.services.fetching import FETCHING
 from communicator_conformance.services.listening import LISTENING, listener
-from communicator_conformance.services.partner import Partner, PartnerError
+from communicator_conformance.services.partner import Partner
 from communicator_conformance.services.receiving import RECEIVING
 from communicator_conformance.services.sending import SENDING
 from communicator_conformance.services.spending import SPENDING
