@@ -1,6 +1,7 @@
 """`communicator rm`: what two people type, against a real service."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,35 @@ def test_two_people_at_two_terminals(tmp_path: Path) -> None:
         assert "ended" in rm(ann, "people")
     assert "kept" in rm(ben, "say", "Ann", "nobody hears this")
     assert service.uri in rm(ben, "sync")
+
+
+@pytest.mark.slow
+def test_the_logs_of_two_people_are_judged_together(tmp_path: Path) -> None:
+    stores = {"ann": ("0", "invite", "Ben"), "ben": ("1", "accept", "Ann")}
+    with Service(tmp_path, "both", settings={"COMMUNICATOR_SERVICE_EVENT_LOG": "true"}) as service:
+
+        def typed(name: str, *words: str) -> str:
+            environment = ENVIRONMENT | {"COMMUNICATOR_EVENT_LOG": stores[name][0]}
+            found = CliRunner().invoke(app, ["rm", *words, "--store", str(tmp_path / name)], env=environment)
+            assert found.exit_code == 0, (found.output, found.exception)
+            return found.stdout
+
+        for name in stores:
+            typed(name, "init", "--service", service.uri)
+        link = typed("ann", "invite", "Ben", "--number", "0").strip()
+        typed("ben", "accept", link, "--name", "Ann", "--number", "1")
+        typed("ben", "say", "Ann", "hello")
+        until = time.monotonic() + 60
+        while "hello" not in typed("ann", "show", "Ben"):
+            assert time.monotonic() < until
+        logs = [tmp_path / f"{name}.jsonl" for name in (*stores, "service")]
+        for name, log in zip(stores, logs, strict=False):
+            log.write_text(typed(name, "log"))
+    CliRunner().invoke(app, ["events", "export", str(logs[2]), "--database", service.database])
+    judged = CliRunner().invoke(app, ["judge", *map(str, logs), "--profile", "label/1"])
+    assert judged.exit_code == 0, judged.output
+    assert "1 delivered" in judged.output
+    assert "2 paired" in judged.output
 
 
 def test_mistakes_are_said_and_change_nothing(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class Turned(NamedTuple):
 
 
 class Device:
-    """The relationship manager of one person, with its store and its connections."""
+    """The relationship manager of one person, with its store and its connections; `person` is its number in a log."""
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class Device:
         terms: Terms | None = None,
         clock: Callable[[], int] = now_ms,
         log: bool = False,
+        person: int = 0,
     ) -> None:
         self.vault = vault
         self.courier = courier or Courier()
@@ -82,6 +83,7 @@ class Device:
         self.history = History(vault, self.book)
         self.post = Post(vault, self.book, self.courier, clock)
         self.log = EventLog(vault, self.book) if log else None
+        self._person = person
         self._entropy = entropy or SystemEntropy()
         self._terms = terms or standard_terms("label/1")
         self._reported: list[CoreEvent] = []
@@ -94,7 +96,7 @@ class Device:
 
     def _build(self) -> None:
         report = self._reported.append
-        self.core = RelationshipManager(0, self._terms, self.book, self.vault, self._entropy, report)
+        self.core = RelationshipManager(self._person, self._terms, self.book, self.vault, self._entropy, report)
         self._reported.clear()
 
     # ---------------------------------------------------------------- what people do

@@ -10,12 +10,13 @@ from rich.markup import escape
 
 if TYPE_CHECKING:
     from communicator_conformance.doctor import Finding
+from communicator_reports.commands.conform.program import Program
 
 __all__ = ["doctor"]
 
 
 def doctor(
-    testee: Annotated[list[str], typer.Argument(metavar="TESTEE...", help="'reference', or -- and a command line.")],
+    testee: Program,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one answer may take.")] = 10.0,
     expectations: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Your list of known failures; what it names is known.")

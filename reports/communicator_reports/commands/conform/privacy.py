@@ -14,6 +14,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from communicator_conformance.verdicts import Result
+from communicator_reports.commands.conform.program import Program
 
 __all__ = ["privacy"]
 
@@ -21,7 +22,7 @@ _STYLES = {"passed": "green", "failed": "red"}
 
 
 def privacy(
-    testee: Annotated[list[str], typer.Argument(metavar="TESTEE...", help="'reference', or -- and a command line.")],
+    testee: Program,
     select: Annotated[
         str, typer.Option(metavar="PATTERN", help="Only tests whose id matches, e.g. 'privacy/network/*'.")
     ] = "*",

@@ -10,12 +10,13 @@ import typer
 from rich.console import Console
 
 from communicator_reports.commands.conform.pages import check_folders, check_list, command_of, write_pages
+from communicator_reports.commands.conform.program import Program
 
 __all__ = ["run"]
 
 
 def run(
-    testee: Annotated[list[str], typer.Argument(metavar="TESTEE...", help="'reference', or -- and a command line.")],
+    testee: Program,
     select: Annotated[str, typer.Option(metavar="PATTERN", help="Only tests whose id matches, e.g. 'label/*'.")] = "*",
     vectors: Annotated[Path | None, typer.Option(metavar="DIR", help="Vectors to use instead of our own.")] = None,
     expectations: Annotated[

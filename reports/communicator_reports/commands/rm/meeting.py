@@ -20,7 +20,7 @@ _Services = Annotated[
     typer.Option("--service", metavar="URI", help="A service to send and receive by; may be repeated."),
 ]
 _Number = Annotated[
-    int | None, typer.Option(min=0, metavar="N", help="The local number of the relationship.", hidden=True)
+    int | None, typer.Option(min=0, metavar="N", help="The local number of the relationship; its end in a log.")
 ]
 
 

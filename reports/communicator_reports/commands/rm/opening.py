@@ -70,7 +70,11 @@ def find(device: Device, name: str) -> int:
 
 
 def _device(vault: Vault) -> Device:
-    return Device(vault, log=bool(os.environ.get(_LOG)))
+    person = os.environ.get(_LOG, "")
+    if person and not person.isdecimal():
+        vault.close()
+        raise InputError(ErrorClass.MALFORMED, f"{_LOG} is the number of this person in the log, such as 0")
+    return Device(vault, log=bool(person), person=int(person or 0))
 
 
 def _secret(key_file: Path | None, *, confirm: bool) -> KeyFile | Passphrase:

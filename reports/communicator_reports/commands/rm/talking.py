@@ -151,7 +151,9 @@ def profile(
 
 
 def log(store: Store = STORE, key_file: KeyFileOption = None) -> None:
-    """Print the event log, if COMMUNICATOR_EVENT_LOG was set while it was made; for `communicator judge`.
+    """Print the event log, for `communicator judge`.
+
+    It is written while COMMUNICATOR_EVENT_LOG holds a number, that of this person in the log.
 
     Example:
 
