@@ -17,7 +17,7 @@ from communicator_conformance.testee import Testee
 ROWS = shipped("communicator_impl")
 LIST = read_list(ROWS)
 HOST = "communicator_conformance.mutants.host"
-SAMPLE = 60
+SAMPLE = 30
 
 # -------------------------------------------------------------------- the reference
 

@@ -32,7 +32,7 @@ def played(
         return list(privacy.play(program, other, chosen, seed, populations))
 
 
-@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("seed", range(1, 4))
 def test_the_reference_keeps_every_secret(seed: int) -> None:
     results = played(REFERENCE, seed, PROFILES, privacy.POPULATIONS, REFERENCE)
     assert [r.id for r in results] == list(privacy.ids_of())
