@@ -9,8 +9,8 @@ Rules:
 
 1. A call names an operation, and its answer fits the interface of that operation (`interface`) or the call raises.
 2. What is remembered for people holds methods, paths as the standard writes them, sizes and statuses: no key, no date.
-3. Time is the service's own: the date of its first answer, and what has passed since. No clock of this machine is read
-   beyond that, except where an answer has no date.
+3. Time is the service's own: the date of its first answer, and what has passed since. No clock of this machine says
+   what time it is.
 4. The time-out is for a whole answer, and of one without an end no more is held than the longest may have.
 """
 
@@ -101,7 +101,9 @@ class Client:
     def now(self) -> int:
         """Seconds since 1970, as the service has it (rule 3)."""
         if self._began is None:
-            self._began = int(time.time()), time.monotonic()
+            raise Failed(
+                Fault.GARBAGE, "no answer has had a date (RFC 9110, section 6.6.1), and times are judged by it"
+            )
         date_s, then = self._began
         return date_s + int(time.monotonic() - then)
 
