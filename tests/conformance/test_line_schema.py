@@ -1,6 +1,5 @@
 """The schema of the line protocol says what a run does: it fits every line, and none with a place of another form."""
 
-import copy
 import json
 from collections.abc import Iterator
 from importlib.resources import files
@@ -9,6 +8,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from tests.conformance.listening import ANSWERS, LINE, REQUEST, listening
+from tests.conformance.spoiling import MISSING, spoilt
 
 from communicator_conformance import run
 from communicator_conformance.errors import Garbage
@@ -17,7 +17,6 @@ from communicator_conformance.line_schema import FILE, line_schema, names, schem
 from communicator_conformance.operations import form_of_result, unfit_result
 from communicator_conformance.protocol import Accepted, decode_answer, decode_hello
 
-MISSING = object()
 JUNK: tuple[object, ...] = (MISSING, None, True, -1, 1.5, "zz", "A0", "0", "00\n", [], {}, [[]], [{}])
 
 
@@ -34,28 +33,10 @@ def test_it_is_a_schema_and_so_is_each_part() -> None:
         jsonschema_rs.Draft202012Validator(schema)
 
 
-def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - JSON
-    """Yield the path of everything inside a value, of each list its first item alone."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
-    for name, item in inside:
-        yield (*path, name)
-        yield from _places(item, (*path, name))
-
-
 def _spoilt(line: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield a line with one place changed or missing at a time, and with one too many."""
     yield {**line, "took_ms": 3}
-    for *way, last in _places(line):
-        for junk in JUNK:
-            changed = copy.deepcopy(line)
-            inner: Any = changed
-            for name in way:
-                inner = inner[name]
-            if junk is MISSING:
-                del inner[last]
-            else:
-                inner[last] = junk
-            yield changed
+    yield from spoilt(line, JUNK, items=1)
 
 
 def _is_taken(op: str, line: dict[str, Any]) -> bool:

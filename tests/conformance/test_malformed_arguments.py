@@ -4,12 +4,12 @@ Each operation is asked as a vector asks it, with one place of its arguments spo
 of another length, out of range, a handle of another kind. Whatever it answers, it answers; and then it is of use.
 """
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
+from tests.conformance.spoiling import MISSING, spoilt
 
 from communicator_conformance.operations import OPERATIONS
 from communicator_conformance.protocol import Accepted, Answer, Rejected
@@ -17,7 +17,6 @@ from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import Step, Vector, published, step_entropy
 from communicator_spec.errors import ErrorClass
 
-MISSING = object()
 SIZES = (0, 1, 15, 16, 17, 31, 32, 33, 138, 2799, 2901, 5000)
 TEXTS = ("", "zz", "0", "h0", "٣", "9" * 5000, *("00" * n for n in SIZES), *("ff" * n for n in SIZES))
 NUMBERS = (-1, 0, 1, 256, 1 << 33, (1 << 64) - 1, 1.5, True)
@@ -72,28 +71,6 @@ def _asked(testee: Testee, op: str) -> tuple[dict[str, Any], int, str]:
     raise AssertionError(op)
 
 
-def _places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path of each argument and of everything inside it."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, item in inside:
-        yield (*path, name)
-        yield from _places(item, (*path, name))
-
-
-def _spoilt(args: dict[str, Any], handles: list[str]) -> Iterator[dict[str, Any]]:
-    for *way, last in _places(args):
-        for junk in (*JUNK, *handles):
-            changed = copy.deepcopy(args)
-            inner: Any = changed
-            for name in way:
-                inner = inner[name]
-            if junk is MISSING:
-                del inner[last]
-            else:
-                inner[last] = junk
-            yield changed
-
-
 def _handles(testee: Testee) -> list[str]:
     """Return a handle of each kind."""
     made = []
@@ -110,7 +87,7 @@ def test_rubbish_is_answered_and_survived(reference: Testee, op: str) -> None:
     handles = _handles(reference)
     args, now, entropy = _asked(reference, op)
     assert isinstance(reference.ask(op, now, entropy, {}), Rejected)
-    for rubbish in _spoilt(args, handles):
+    for rubbish in spoilt(args, (*JUNK, *handles)):
         assert isinstance(reference.ask(op, now, entropy, rubbish), (Accepted, Rejected)), rubbish
     args, now, entropy = _asked(reference, op)
     assert isinstance(reference.ask(op, now, entropy, args), Accepted)

@@ -1,11 +1,19 @@
 """A relationship that begins with a contact: a link that somebody was sent, or found at a directory."""
 
+from collections.abc import Callable
+
 import pytest
 from tests.impl.small_town import DAY, HOUR, PROFILES, SETTINGS, Town, expect_once_each, talk
 
 from communicator_impl.addresses import Profile
+from communicator_impl.body import Body
 from communicator_impl.directory import Contact
 from communicator_impl.errors import CommunicatorError, PeerError
+from communicator_impl.inbox import Inbox
+from communicator_impl.introduction import Introduction
+from communicator_impl.own_addresses import OwnAddresses
+from communicator_impl.root_record import Item
+from communicator_impl.turn import Turn
 from communicator_spec import ErrorClass, Kind
 
 
@@ -54,15 +62,22 @@ def test_a_contact_serves_one_stranger(profile: Profile) -> None:  # SES-28
     town = Town(profile, from_afar=True)
     contact, step = town.people[0].offer(town.now, 5, SETTINGS[0])
     town.carry_out(step.requests)
-    for relationship in (6, 7):
+    before = len(town.reported(Kind.STORED))
+    for relationship, count in ((6, 1), (7, 4)):  # the other writes to all addresses, the one that is spent included
         town.perform(town.people[1].approach(town.now, relationship, SETTINGS[1], contact))
+        for _ in range(count):
+            town.people[1].submit(town.now, relationship, b"from %d" % relationship)
         town.perform(town.people[1].wake(town.now, relationship, town))
-    town.post()
-    for service in range(4):
-        for root, _ in town.people[0].stores(5, service):
-            town.people[0].receive(town.now, 5, service, town.rsa[service].fetch(root))
-    first = town.people[0].peer_set(5)
-    assert first is not None
+        town.post()
+    stored = town.reported(Kind.STORED)[before:]
+    come = [
+        message.content
+        for service in range(4)
+        for root, _ in town.people[0].stores(5, service)
+        for message in town.people[0].receive(town.now, 5, service, town.rsa[service].fetch(root)).deliveries
+    ]
+    assert len(stored) > len(come) > 0  # the other stranger reached an address, and nobody
+    assert len(set(come)) == 1  # whoever was opened first
     assert len([e for e in town.reported(Kind.PAIRED) if e.relationship == 5]) == 1
 
 
@@ -99,3 +114,45 @@ def test_an_offer_can_be_taken_back() -> None:
     town.perform(town.people[1].wake(town.now, 5, town))
     town.post()
     assert len(town.reported(Kind.STORED)) == before
+
+
+# -------------------------------------------------------------------- planted mistakes
+
+
+def keeps_the_roots_of_a_contact(patch: pytest.MonkeyPatch) -> None:  # SES-27
+    patch.setattr(OwnAddresses, "close_contact", lambda self, turn: None)
+
+
+def takes_whoever_comes_by_a_contact(patch: pytest.MonkeyPatch) -> None:  # SES-28
+    right_take, right_welcome = Inbox.take, Introduction.welcome
+
+    def take(self: Inbox, turn: Turn, service: int, item: Item) -> tuple[int, ...]:
+        return self._take_first(turn, service, item.body) or right_take(self, turn, service, item)
+
+    def welcome(self: Introduction, turn: Turn, ciphertext: bytes) -> Body:
+        invitation = turn.particle.invitation
+        body = right_welcome(self, turn, ciphertext)
+        turn.particle.invitation = invitation
+        return body
+
+    patch.setattr(Inbox, "take", take)
+    patch.setattr(Introduction, "welcome", welcome)
+
+
+@pytest.mark.parametrize(
+    ("plant", "finds"),
+    [
+        (keeps_the_roots_of_a_contact, test_the_address_of_a_contact_is_revoked_when_the_peer_has_others),
+        (takes_whoever_comes_by_a_contact, test_a_contact_serves_one_stranger),
+    ],
+)
+@PROFILES
+def test_a_planted_mistake_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None],
+    finds: Callable[[Profile], None],
+    profile: Profile,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        finds(profile)

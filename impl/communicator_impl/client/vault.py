@@ -27,13 +27,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from communicator_impl.backup import Passphrase
 from communicator_impl.errors import InputError, OwnError
 from communicator_impl.kdf import hkdf
 from communicator_spec import ErrorClass
 
 __all__ = ["KeyFile", "Passphrase", "Secret", "Vault"]
 
-Passphrase = NewType("Passphrase", str)
 KeyFile = NewType("KeyFile", bytes)
 Secret = Passphrase | KeyFile
 
