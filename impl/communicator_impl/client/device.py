@@ -16,13 +16,13 @@ Rules:
 4. Times come from `clock`, in milliseconds since 1970; nothing else reads a clock.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import msgspec
 
+from communicator_impl import pace
 from communicator_impl.client.book import Book
 from communicator_impl.client.courier import Courier, Silent
 from communicator_impl.client.history import History
@@ -43,16 +43,11 @@ from communicator_spec import NONE, ErrorClass, Terms
 from communicator_spec.parameters import PARAMETERS
 from communicator_spec.terms import standard_terms
 
-__all__ = ["Device", "Turned", "now_ms"]
+__all__ = ["Device", "Turned"]
 
 _TEXT: Final = PARAMETERS.content.text_type
 _PROFILE: Final = PARAMETERS.content.profile_type
 _REST_MS: Final = 15_000
-
-
-def now_ms() -> int:
-    """Return the time of the machine, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Turned(NamedTuple):
@@ -72,7 +67,7 @@ class Device:
         courier: Courier | None = None,
         entropy: Entropy | None = None,
         terms: Terms | None = None,
-        clock: Callable[[], int] = now_ms,
+        clock: Callable[[], int] = pace.now_ms,
         log: bool = False,
         person: int = 0,
     ) -> None:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from communicator_impl import pace
 from communicator_impl.client.courier import Courier
 from communicator_impl.client.device import Device
 from communicator_impl.errors import CommunicatorError, ServiceError
@@ -72,7 +73,7 @@ class Watch:
         self._got.put(None)
 
     def _wait(self, next_ms: int) -> None:
-        left_s = min(_LOOK_S, max(0.0, (next_ms - self._device.clock()) / 1000))
+        left_s = min(_LOOK_S, pace.real_s(max(0, next_ms - self._device.clock()) / 1000))
         try:
             got = self._got.get(timeout=left_s)
         except queue.Empty:

@@ -12,18 +12,18 @@ clock of the machine only counts, and never jumps; while the two agree, they are
 
 Rules:
 
-1. Every decision of a service takes its time here; lengths of waiting are measured by `time.monotonic`.
+1. Every decision of a service takes its time here; lengths of waiting are measured by clocks that only count.
 2. What was erased in the database because it had ended counts as ended for ever, whatever the clock says later: a
    second mark that is erased must not make an address or a token new again (ADDR-17, TOK-16).
 """
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import Connection, select
 
+from communicator_impl import pace
 from communicator_impl.services.database import put
 from communicator_impl.services.schema import kept
 
@@ -38,9 +38,9 @@ _SETTLED_S: Final = 60
 class Clock:
     """Follows the clock of the machine as above; `wall_ns` is that clock, `count_ns` the one that only counts."""
 
-    def __init__(self, wall_ns: Callable[[], int] = time.time_ns, count_ns: Callable[[], int] | None = None) -> None:
+    def __init__(self, wall_ns: Callable[[], int] = pace.now_ns, count_ns: Callable[[], int] = pace.count_ns) -> None:
         self._wall_ns = wall_ns
-        self._count_ns = count_ns or (lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        self._count_ns = count_ns
         self._ahead_ms = self._difference_ms()
         self._jumped_at_ms: int | None = None
         self._lock = threading.Lock()
@@ -70,7 +70,7 @@ class Clock:
 class Steps:
     """Tells how far a clock went back since it was asked last."""
 
-    def __init__(self, now_ms: Callable[[], int], count_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now_ms: Callable[[], int], count_s: Callable[[], float] = pace.count_s) -> None:
         self._now_ms, self._count_s = now_ms, count_s
         self._before = now_ms() - int(count_s() * 1000)
 

@@ -22,11 +22,12 @@ Rules:
 
 import asyncio
 import json
-import time
+import math
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from communicator_impl import pace
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import PeerError
 from communicator_impl.queue_entry import Entry, State
@@ -53,7 +54,7 @@ _SILENT: Final = Reply(answered=False)
 
 
 class _Silence(NamedTuple):
-    """An origin that did not answer: how often in a row, and until when by the monotonic clock it is left alone."""
+    """An origin that did not answer: how often in a row, and until when by the clock that counts it is left alone."""
 
     times: int
     until_s: float
@@ -112,13 +113,14 @@ class Forwarder:
             at_ms = now_ms()
             if back_ms := self._steps.back_ms():
                 await self._work.run(self._bring_back, at_ms, back_ms)
-            quiet_s = time.monotonic()
+            quiet_s = pace.count_s()
             alone = {uri: silence for uri, silence in self._silent.items() if silence.until_s > quiet_s}
             left = (*self._busy, *alone)
             next_ms = await self._work.run(self._next_ms, left)
             if next_ms is None or next_ms > at_ms:
-                due_s = _LOOK_S if next_ms is None else (next_ms - at_ms) / 1000
-                return min([_LOOK_S, due_s, *(silence.until_s - quiet_s for silence in alone.values())])
+                due_s = math.inf if next_ms is None else (next_ms - at_ms) / 1000
+                later_s = (due_s, *(silence.until_s - quiet_s for silence in alone.values()))
+                return min(_LOOK_S, pace.real_s(min(later_s)))
             taken = await self._work.run(self._take, at_ms, left)
             if not taken:
                 return _LOOK_S / 20
@@ -170,7 +172,7 @@ class Forwarder:
         if connected or len(self._silent) >= _SILENT_MAX:
             return
         alone_ms = min(self._store.terms.retry_min_ms << min(before.times, 20), _ALONE_MS_MAX)
-        self._silent[uri] = _Silence(before.times + 1, time.monotonic() + alone_ms / 1000)
+        self._silent[uri] = _Silence(before.times + 1, pace.count_s() + alone_ms / 1000)
 
     async def _post(self, entry: Entry) -> tuple[Entry, bool]:
         """Post one request; returns the entry after it, and whether anybody was there."""

@@ -25,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from communicator_impl import wire
+from communicator_impl import pace, wire
 from communicator_impl.envelope import Delivery, decode_request
 from communicator_impl.errors import PeerError
 from communicator_impl.latency import Latency, Notice
@@ -201,7 +201,7 @@ class ReceivingEndpoints:
                 left_s = until - time.monotonic()
                 if found or left_s <= 0 or self._kit.bells.closing:
                     return _sequence(found)
-                await heard(bell, left_s if next_ms is None else min(left_s, (next_ms - self._kit.now_ms) / 1000))
+                await heard(bell, left_s if next_ms is None else min(left_s, self._until(next_ms)))
 
     async def notify(self, socket: WebSocket) -> None:
         """Send each stored message as one frame, first those that were there; the device sends nothing (RECV-12)."""
@@ -228,12 +228,15 @@ class ReceivingEndpoints:
                 await socket.send_bytes(delivery.encode())
                 after = delivery.number
             if not found:
-                wait_s = _SOCKET_LOOK_S if next_ms is None else (next_ms - self._kit.now_ms) / 1000
+                wait_s = _SOCKET_LOOK_S if next_ms is None else self._until(next_ms)
                 rung = asyncio.create_task(heard(bell, min(wait_s, _SOCKET_LOOK_S)))
                 await asyncio.wait({rung, gone}, return_when=asyncio.FIRST_COMPLETED)
                 rung.cancel()
         if not gone.done():
             await socket.close(_GOING_AWAY)
+
+    def _until(self, at_ms: int) -> float:
+        return pace.real_s((at_ms - self._kit.now_ms) / 1000)
 
     # ---------------------------------------------------------------- work in threads
 

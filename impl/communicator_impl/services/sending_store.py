@@ -12,7 +12,6 @@ Rules:
 """
 
 import hmac
-import time
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
@@ -21,6 +20,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from communicator_impl.errors import PeerError
 from communicator_impl.queue_entry import Entry, State, Ticket
 from communicator_impl.sending_service import Level, Offer, Status, check_submission, kept_until_ms, status_of
+from communicator_impl.services import clock
 from communicator_impl.services.clock import forget, forgotten_s
 from communicator_impl.services.events import is_on, origin, write
 from communicator_impl.services.schema import submissions
@@ -144,8 +144,9 @@ class SendingStore:
         connection.execute(delete(submissions).where(_C.state != State.QUEUED, _C.not_after_ms <= until_ms))
 
     def _write(self, connection: Connection, kind: Kind, uri: str, request: bytes) -> None:
-        t_ms = time.time_ns() // 1_000_000
-        write(connection, [PlaceEvent(t_ms, kind, message=named(request), service=uri, via=origin(connection))])
+        write(
+            connection, [PlaceEvent(clock.now_ms(), kind, message=named(request), service=uri, via=origin(connection))]
+        )
 
     def count(self, connection: Connection) -> None:
         """Count what there is."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,6 +65,7 @@ def watch(
 
       communicator directory watch https://directory.example --via https://203.0.113.7 --name blair
     """
+    from communicator_impl import pace
     from communicator_impl.directory import Head
     from communicator_impl.errors import CommunicatorError
     from communicator_impl.services.directory_client import DirectoryClient
@@ -77,7 +77,7 @@ def watch(
     try:
         heads = [Head.decode(path.read_bytes()) for path in head or ()]
         ways = [DirectoryClient(uri, base.rstrip("/")) for base in via or ()]
-        seen = DirectoryWatch(uri, storage, ways, name or ()).look(time.time_ns() // 1_000_000, heads)
+        seen = DirectoryWatch(uri, storage, ways, name or ()).look(pace.now_ms(), heads)
     except CommunicatorError as error:
         found = {"refused": error.error_class.value, "detail": error.detail}
         print(json.dumps(found) if as_json else f"{uri}: {error}")
