@@ -20,11 +20,12 @@ Rules:
 """
 
 from communicator_conformance.verdicts import Fault
+from communicator_spec.errors import Explained
 
 __all__ = ["ConformanceError", "Died", "Garbage", "Hung", "ListError", "PartnerError", "TesteeError", "VectorError"]
 
 
-class ConformanceError(Exception):
+class ConformanceError(Explained):
     """Root of all errors that this package raises on purpose."""
 
 

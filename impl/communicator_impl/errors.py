@@ -18,18 +18,23 @@ Rules:
    inside.
 """
 
-from communicator_spec.errors import ErrorClass
+from communicator_spec.errors import ErrorClass, Explained
 
 __all__ = ["CommunicatorError", "InputError", "OwnError", "PeerError", "ServiceError"]
 
 
-class CommunicatorError(Exception):
+class CommunicatorError(Explained):
     """Root of all errors that this package raises on purpose."""
 
     def __init__(self, error_class: ErrorClass, detail: str = "") -> None:
         super().__init__(f"{error_class.value}: {detail}" if detail else error_class.value)
         self.error_class = error_class
         self.detail = detail
+
+    @property
+    def line(self) -> str:
+        """What a person is told: the detail, or the class where there is none."""
+        return self.detail or str(self)
 
     def __reduce__(self) -> tuple[type["CommunicatorError"], tuple[ErrorClass, str]]:
         return (type(self), (self.error_class, self.detail))

@@ -32,6 +32,8 @@ from typing import NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from communicator_spec.errors import Explained
+
 __all__ = ["DataError", "Trace", "TraceError", "find_data", "find_trace", "load_trace"]
 
 Ints = NDArray[np.int64]
@@ -47,7 +49,7 @@ TIME_S_MAX = 1 << 40
 DAY_MS = 86_400_000
 
 
-class DataError(ValueError):
+class DataError(Explained, ValueError):
     """Something that was given to the model as data cannot be used."""
 
 

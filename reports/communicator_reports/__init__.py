@@ -7,9 +7,3 @@ The top layer: it starts what the layers below compute, keeps the results as fil
     findings, figures/, paper     from a folder of results to a document: prose, figures, tables
     page, pdf, report             from a document to `index.html` and `report.pdf`
 """
-
-__all__ = ["VERSION"]
-
-from importlib.metadata import version
-
-VERSION = version("communicator")

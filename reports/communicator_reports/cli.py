@@ -16,39 +16,33 @@ Rules:
 """
 
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
-from communicator_conformance.errors import ConformanceError
-from communicator_impl.errors import CommunicatorError
-from communicator_impl.services.settings import SettingsError
-from communicator_model.traces import DataError
-from communicator_reports import VERSION
-from communicator_reports.commands import (
-    authorization,
-    conform,
-    directory,
-    events,
-    judge,
-    report,
-    rm,
-    serve,
-    simulate,
-    spec,
-    study,
-)
-from communicator_simulations.scenario import ScenarioError
-from communicator_spec.clauses import ClauseError
-from communicator_spec.terms import TermsError
+from communicator_reports.commands.later import group_of
+from communicator_spec.errors import Explained
 
 __all__ = ["app", "main"]
 
+_COMMANDS: Final = {
+    "study": "Play the vectors, simulate the scenario, play the linkage games, and write a report.",
+    "simulate": "Run a scenario: every policy under every fault, in every replication.",
+    "report": "Draw index.html, report.pdf and the figures from the results in a folder; nothing is run again.",
+    "serve": "Run services over HTTP until Ctrl-C, on one origin and one database.",
+    "judge": "Bring the logs of all places together and judge them. Exit code 1: an invariant is broken.",
+    "conform": "Hold an implementation against the standard.",
+    "rm": "Write to people, over any services, and change them at any time.",
+    "directory": "Give names to people, and watch a directory from outside.",
+    "authorization": "Open and close accounts at an authorization service.",
+    "events": "Event logs of live services, for tests.",
+    "spec": "List, show and check the clauses of the standard.",
+}
 _EPILOG = "Start with: communicator study migration --quick"
 
 app = typer.Typer(
     name="communicator",
+    cls=group_of(_COMMANDS),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -56,21 +50,12 @@ app = typer.Typer(
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("study")(study.study)
-app.command("simulate")(simulate.simulate)
-app.add_typer(conform.app, name="conform")
-app.command("report")(report.report)
-app.command("serve")(serve.serve)
-app.add_typer(rm.app, name="rm")
-app.command("judge")(judge.judge)
-app.add_typer(directory.app, name="directory")
-app.add_typer(authorization.app, name="authorization")
-app.add_typer(events.app, name="events")
-app.add_typer(spec.app, name="spec")
 
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from communicator_reports.version import VERSION
+
         print(f"communicator {VERSION}")
         raise typer.Exit
 
@@ -88,10 +73,8 @@ def main() -> None:
     """Run the command line."""
     try:
         app()
-    except (DataError, ScenarioError, TermsError, ClauseError, ConformanceError, SettingsError) as error:
-        _stop(str(error))
-    except CommunicatorError as error:
-        _stop(error.detail or str(error))
+    except Explained as error:
+        _stop(error.line)
     except OSError as error:
         _stop(_of(error))
     except KeyboardInterrupt:
@@ -99,7 +82,7 @@ def main() -> None:
 
 
 def _stop(line: str, code: int = 2) -> None:
-    Console(stderr=True, soft_wrap=True).print(f"communicator: {line}", markup=False, highlight=False)
+    print(f"communicator: {line}", file=sys.stderr)
     sys.exit(code)
 
 

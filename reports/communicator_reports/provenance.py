@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from communicator_reports import VERSION
+from communicator_reports.version import VERSION
 from communicator_simulations.sweep import Plan, supplies_for
 from communicator_spec.clauses import standard_digest
 

@@ -15,6 +15,7 @@ import msgspec
 
 from communicator_model.faults import Conditions, Fault, FaultKind, Weather
 from communicator_spec import Terms
+from communicator_spec.errors import Explained
 from communicator_spec.terms import TermsError, check_terms, standard_terms
 
 __all__ = ["FAULTS", "Policy", "Scenario", "ScenarioError", "load_scenario", "scenario_names"]
@@ -27,7 +28,7 @@ _DAY_MS: Final = 24 * _HOUR_MS
 _PROFILES: Final = ("label/1", "two-layer/1")
 
 
-class ScenarioError(ValueError):
+class ScenarioError(Explained, ValueError):
     """A scenario is missing, malformed or impossible."""
 
 

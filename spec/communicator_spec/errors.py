@@ -3,7 +3,19 @@
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["STATUS", "ErrorClass"]
+__all__ = ["STATUS", "ErrorClass", "Explained"]
+
+
+class Explained(Exception):
+    """An error that a program tells whoever runs it, in one line: what is wrong, and what would do.
+
+    Each layer has errors of its own below this one, so whoever shows them needs to load none of the layers.
+    """
+
+    @property
+    def line(self) -> str:
+        """The line."""
+        return str(self)
 
 
 class ErrorClass(StrEnum):

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from communicator_spec.errors import Explained
 from communicator_spec.parameters import PARAMETERS, Parameters
 from communicator_spec.policies import HOUR_MS, Terms
 
@@ -17,7 +18,7 @@ _MS: Final = 1000
 _A: Final = PARAMETERS.address
 
 
-class TermsError(ValueError):
+class TermsError(Explained, ValueError):
     """The terms contradict each other or the standard."""
 
 

@@ -151,11 +151,11 @@ class WorldCourier(Courier):
         with self._asking("confirm", uri):
             self._world.rsa[uri].confirm(self._world.now_ms, self._world.root(access_key), numbers)  # type: ignore[arg-type]
 
-    def submit(self, uri: str, submission: Submission) -> bytes:
+    def submit(self, uri: str, submission: Submission, relationship: int) -> bytes:
         with self._asking("submit", uri):
             return self._world.submitted(uri, submission)
 
-    def progress(self, uri: str, ticket: bytes) -> Progress:
+    def progress(self, uri: str, ticket: bytes, relationship: int) -> Progress:
         self._ask_for(uri)
         status = self._world.ssa[uri].status(self._world.now_ms, Ticket(ticket))
         return Progress(State(status.state), status.unreachable)

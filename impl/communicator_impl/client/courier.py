@@ -7,14 +7,15 @@ Rules:
 
 1. No answer, status 5xx and 429 raise `Silent`; any other refusal `ServiceError` with the class that the service named.
 2. No redirection is followed, and no answer is read beyond its limit (SVC-9).
-3. One client for each origin, so that a connection is opened once; origins share no cookie and no header.
+3. Connections are kept, and each carries one thing: what is done for one root (KNOW-10), or one relationship's
+   submissions (KNOW-11). They share no cookie, and send no header that the request does not need.
+4. What speaks HTTP is loaded with the first request: a command that asks nobody does not wait for it.
 """
 
 import json
 from collections.abc import Mapping
-from typing import Final, NamedTuple
-
-import httpx
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from communicator_impl import wire
 from communicator_impl.document import Document, base64url, unbase64url
@@ -26,6 +27,11 @@ from communicator_impl.root_record import Item, item_of
 from communicator_impl.submission import Submission
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
 
 __all__ = ["Courier", "Progress", "Silent"]
 
@@ -53,7 +59,7 @@ class Courier:
     """All connections of one device."""
 
     def __init__(self) -> None:
-        self._clients: dict[str, httpx.Client] = {}
+        self._clients: dict[tuple[str, bytes], httpx.Client] = {}
 
     def close(self) -> None:
         """Close all connections."""
@@ -75,7 +81,7 @@ class Courier:
             named: dict[str, object] = {"root": base64url(request.root), "access_key": base64url(request.access_key)}
             key = request.verify_key
             proof: dict[str, object] = {"profile": 2} if key is None else {"profile": 1, "verify_key": base64url(key)}
-            self._post(uri, "/v1/roots", named | proof)
+            self._post(uri, "/v1/roots", named | proof, apart=request.access_key)
         elif isinstance(request, IssueGrant):
             g = request.grant
             numbers: dict[str, object] = {
@@ -101,14 +107,15 @@ class Courier:
         """Say that these are durable here: the service deletes them."""
         self._post(uri, "/v1/confirm", {"numbers": sorted(numbers)}, access_key)
 
-    def submit(self, uri: str, submission: Submission) -> bytes:
+    def submit(self, uri: str, submission: Submission, relationship: int) -> bytes:
         """Hand a submission over; return its ticket."""
-        data = self._ask(uri, "POST", "/v1/submit", content=submission.encode(), headers=_CBOR)
+        apart = b"%d" % relationship
+        data = self._ask(uri, "POST", "/v1/submit", content=submission.encode(), headers=_CBOR, apart=apart)
         return _octets(_member(data, "ticket"))
 
-    def progress(self, uri: str, ticket: bytes) -> Progress:
+    def progress(self, uri: str, ticket: bytes, relationship: int) -> Progress:
         """Ask what became of a submission."""
-        data = self._ask(uri, "GET", f"/v1/submissions/{base64url(ticket)}")
+        data = self._ask(uri, "GET", f"/v1/submissions/{base64url(ticket)}", apart=b"%d" % relationship)
         try:
             return Progress(State(str(_member(data, "state"))), _member(data, "unreachable") is True)
         except ValueError as error:
@@ -120,9 +127,11 @@ class Courier:
 
     # ---------------------------------------------------------------- requests
 
-    def _post(self, uri: str, path: str, body: Mapping[str, object], access_key: bytes | None = None) -> None:
-        content = json.dumps(body).encode()
-        self._ask(uri, "POST", path, access_key, content=content, headers={"content-type": "application/json"})
+    def _post(
+        self, uri: str, path: str, body: Mapping[str, object], access_key: bytes | None = None, apart: bytes = b""
+    ) -> None:
+        content, shown = json.dumps(body).encode(), {"content-type": "application/json"}
+        self._ask(uri, "POST", path, access_key, content=content, headers=shown, apart=apart)
 
     def _ask(
         self,
@@ -134,13 +143,14 @@ class Courier:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = _TIMEOUT_S,
+        apart: bytes = b"",
     ) -> bytes:
+        import httpx
+
         shown = dict(headers or {})
         if access_key is not None:
             shown["authorization"] = f"Bearer {base64url(access_key)}"
-        if uri not in self._clients:
-            self._clients[uri] = httpx.Client(base_url=uri, follow_redirects=False)  # SVC-9
-        client, data = self._clients[uri], bytearray()
+        client, data = self._client(uri, access_key or apart), bytearray()
         try:
             with client.stream(method, target, content=content, headers=shown, timeout=timeout_s) as answer:
                 for part in answer.iter_bytes():
@@ -154,6 +164,24 @@ class Courier:
         if not answer.is_success:
             raise ServiceError(_class_of(bytes(data)), f"{uri} refuses: status {answer.status_code}")
         return bytes(data)
+
+    def _client(self, uri: str, apart: bytes) -> "httpx.Client":
+        import httpx
+
+        if (uri, apart) not in self._clients:  # KNOW-10, KNOW-11
+            client = httpx.Client(base_url=uri, follow_redirects=False, verify=_verifier())  # SVC-9
+            for name in ("accept", "accept-encoding", "connection", "user-agent"):
+                del client.headers[name]
+            self._clients[uri, apart] = client
+        return self._clients[uri, apart]
+
+
+@cache
+def _verifier() -> "ssl.SSLContext":
+    """Return what checks certificates: one for all connections, because the list of authorities is long."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 _CBOR: Final = {"content-type": "application/cbor"}

@@ -79,7 +79,7 @@ class Post:
     def _hand_over(self, name: str, parcel: Parcel) -> None:
         submission = Submission(self._book.uri(parcel.service), parcel.request, parcel.not_after_ms)
         try:
-            ticket = self._courier.submit(self._book.uri(parcel.via), submission)
+            ticket = self._courier.submit(self._book.uri(parcel.via), submission, parcel.relationship)
         except Silent:
             self._book.silent(parcel.via, self._clock())
             return
@@ -96,7 +96,7 @@ class Post:
                 self._vault.delete(name)
             elif self._book.may_ask(held.via, self._clock()):
                 try:
-                    yield name, held, self._courier.progress(self._book.uri(held.via), held.ticket)
+                    yield name, held, self._courier.progress(self._book.uri(held.via), held.ticket, held.relationship)
                 except Silent:
                     self._book.silent(held.via, self._clock())
                 except ServiceError:  # a service that has forgotten it

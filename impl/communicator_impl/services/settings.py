@@ -33,6 +33,7 @@ from communicator_impl.services.sections import (
     Tokens,
 )
 from communicator_impl.tokens import Purpose
+from communicator_spec.errors import Explained
 from communicator_spec.origin import is_origin
 from communicator_spec.parameters import PARAMETERS
 
@@ -51,7 +52,7 @@ _PURPOSES: Final = {
 }
 
 
-class SettingsError(ValueError):
+class SettingsError(Explained, ValueError):
     """A setting that cannot be used; the text says which, and what would do."""
 
 

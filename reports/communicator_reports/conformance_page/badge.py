@@ -5,8 +5,8 @@ from typing import Final
 from markupsafe import Markup
 
 from communicator_conformance import Verdict
-from communicator_reports import VERSION
 from communicator_reports.conformance_page.standing import MARKS, standing
+from communicator_reports.version import VERSION
 
 __all__ = ["render_badge"]
 

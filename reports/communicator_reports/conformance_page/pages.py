@@ -25,11 +25,11 @@ from communicator_conformance.matrix import Cell
 from communicator_conformance.report import area_of
 from communicator_conformance.scripts import published_scripts
 from communicator_conformance.vectors import Vector
-from communicator_reports import VERSION
 from communicator_reports.conformance_page.clauses import chapters, clause_counts
 from communicator_reports.conformance_page.standing import MARKS, standing
 from communicator_reports.conformance_page.tests import Budget, Group, Known, counted, group
 from communicator_reports.conformance_page.texts import shown
+from communicator_reports.version import VERSION
 
 __all__ = ["render_matrix", "render_run"]
 

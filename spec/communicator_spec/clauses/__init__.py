@@ -30,6 +30,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from communicator_spec.errors import Explained
+
 __all__ = [
     "DISPOSITIONS",
     "PREFIXES",
@@ -96,7 +98,7 @@ class Fault(NamedTuple):
     detail: str
 
 
-class ClauseError(ValueError):
+class ClauseError(Explained, ValueError):
     """The Markdown breaks the rules above; names every place."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
