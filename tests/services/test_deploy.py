@@ -23,13 +23,13 @@ from tests.patience import PATIENCE_S, eventually
 from tests.services import balancer
 from tests.services.asking import Person
 from tests.services.balancer import DOCUMENT, fronts_for
-from tests.services.certificates import certificate_for
 from tests.services.four import metrics
 from tests.services.postgres import postgres
 from tests.services.running import Service
 
 from communicator_impl.services.settings import Settings
 from communicator_reports.cli import app
+from communicator_simulations.chaos.certificate import certificate_for
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNIT = DEPLOY / "systemd" / "communicator-ROLE@.service"

@@ -11,7 +11,6 @@ import httpcore
 import httpx
 import pytest
 from starlette.applications import Starlette
-from tests.services.certificates import Certificate, certificate_for
 
 from communicator_impl.services.database import Database, migrate
 from communicator_impl.services.http import Frame, Rates, Work
@@ -21,6 +20,7 @@ from communicator_impl.services.part import Kit
 from communicator_impl.services.paying import Till
 from communicator_impl.services.proxy import ProxyEndpoints
 from communicator_impl.services.waiting import Bells
+from communicator_simulations.chaos.certificate import Certificate, certificate_for
 
 PUBLIC = "93.184.216.34"
 LARGEST = 64 * 1024 * 1024

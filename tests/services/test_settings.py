@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from tests.patience import PATIENCE_S, eventually
-from tests.services.certificates import certificate_for
 from tests.services.ports import free_port
 from tests.services.running import COMMAND, Service
 from typer.testing import CliRunner
 
 from communicator_impl.services.settings import Settings, SettingsError
 from communicator_reports.cli import app
+from communicator_simulations.chaos.certificate import certificate_for
 
 FILE = """
 [service]

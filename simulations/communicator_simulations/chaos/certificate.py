@@ -1,4 +1,4 @@
-"""Certificates for tests: made here, trusted by nobody else."""
+"""Certificates for tests: made here, trusted by nobody else but whoever has them in `SSL_CERT_FILE`."""
 
 import datetime
 import ipaddress
@@ -10,17 +10,23 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+__all__ = ["Certificate", "certificate_for"]
+
 
 class Certificate(NamedTuple):
+    """Files of a certificate that signed itself, and of its key."""
+
     certificate: Path
     key: Path
 
     def server(self) -> ssl.SSLContext:
+        """Return what a server shows."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, self.key)
         return context
 
     def trusted(self) -> ssl.SSLContext:
+        """Return what trusts it, and nothing else."""
         return ssl.create_default_context(cafile=str(self.certificate))
 
 
