@@ -88,7 +88,7 @@ class Inbox:
             return ()
         self._own.note_spent(turn, service, item.serial, item.position)
         if turn.particle.session is None:
-            return self._take_first(turn, service, item.body)
+            return self._take_first(turn, service, item.body, turn.now_s)
         try:
             body = self._open(turn.particle, item.body)
         except PeerError:
@@ -102,11 +102,16 @@ class Inbox:
     def _is_sign(self, p: Particle, body: Body) -> bool:
         return is_sign(p, body)
 
-    def _take_first(self, turn: Turn, service: int, ciphertext: bytes) -> tuple[int, ...]:
+    def admit(self, turn: Turn, service: int, item: Item, came_s: int) -> None:
+        """Take a first message that waited for the person since `came_s` (DIR-11)."""
+        self._own.note_spent(turn, service, item.serial, item.position)
+        self._take_first(turn, service, item.body, came_s)
+
+    def _take_first(self, turn: Turn, service: int, ciphertext: bytes, came_s: int) -> tuple[int, ...]:
         """Take what a stranger wrote to a contact; what does not open changes nothing (SES-28)."""
         before = turn.particle.session
         try:
-            body = self._introduction.welcome(turn, ciphertext)
+            body = self._introduction.welcome(turn, ciphertext, came_s)
         except PeerError:
             turn.particle.session = before  # SES-16
             return ()

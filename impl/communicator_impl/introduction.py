@@ -45,9 +45,9 @@ from communicator_impl.turn import Turn
 from communicator_spec import ErrorClass, Kind
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Introduction"]
+__all__ = ["INVITATION_S", "Introduction"]
 
-_INVITATION_S: Final = 86_400
+INVITATION_S: Final = 86_400
 _BACKDATE_S: Final = PARAMETERS.session.backdate_s
 
 
@@ -60,11 +60,13 @@ class Introduction:
         self._peer = peer
         self._entropy = entropy
 
-    def invite(self, now_ms: int, setting: Setting) -> tuple[Particle, bytes]:
-        """Return a Particle that waits for an answer, and the package to show."""
-        identity = Identity.generate(self._entropy)
+    def invite(
+        self, now_ms: int, setting: Setting, identity: Identity | None = None, lifetime_s: int = INVITATION_S
+    ) -> tuple[Particle, bytes]:
+        """Return a Particle that waits for an answer, and the package to show; `identity`: that of a name (8.4)."""
+        identity = identity or Identity.generate(self._entropy)
         begin_s = max(now_ms // 1000 - _BACKDATE_S, 0)  # SES-26
-        secret = make_package(identity, begin_s, _BACKDATE_S + _INVITATION_S, self._entropy)
+        secret = make_package(identity, begin_s, _BACKDATE_S + lifetime_s, self._entropy)
         particle = Particle(services=setting.receiving, senders=setting.sending, identity=identity, invitation=secret)
         return particle, secret.package.encode()
 
@@ -121,13 +123,13 @@ class Introduction:
         turn.report(Kind.PAIRED, value=self._person)
         p.update_due = turn.now_ms  # the owner learns of this end even if nobody writes
 
-    def welcome(self, turn: Turn, ciphertext: bytes) -> Body:
+    def welcome(self, turn: Turn, ciphertext: bytes, came_s: int) -> Body:
         """Open what came to a contact: the relationship exists; the body is still to be applied. Else `PeerError`."""
         p = turn.particle
         if p.invitation is None:
             raise PeerError(ErrorClass.UNKNOWN, "nobody was invited")
         own = _identity_of(p)
-        p.session, plain, _ = sessions.accept(own, [p.invitation], ciphertext, turn.now_s, self._entropy)
+        p.session, plain, _ = sessions.accept(own, [p.invitation], ciphertext, came_s, self._entropy)
         body = decode_body(plain)
         if body.addresses is None:
             raise PeerError(ErrorClass.MALFORMED, "an introduction without an address set")

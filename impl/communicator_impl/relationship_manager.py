@@ -39,8 +39,8 @@ from communicator_impl.core_event import CoreEvent, Emit
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError
 from communicator_impl.inbox import Inbox, Received
-from communicator_impl.introduction import Introduction
-from communicator_impl.keys import IdentityKey
+from communicator_impl.introduction import INVITATION_S, Introduction
+from communicator_impl.keys import Identity, IdentityKey, PackageSecret
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
@@ -172,9 +172,16 @@ class RelationshipManager:
         self._introduction.conclude(turn, greeting)
         return self._finish(turn)
 
-    def offer(self, now_ms: int, relationship: int, setting: Setting) -> tuple[bytes, Step]:
-        """Begin from afar: return the contact for one stranger (8.4)."""
-        particle, _ = self._introduction.invite(now_ms, setting)
+    def offer(
+        self,
+        now_ms: int,
+        relationship: int,
+        setting: Setting,
+        identity: Identity | None = None,
+        lifetime_s: int = INVITATION_S,
+    ) -> tuple[bytes, Step]:
+        """Begin from afar: return the contact for one stranger (8.4); `identity`: that of a name at a directory."""
+        particle, _ = self._introduction.invite(now_ms, setting, identity, lifetime_s)
         turn = self._begin(now_ms, relationship, particle)
         contact = self._introduction.offer(turn)
         return contact, self._finish(turn)
@@ -184,6 +191,26 @@ class RelationshipManager:
         turn = self._begin(now_ms, relationship, self._introduction.meet(setting))
         self._introduction.approach(turn, contact)
         return self._finish(turn)
+
+    def invitation(self, relationship: int) -> tuple[Identity, PackageSecret] | None:
+        """Return what opens a first message, while nobody has come."""
+        p = self._of(relationship)
+        return None if p.identity is None or p.invitation is None else (p.identity, p.invitation)
+
+    def admit(self, now_ms: int, relationship: int, service: int, item: Item, came_s: int) -> Step:
+        """The person agrees to what came to a contact at `came_s`: the relationship exists, if it opens a session."""
+        turn = self._turn(now_ms, relationship)
+        self._inbox.admit(turn, service, item, came_s)
+        return self._finish(turn)
+
+    def withdraw(self, relationship: int) -> tuple[RevokeRoot, ...]:
+        """Forget a contact by which nobody came in; return what revokes its roots. The host carries that out."""
+        p = self._of(relationship)
+        if p.invitation is None:
+            raise InputError(ErrorClass.REFUSED, "no contact that is open")
+        self._storage.delete(f"{_PREFIX}{relationship}")
+        del self._particles[relationship]
+        return tuple(RevokeRoot(service, own.root, own.access_key()) for service, own in sorted(p.contact.items()))
 
     # ---------------------------------------------------------------- what people do
 

@@ -127,11 +127,11 @@ def takes_whoever_comes_by_a_contact(patch: pytest.MonkeyPatch) -> None:  # SES-
     right_take, right_welcome = Inbox.take, Introduction.welcome
 
     def take(self: Inbox, turn: Turn, service: int, item: Item) -> tuple[int, ...]:
-        return self._take_first(turn, service, item.body) or right_take(self, turn, service, item)
+        return self._take_first(turn, service, item.body, turn.now_s) or right_take(self, turn, service, item)
 
-    def welcome(self: Introduction, turn: Turn, ciphertext: bytes) -> Body:
+    def welcome(self: Introduction, turn: Turn, ciphertext: bytes, came_s: int) -> Body:
         invitation = turn.particle.invitation
-        body = right_welcome(self, turn, ciphertext)
+        body = right_welcome(self, turn, ciphertext, came_s)
         turn.particle.invitation = invitation
         return body
 
