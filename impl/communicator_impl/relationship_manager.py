@@ -141,6 +141,10 @@ class RelationshipManager:
         """Return the services that are being left, and when the last address there ends, in milliseconds."""
         return dict(self._of(relationship).release_due)
 
+    def moving(self, relationship: int) -> tuple[int, ...]:
+        """Return the replaced services of whose replacement the peer has not confirmed to know."""
+        return tuple(sorted(self._of(relationship).moved))
+
     def peer_set(self, relationship: int) -> WireSet | None:
         """Return the peer's complete address set that is held: all that this end knows of where the peer is."""
         return self._of(relationship).peer
@@ -252,6 +256,10 @@ class RelationshipManager:
         turn.particle.tells_read = on
         turn.particle.read_due = NEVER
         self._keep(turn)
+
+    def tells_read(self, relationship: int) -> bool:
+        """Tell whether the peer is told what the person sees."""
+        return self._of(relationship).tells_read
 
     def read(self, now_ms: int, relationship: int, numbers: frozenset[int]) -> None:
         """The person has seen these messages of the peer; one that never came raises `InputError`."""

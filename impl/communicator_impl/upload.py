@@ -2,7 +2,7 @@
 
 Theory. A message names places, and a place that is not there yet is a broken promise that nobody can mend: the message
 has left. So the files go first, each to two sending services, and the content exists only when every file is stored
-somewhere. A service that refuses or does not answer is replaced by the next one that the person uses.
+somewhere. A service that refuses is replaced by the next one that the person uses; one that does not answer comes last.
 
 Rules:
 
@@ -10,7 +10,8 @@ Rules:
    service is left to try.
 2. Each upload is encrypted for itself, so no two places of a draft share a key (ATT-3).
 3. What can never be sent is refused at the beginning: a file that is too large (ATT-4), more than eight (ATT-12).
-4. A draft is not durable. Until its content was submitted, the application has not sent anything.
+4. A draft is a value. Whoever keeps it, with the key of each upload before that is made, may repeat an upload after a
+   crash and finds the one that was stored (SVC-7).
 """
 
 from collections.abc import Sequence
@@ -89,18 +90,30 @@ class Draft(msgspec.Struct, frozen=True):
         """A sending service has refused, or does not answer."""
         return self._after(upload, ())
 
+    def postponed(self, upload: Upload) -> "Draft":
+        """A sending service does not answer: the others are tried first."""
+        return self._after(upload, (), again=True)
+
+    def enough(self) -> "Draft":
+        """Wait for no other service where a file has a place: what waits for the dead arrives with them (rule 1)."""
+        files = tuple(msgspec.structs.replace(file, left=()) if file.places else file for file in self.files)
+        return msgspec.structs.replace(self, files=files)
+
+    def attachments(self, now_s: int) -> tuple[Attachment, ...] | None:
+        """Return the files as a message lists them: None while uploads are due; raises as `content`."""
+        return None if self.due() else tuple(_listed(file, now_s) for file in self.files)
+
     def content(self, now_s: int) -> bytes | None:
         """Return what is submitted: None while uploads are due; `EXPIRED` if a file has no place that still holds."""
-        if self.due():
-            return None
-        return encode_content(Content(self.type, self.data, tuple(_listed(file, now_s) for file in self.files)))
+        listed = self.attachments(now_s)
+        return None if listed is None else encode_content(Content(self.type, self.data, listed))
 
-    def _after(self, upload: Upload, places: tuple[Location, ...]) -> "Draft":
+    def _after(self, upload: Upload, places: tuple[Location, ...], *, again: bool = False) -> "Draft":
         if upload not in self.due():
             raise InputError(ErrorClass.UNKNOWN, "no such upload")
         old = self.files[upload.file]
         left = tuple(service for service in old.left if service != upload.service)
-        new = _Stored(old.file, left, (*old.places, *places))
+        new = _Stored(old.file, (*left, upload.service) if again else left, (*old.places, *places))
         return Draft(self.type, self.data, (*self.files[: upload.file], new, *self.files[upload.file + 1 :]))
 
 

@@ -10,12 +10,13 @@ Rules:
 3. Connections are kept, and each carries one thing: what is done for one root (KNOW-10), or one relationship's
    submissions (KNOW-11). They share no cookie, and send no header that the request does not need.
 4. What speaks HTTP is loaded with the first request: a command that asks nobody does not wait for it.
+5. A file travels over a connection that carries nothing else (ATT-10, ATT-15).
 """
 
 import json
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from communicator_impl import wire
 from communicator_impl.document import Document, base64url, unbase64url
@@ -26,6 +27,7 @@ from communicator_impl.queue_entry import State
 from communicator_impl.root_record import Item, item_of
 from communicator_impl.submission import Submission
 from communicator_spec import ErrorClass
+from communicator_spec.origin import is_origin
 from communicator_spec.parameters import PARAMETERS
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["Courier", "Progress", "Silent"]
+__all__ = ["Courier", "Progress", "Silent", "Stored"]
 
 _V, _E = PARAMETERS.service, PARAMETERS.envelope
 _ANSWER_BYTES_MAX: Final = 1 << 26
@@ -42,6 +44,7 @@ _DELIVERY_BYTES_MAX: Final = _E.request_bytes_max
 _ITEMS_MAX: Final = 1 << 16
 _BUSY: Final = 429
 _BROKEN: Final = 500
+_FETCHED_S: Final = 330.0  # longer than a proxy tries
 
 
 class Silent(ServiceError):
@@ -53,6 +56,13 @@ class Progress(NamedTuple):
 
     state: State
     unreachable: bool
+
+
+class Stored(NamedTuple):
+    """Where a sending service keeps an upload, and until when, in seconds."""
+
+    uri: str
+    valid_until_s: int
 
 
 class Courier:
@@ -125,6 +135,32 @@ class Courier:
         """Tell whether a sending service takes submissions now."""
         return _member(self._ask(uri, "GET", "/v1/state"), "submit") != "closed"
 
+    # ---------------------------------------------------------------- files
+
+    def store(self, uri: str, ciphertext: IO[bytes], lifetime_s: int) -> Stored:
+        """Upload a ciphertext; the same one again gives the same answer (SVC-7)."""
+        target, headers = f"/v1/attachments?lifetime={lifetime_s}", {"content-type": "application/octet-stream"}
+        data = self._ask(uri, "POST", target, content=ciphertext, headers=headers, once=True)
+        where, until_s = _member(data, "uri"), _member(data, "valid_until")
+        if not isinstance(where, str) or type(until_s) is not int:
+            raise ServiceError(ErrorClass.MALFORMED, "upload")
+        return Stored(where, until_s)
+
+    def fetch_file(self, uri: str, place: str, most: int) -> bytes:
+        """Let a receiving service fetch a file of at most `most` bytes from where it is stored (ATT-15)."""
+        content, headers = json.dumps({"uri": place}).encode(), {"content-type": "application/json"}
+        return self._ask(
+            uri, "POST", "/v1/fetch", content=content, headers=headers, timeout_s=_FETCHED_S, once=True, most=most
+        )
+
+    def download(self, place: str, most: int) -> bytes:
+        """Fetch a file of at most `most` bytes from the server that stores it: that server sees who comes."""
+        scheme, _, rest = place.partition("://")
+        host, slash, path = rest.partition("/")
+        if not is_origin(f"{scheme}://{host}") or not place.isprintable():
+            raise ServiceError(ErrorClass.MALFORMED, "place of a file")
+        return self._ask(f"{scheme}://{host}", "GET", slash + path, once=True, most=most)
+
     # ---------------------------------------------------------------- requests
 
     def _post(
@@ -140,25 +176,30 @@ class Courier:
         target: str,
         access_key: bytes | None = None,
         *,
-        content: bytes | None = None,
+        content: bytes | IO[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = _TIMEOUT_S,
         apart: bytes = b"",
+        once: bool = False,
+        most: int = _ANSWER_BYTES_MAX,
     ) -> bytes:
         import httpx
 
         shown = dict(headers or {})
         if access_key is not None:
             shown["authorization"] = f"Bearer {base64url(access_key)}"
-        client, data = self._client(uri, access_key or apart), bytearray()
+        client, data = self._made(uri) if once else self._client(uri, access_key or apart), bytearray()
         try:
             with client.stream(method, target, content=content, headers=shown, timeout=timeout_s) as answer:
                 for part in answer.iter_bytes():
                     data += part
-                    if len(data) > _ANSWER_BYTES_MAX:
+                    if len(data) > most:
                         raise ServiceError(ErrorClass.TOO_LARGE, "answer")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Silent(ErrorClass.UNKNOWN, f"{uri} does not answer ({type(error).__name__})") from error
+        finally:
+            if once:
+                client.close()
         if answer.status_code >= _BROKEN or answer.status_code == _BUSY:
             raise Silent(ErrorClass.LIMIT, f"{uri} answers {answer.status_code}")
         if not answer.is_success:
@@ -166,14 +207,18 @@ class Courier:
         return bytes(data)
 
     def _client(self, uri: str, apart: bytes) -> "httpx.Client":
+        if (uri, apart) not in self._clients:  # KNOW-10, KNOW-11
+            self._clients[uri, apart] = self._made(uri)
+        return self._clients[uri, apart]
+
+    @staticmethod
+    def _made(uri: str) -> "httpx.Client":
         import httpx
 
-        if (uri, apart) not in self._clients:  # KNOW-10, KNOW-11
-            client = httpx.Client(base_url=uri, follow_redirects=False, verify=_verifier())  # SVC-9
-            for name in ("accept", "accept-encoding", "connection", "user-agent"):
-                del client.headers[name]
-            self._clients[uri, apart] = client
-        return self._clients[uri, apart]
+        client = httpx.Client(base_url=uri, follow_redirects=False, verify=_verifier())  # SVC-9
+        for name in ("accept", "accept-encoding", "connection", "user-agent"):
+            del client.headers[name]
+        return client
 
 
 @cache

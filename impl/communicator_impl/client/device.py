@@ -5,7 +5,8 @@ nothing depends on a pass being finished: a device that is killed at any instant
 its store. ::
 
     pass     ask own services for their documents → carry out requests → hand over parcels → ask after tickets
-             → fetch, hand over to the history, confirm → wake what is due → carry out, hand over once more
+             → fetch, hand over to the history, confirm → store files → wake what is due
+             → carry out, hand over once more → leave for good what nothing points to any more
 
 Rules:
 
@@ -18,19 +19,25 @@ Rules:
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
 from communicator_impl import pace
+from communicator_impl.attachment import Shelf
 from communicator_impl.client.book import Book
 from communicator_impl.client.courier import Courier, Silent
+from communicator_impl.client.files import Files
 from communicator_impl.client.history import History
+from communicator_impl.client.leaving import Departures
+from communicator_impl.client.ledger import Ledger
 from communicator_impl.client.log import EventLog
 from communicator_impl.client.post import Post
 from communicator_impl.client.records import Stage, packed
+from communicator_impl.client.uploads import Uploads, Waiting
 from communicator_impl.client.vault import Vault
-from communicator_impl.content import Content, Profile, encode_content, encode_profile
+from communicator_impl.content import Attachment, Content, Profile, decode_content, encode_content, encode_profile
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import Entropy, SystemEntropy
 from communicator_impl.errors import CommunicatorError, InputError, ServiceError
@@ -39,7 +46,7 @@ from communicator_impl.particle_fields import NEVER, Request, Setting
 from communicator_impl.queue_entry import State
 from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.root_record import Item
-from communicator_spec import NONE, ErrorClass, Terms
+from communicator_spec import NONE, Command, ErrorClass, Kind, Terms
 from communicator_spec.parameters import PARAMETERS
 from communicator_spec.terms import standard_terms
 
@@ -76,10 +83,15 @@ class Device:
         self.clock = clock
         self.book = Book(vault, self.courier)
         self.history = History(vault, self.book)
-        self.post = Post(vault, self.book, self.courier, clock)
+        self.post = Post(vault, self.book, self.courier, clock, self.history.travelled)
         self.log = EventLog(vault, self.book) if log else None
         self._person = person
         self._entropy = entropy or SystemEntropy()
+        self.uploads = Uploads(vault, self.book, self.courier, self._entropy, clock)
+        self.files = Files(self.book, self.courier, clock)
+        self.ledger = Ledger(vault)
+        self.departures = Departures(vault, self.book, self.courier)
+        self.sent_with_files: dict[int, int] = {}  # drafts of this process, and the numbers that they got
         self._terms = terms or standard_terms("label/1")
         self._reported: list[CoreEvent] = []
         self._build()
@@ -133,11 +145,29 @@ class Device:
 
     def submit(self, relationship: int, content: Content) -> int:
         """Write any content."""
-        data = encode_content(content)
         with self._step():
-            number = self.core.submit(self.clock(), relationship, data)
-            self.history.wrote(relationship, number, self.clock() // 1000, data)
+            return self._write(relationship, encode_content(content))
+
+    def _write(self, relationship: int, data: bytes) -> int:
+        number = self.core.submit(self.clock(), relationship, data)
+        self.history.wrote(relationship, number, self.clock() // 1000, data)
         return number
+
+    def attach(self, relationship: int, content: Content, files: Sequence[tuple[Path, str]]) -> int:
+        """Write a message with files, each with its media type; it is sent once they are stored (ATT-13).
+
+        Returns the number of the draft. With a profile the file is its picture.
+        """
+        if self.history.person(relationship).stage is Stage.ENDED:
+            raise InputError(ErrorClass.REFUSED, "the relationship has ended")
+        with self.vault.together():
+            draft = self.post.count()
+            self.uploads.plan(draft, relationship, content.type, content.data, files)
+        return draft
+
+    def fetch(self, relationship: int, file: Attachment, shelf: Shelf, *, directly: bool = False) -> str:
+        """Put a file of the peer on a shelf; return who fetched it. Raises as `Files.fetch`."""
+        return self.files.fetch(self.history.person(relationship).stage, file, shelf, directly=directly)
 
     def read(self, relationship: int) -> None:
         """The person has seen everything that came in one relationship."""
@@ -177,6 +207,9 @@ class Device:
                 draw = self._entropy.fraction("announce", relationship, 0)
                 announce_ms = self.clock() + int(draw * self._terms.announce_spread_ms)
                 self.core.move(self.clock(), relationship, gone, setting, announce_ms, leave=leave)
+            self.departures.over(number)
+            if leave:
+                self.departures.begin(gone, self.clock())
 
     def replace_senders(self, sending: Sequence[str]) -> None:
         """Send by other services from now on; nobody else learns of it (PORT-1)."""
@@ -194,7 +227,7 @@ class Device:
         service = self.book.number(uri)
         empty = set[bytes]()
         for _, place, key in self.places():
-            if place == service and not self.courier.fetch(uri, key):
+            if place == service and self._is_empty(uri, key):
                 empty.add(key)
         keys = {r: self.core.access_key(r, service) for r in self.core.relationships()}
         roots = {self.core.root(r, service) for r, key in keys.items() if key in empty}
@@ -202,13 +235,36 @@ class Device:
             requests = self.core.leave(self.clock(), service, lambda root: root in roots)
             for request in requests or ():
                 self._plan_request(NONE, request)
+            if requests is not None:
+                self.departures.over(service)
+                for relationship in keys:
+                    self.ledger.revoked(relationship, service, self.clock())
         self.post.carry_out()
         return requests is not None
+
+    def _is_empty(self, uri: str, access_key: bytes) -> bool:
+        try:
+            return not self.courier.fetch(uri, access_key)
+        except Silent:
+            raise
+        except ServiceError as error:
+            return error.error_class is ErrorClass.UNKNOWN  # nothing was ever registered there
+
+    def leave_what_is_over(self) -> None:
+        """Leave for good each service at which nothing is needed any more; one that is silent is asked again."""
+        for service in self.departures.ready(self.core):
+            if self.book.may_ask(service, self.clock()):
+                try:
+                    self.finish_leaving(self.book.uri(service))
+                except Silent:
+                    self.book.silent(service, self.clock())
 
     def restored(self) -> None:
         """Say that the store came from a backup: every relationship is synchronised before it is used (12.6)."""
         with self._step():
             self.core.restored(self.clock())
+            for draft, waiting in self.uploads.all().items():  # the lost device may have sent it
+                self.uploads.fail(draft, waiting, "written before the backup; send it again if it did not arrive")
 
     def end(self, relationship: int, *, tell: bool) -> None:
         """End a relationship, silently or with a word (12.4)."""
@@ -216,6 +272,8 @@ class Device:
         with self._step():
             self._plan(relationship, self.core.refuse(self.clock(), relationship, tell=tell, reach=self.book))
             self.history.ended(relationship)
+            for service in range(len(self.book.receiving)):
+                self.ledger.revoked(relationship, service, self.clock())
         self.post.carry_out()
         self.post.hand_over()
 
@@ -230,9 +288,11 @@ class Device:
         self._ask_after()
         arrived = sum(self._fetch(*place) for place in self.places()) if fetches else 0
         if wakes:
+            self._store_files()
             self._wake()
         self.post.carry_out()
         self.post.hand_over()
+        self.leave_what_is_over()
         return Turned(arrived, self._next_ms())
 
     def places(self) -> tuple[tuple[int, int, bytes], ...]:
@@ -282,7 +342,30 @@ class Device:
 
     def _next_ms(self) -> int:
         deadlines = (self.core.deadline_ms(r) for r in self.core.relationships())
-        return min((*deadlines, NEVER if self.post.is_empty() else self.clock() + _REST_MS))
+        is_done = self.post.is_empty() and self.uploads.is_empty()
+        return min((*deadlines, NEVER if is_done else self.clock() + _REST_MS))
+
+    def _store_files(self) -> None:
+        """Store the files of messages that wait for them; what is stored by then is submitted (ATT-13)."""
+        for draft, waiting in self.uploads.all().items():
+            if waiting.error or not self.core.is_synchronised(waiting.relationship):
+                continue
+            if self.history.person(waiting.relationship).stage is Stage.ENDED:
+                self.uploads.fail(draft, waiting, "the relationship has ended")
+                continue
+            content = self.uploads.carry_out(draft, waiting)
+            if content is not None:
+                self._submit_draft(draft, waiting, content)
+
+    def _submit_draft(self, draft: int, waiting: Waiting, content: bytes) -> None:
+        try:
+            with self._step():
+                self.sent_with_files[draft] = self._write(waiting.relationship, content)
+                if waiting.draft.type == _PROFILE:
+                    self.history.told_profile(waiting.relationship, decode_content(content).data)
+                self.uploads.forget(draft)
+        except InputError as error:
+            self.uploads.fail(draft, waiting, error.detail)
 
     def _ask_after(self) -> None:
         """Learn what became of submissions; the core is told of a service that nobody reaches (DELIV-6)."""
@@ -309,6 +392,8 @@ class Device:
                     self.history.note(event)
                     if self.log is not None:
                         self.log.write(event, self.post.count())
+                for event in self._reported:
+                    self._look_again(event)
         except CommunicatorError as error:
             if not isinstance(error, InputError):
                 self._build()  # rule 3
@@ -318,6 +403,18 @@ class Device:
             raise
         finally:
             self._reported.clear()
+
+    def _look_again(self, event: CoreEvent) -> None:
+        """Take over what a person sees of a change, once all of a step was noted."""
+        relationship = event.relationship
+        if event.kind is Kind.ISSUED:
+            grants = self.core.own_grants(relationship)
+            self.ledger.note(relationship, self.clock(), own=True, grants=grants)
+        elif event.kind is Kind.UPDATED:
+            grants = self.core.peer_grants(relationship)
+            self.ledger.note(relationship, self.clock(), own=False, grants=grants)
+        elif event.kind is Kind.RECEIVED and event.value == Command.READ:
+            self.history.seen(relationship, self.core.seen(relationship))
 
     def _plan(self, relationship: int, step: Step) -> None:
         for request in step.requests:

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from communicator_impl.body import Received
 from communicator_impl.client.book import Book
 from communicator_impl.client.records import (
     Message,
+    Parcel,
     Person,
     Stage,
     State,
@@ -85,6 +87,12 @@ class History:
         """Note the own profile in one relationship."""
         self._change(relationship, own_profile=profile)
 
+    def called(self, relationship: int) -> str:
+        """Return what a person is called here: as the device's owner says, else as the person says (CONT-7)."""
+        person = self.person(relationship)
+        told = person.peer_profile and decode_profile(person.peer_profile).name
+        return person.name or told or f"person {relationship}"
+
     # ---------------------------------------------------------------- messages
 
     def wrote(self, relationship: int, number: int, date_s: int, content: bytes) -> None:
@@ -114,12 +122,18 @@ class History:
             self._save(relationship, number, msgspec.structs.replace(message, is_read=True), own=False)
         return frozenset(number for number, _ in fresh)
 
+    def seen(self, relationship: int, seen: Received) -> None:
+        """Note which own messages the peer's person has seen, as far as the peer tells."""
+        for number, message in self._direction(relationship, own=True):
+            if message.state is State.DELIVERED and number in seen:
+                self._save(relationship, number, msgspec.structs.replace(message, state=State.SEEN), own=True)
+
     def unread(self, relationship: int) -> int:
         """Return how many messages of the peer were not read."""
         return sum(not message.is_read for _, message in self._direction(relationship, own=False))
 
-    def travelled(self, ticket: Ticket, said: str) -> None:
-        """Note what a sending service says of the newest transmission of a message that it took."""
+    def travelled(self, ticket: Ticket | Parcel, said: str) -> None:
+        """Note what became of the newest transmission of a message by one way."""
         message = self.message(ticket.relationship, ticket.reference, own=True) if ticket.reference != NONE else None
         if message is None:
             return
@@ -145,10 +159,8 @@ class History:
             content = decode_content(data)
         except PeerError:
             return
-        if content.type == _PROFILE and number > self.person(relationship).peer_profile_number:
-            name = decode_profile(content.data).name
-            person = self.person(relationship)
-            self._change(relationship, peer_profile=content.data, peer_profile_number=number, name=person.name or name)
+        if content.type == _PROFILE and number > self.person(relationship).peer_profile_number:  # CONT-6
+            self._change(relationship, peer_profile=content.data, peer_profile_number=number)
 
     # ---------------------------------------------------------------- what the core reports
 
@@ -162,7 +174,8 @@ class History:
             case Kind.UPDATED:
                 self._change(event.relationship, stage=Stage.TOGETHER)
             case Kind.SENT if event.value == Command.MESSAGE:
-                way = Way(self._book.uri(event.via), self._book.uri(event.service), event.t_ms)
+                via, service = self._book.uri(event.via), self._book.uri(event.service)
+                way = Way(via, service, event.t_ms, without=self._without())
                 self._change_message(event, lambda m: msgspec.structs.replace(m, ways=(*m.ways, way)))
             case Kind.ACKNOWLEDGED:
                 at_s = event.t_ms // 1000
@@ -172,6 +185,10 @@ class History:
                 self._change_message(event, lambda m: msgspec.structs.replace(m, state=State.FAILED, settled_s=at_s))
             case Kind.RECEIVED if event.value == Command.END:
                 self.ended(event.relationship)
+
+    def _without(self) -> tuple[str, ...]:
+        own = {self._book.uri(number) for number in self._book.setting.sending}
+        return tuple(uri for uri in self._book.silent_now() if uri in own)
 
     def _is_known(self, relationship: int) -> bool:
         return self._vault.load(number_name("person", relationship)) is not None

@@ -32,8 +32,10 @@ _PREFIXES: Final = ("request/", "outgoing/", "ticket/")
 class Post:
     """What is not done yet, of one device."""
 
-    def __init__(self, vault: Vault, book: Book, courier: Courier, clock: Callable[[], int]) -> None:
-        self._vault, self._book, self._courier, self._clock = vault, book, courier, clock
+    def __init__(
+        self, vault: Vault, book: Book, courier: Courier, clock: Callable[[], int], said: Callable[[Parcel, str], None]
+    ) -> None:
+        self._vault, self._book, self._courier, self._clock, self._said = vault, book, courier, clock, said
 
     def count(self) -> int:
         """Return a number that was never given before."""
@@ -82,10 +84,12 @@ class Post:
             ticket = self._courier.submit(self._book.uri(parcel.via), submission, parcel.relationship)
         except Silent:
             self._book.silent(parcel.via, self._clock())
+            self._said(parcel, "not taken")
             return
         self._book.heard(parcel.via, self._clock())
         with self._vault.together():
             self._vault.delete(name)
+            self._said(parcel, "taken")
             self._vault.save(number_name("ticket", self.count()), packed(Ticket.of(parcel, ticket)))
 
     def asked_after(self) -> Iterator[tuple[str, Ticket, Progress]]:

@@ -11,6 +11,9 @@ name                              value
 `request/S`                       a request to a receiving service that is not carried out yet
 `outgoing/S`                      `Parcel`: not yet taken by a sending service
 `ticket/S`                        `Ticket`: taken, not yet known to be forwarded
+`draft/S`, `piece/S/F/P`          a message that waits for its files, and the files in pieces (`uploads`)
+`address/R/own|peer/SERVICE/N`    a grant that is or was in a set (`ledger`)
+`leaving/SERVICE`                 a receiving service that is being left (`leaving`)
 `event/S`                         a line of the event log, where one is wanted
 ================================  ==================================================================
 
@@ -78,12 +81,16 @@ class Person(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Way(msgspec.Struct, frozen=True, array_like=True):
-    """One transmission of a message: from where to where, when, and what the sending service says of it."""
+    """One transmission of a message: from where to where, when, and what the sending service says of it.
+
+    `without` are the own sending services that did not answer when it was chosen.
+    """
 
     via: str
     service: str
     at_ms: int
     said: str = ""
+    without: tuple[str, ...] = ()
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):

@@ -6,7 +6,8 @@ have been answered as a success.
 
 Rules:
 
-1. Only https, only public addresses, no headers of the device, no redirection (RECV-15, RECV-17, SVC-9).
+1. Only https and public addresses, except on the own machine if the operator names it; no headers of the device, no
+   redirection (RECV-15, RECV-17, SVC-9).
 2. What is too long is refused as soon as that is known (RECV-16). The body waits in a file that has no name.
 3. What the server does not have, or does not say, is `UNKNOWN`; a request that fails costs no token (TOK-18).
 """
@@ -27,6 +28,7 @@ from communicator_impl.errors import PeerError
 from communicator_impl.services.http import OCTETS, Frame, json_of
 from communicator_impl.services.outward import NotAnswered, Outward
 from communicator_impl.services.part import Kit
+from communicator_impl.services.settings import is_loopback
 from communicator_impl.tokens import Purpose
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
@@ -47,11 +49,12 @@ class _Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProxyEndpoints:
-    """The endpoint that fetches; `outward` connects to public addresses alone."""
+    """The endpoint that fetches; `outward` connects to public addresses, and to the hosts that `named` lists."""
 
-    def __init__(self, kit: Kit, outward: Outward) -> None:
+    def __init__(self, kit: Kit, outward: Outward, named: tuple[str, ...] = ()) -> None:
         self._kit = kit
         self._outward = outward
+        self._named = frozenset(named)
         self._free = asyncio.Semaphore(_AT_ONCE)
 
     def routes(self, frame: Frame) -> list[BaseRoute]:
@@ -63,7 +66,7 @@ class ProxyEndpoints:
         till, now_ms = self._kit.till, self._kit.now_ms
         shown = till.shown(request, Purpose.FETCH, now_ms)
         found, body = await json_of(request, _Fetch)
-        uri = _checked(found.uri)
+        uri = _checked(found.uri, self._named)
         if shown is not None:
             till.verify(now_ms, Purpose.FETCH, shown)
         if self._free.locked():
@@ -104,11 +107,17 @@ class ProxyEndpoints:
         return file, length
 
 
-def _checked(uri: str) -> str:
-    """Check the URI of an attachment: https, of a length that a message could carry, and nothing but ASCII."""
+def _checked(uri: str, named: frozenset[str] = frozenset()) -> str:
+    """Check the URI of an attachment: https, of a length that a message could carry, and nothing but ASCII.
+
+    Without TLS it may only be on this machine, and only if the operator names that: both are a trial.
+    """
     scheme, _, rest = uri.partition("://")
     host = rest.partition("/")[0]
-    if scheme != "https" or len(uri) > _URI_MAX or not uri.isascii() or not uri.isprintable() or " " in uri:
+    name = host.partition(":")[0]
+    is_trial = scheme == "http" and name in named and is_loopback(name)
+    is_text = len(uri) <= _URI_MAX and uri.isascii() and uri.isprintable() and " " not in uri
+    if not (scheme == "https" or is_trial) or not is_text:
         raise wire.wrong("the URI of an attachment is https")  # RECV-15
     if not host or "@" in host or "#" in uri:
         raise wire.wrong("host of an attachment")

@@ -49,7 +49,7 @@ class ReceivingPart(Part):
         self._resolver = ResolverApart(kit.database)
         self._worker = Worker("resolver", self._resolve, kit.log, _IDLE_S)
         self._commit = GroupCommit(kit.database, self._stored)
-        self._outward = Outward((), _FETCH_S)
+        self._outward = Outward(chosen.named_addresses, _FETCH_S)
         kit.metrics.gauge("requests_to_resolve", lambda: self._backlog.waiting)
 
     def describe(self, connection: Connection, document: Document, now_s: int) -> Document:
@@ -69,7 +69,8 @@ class ReceivingPart(Part):
     def routes(self, frame: Frame) -> list[BaseRoute]:
         """Return the endpoints for strangers and owners, and the proxy."""
         endpoints = ReceivingEndpoints(self._kit, self._store, self._commit, self._backlog)
-        return endpoints.routes(frame) + ProxyEndpoints(self._kit, self._outward).routes(frame)
+        proxy = ProxyEndpoints(self._kit, self._outward, self._chosen.named_addresses)
+        return endpoints.routes(frame) + proxy.routes(frame)
 
     def start(self) -> None:
         """Begin to resolve."""

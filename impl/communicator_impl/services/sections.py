@@ -5,7 +5,7 @@
     [service]          uri, operator, run, listen_host, listen_port, operations_port, tls_certificate, tls_key,
                        address_per_s, address_burst, event_log
     [database]         url, key_file
-    [receiving]        profiles, rotate_s, pending_max, lanes_max, tokens
+    [receiving]        profiles, rotate_s, pending_max, lanes_max, named_addresses, tokens
     [sending]          delay_mean_s, submissions_max, uploads_bytes_max, named_addresses, attempt_s, retry_s_min, tokens
     [directory]        mode, namespace, contacts_per_day, tokens
     [authorization]    allowances
@@ -75,12 +75,16 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReceivingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the receiving service offers; `rotate_s` is the time between two generations of keys."""
+    """What the receiving service offers; `rotate_s` is the time between two generations of keys.
+
+    `named_addresses` are hosts from which it fetches attachments without their being public: none, if none are named.
+    """
 
     profiles: tuple[int, ...] = (int(Profile.TWO_LAYER), int(Profile.LABEL))
     rotate_s: int = 200 * _DAY_S
     pending_max: int = 100_000
     lanes_max: int = 16
+    named_addresses: tuple[str, ...] = ()
     tokens: Tokens = {}
 
 

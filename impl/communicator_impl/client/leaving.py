@@ -1,0 +1,88 @@
+"""Leaving a receiving service, as the person sees it: one decision, a progress bar, and an end (12.2).
+
+Theory. A service is left in good order when every peer knows of it and nothing can still arrive there (5.5). Each
+relationship goes through that by itself, when its peer is on line, so leaving takes days and many commands; a row says
+that it is under way, and each pass looks whether it is over. ::
+
+    waiting     the peer has not confirmed the set without the service
+    confirmed   the peer has; a queue lifetime later nothing is on its way there any more
+    released    nothing of this relationship is at the service
+
+Rules:
+
+1. The row is written with the decision, and goes with the last root (PORT-5) or when the service is taken up again.
+2. A service is left when every relationship has released it and it says that it stores nothing; one that does not
+   answer is asked again with the next pass.
+"""
+
+from typing import Final, NamedTuple
+
+from communicator_impl.client.book import Book
+from communicator_impl.client.courier import Courier
+from communicator_impl.client.records import number_name
+from communicator_impl.client.vault import Vault
+from communicator_impl.errors import CommunicatorError
+from communicator_impl.relationship_manager import RelationshipManager
+
+__all__ = ["Departure", "Departures"]
+
+_PREFIX: Final = "leaving"
+
+
+class Departure(NamedTuple):
+    """How far a person is with leaving a service (PORT-3): counts of relationships; `stored` is None if it is silent.
+
+    `until_s` is the latest date until which somebody may still write there; 0 when nobody may.
+    """
+
+    uri: str
+    waiting: int
+    confirmed: int
+    released: int
+    stored: int | None
+    until_s: int
+
+
+class Departures:
+    """Rows `leaving/SERVICE`: since when, in seconds."""
+
+    def __init__(self, vault: Vault, book: Book, courier: Courier) -> None:
+        self._vault, self._book, self._courier = vault, book, courier
+
+    def begin(self, service: int, now_ms: int) -> None:
+        """Note the decision, in its transaction."""
+        self._vault.save(number_name(_PREFIX, service), (now_ms // 1000).to_bytes(8))
+
+    def over(self, service: int) -> None:
+        """Note that a service was left, or is used again."""
+        self._vault.delete(number_name(_PREFIX, service))
+
+    def services(self) -> list[int]:
+        """Return the services that are being left."""
+        return [int(name.rpartition("/")[2]) for name in self._vault.keys(f"{_PREFIX}/")]
+
+    def ready(self, core: RelationshipManager) -> list[int]:
+        """Return the services that every relationship has released (STATE-11)."""
+        held = {s for r in core.relationships() for s in core.leaving(r) if core.root(r, s) is not None}
+        in_use = set(self._book.setting.receiving)
+        return [service for service in self.services() if service not in held | in_use]
+
+    def progress(self, core: RelationshipManager) -> list[Departure]:
+        """Return how far each of them is; asks the services what they still store."""
+        return [self._departure(core, service) for service in self.services()]
+
+    def _departure(self, core: RelationshipManager, service: int) -> Departure:
+        there = [r for r in core.relationships() if core.root(r, service) is not None]
+        dates = [core.leaving(r)[service] for r in there if service in core.leaving(r)]
+        waiting = sum(service in core.leaving(r) and service in core.moving(r) for r in there)
+        confirmed = len(dates) - waiting
+        stored = self._stored(core, service, there)
+        until_s = -(-max(dates, default=0) // 1000)
+        return Departure(self._book.uri(service), waiting, confirmed, len(there) - len(dates), stored, until_s)
+
+    def _stored(self, core: RelationshipManager, service: int, relationships: list[int]) -> int | None:
+        uri, keys = self._book.uri(service), [key for r in relationships for _, key in core.stores(r, service)]
+        try:
+            return sum(len(self._courier.fetch(uri, key)) for key in keys)
+        except CommunicatorError:
+            return None
