@@ -10,8 +10,8 @@ from tests.services.killing.stage import SCENES
 SEED = 20_261_121
 FAULTS = [
     ("receiving", "accepts-before-commit"),
-    ("receiving", "deletes-before-store"),
-    ("sending", "concludes-before-post"),
+    ("receiving", "deletes-before-it-stores"),
+    ("sending", "concludes-before-it-posts"),
     ("authorization", "answers-before-commit"),
 ]
 

@@ -14,5 +14,5 @@ Rules:
 1. Processes, signals and databases are real. Only the imports of a service are shared: it is forked from a process that
    has loaded them, so that a start costs what a start does and not what Python does.
 2. A kill counts when requests were under way: whoever had asked and got no answer says so.
-3. The judge must be able to fail: `faults` has services that break the promise, and a test that each is found.
+3. The judge must be able to fail: `chaos.planted` has services that break the promise, and a test that each is found.
 """

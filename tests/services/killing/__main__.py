@@ -7,8 +7,11 @@ from pathlib import Path
 
 import msgspec
 from tests.services.killing.campaign import Result, run
-from tests.services.killing.faults import FAULTS
 from tests.services.killing.stage import SCENES
+
+from communicator_simulations.chaos.planted.of_services import OF_SERVICES
+
+BUGS = sorted(bug.name for bug in OF_SERVICES)
 
 
 def main() -> int:
@@ -18,7 +21,7 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scene", choices=sorted(SCENES), action="append", help="all by default")
-    parser.add_argument("--fault", choices=sorted(FAULTS), default="", help="a service that is broken so")
+    parser.add_argument("--fault", choices=BUGS, default="", help="a service that is broken so")
     parser.add_argument("--out", type=Path, help="where the result goes, in JSON")
     chosen = parser.parse_args()
     scenes, results = chosen.scene or list(SCENES), list[Result]()

@@ -18,11 +18,12 @@ from tempfile import TemporaryDirectory
 import msgspec
 from tests.patience import eventually
 from tests.services.issuer import issuing
-from tests.services.killing.faults import reached
 from tests.services.killing.nursery import Nursery, end
 from tests.services.killing.stage import SCENES, Props, Scene
 from tests.services.killing.world import World
 from tests.services.postgres import Postgres
+
+from communicator_simulations.chaos.planted import reached_line
 
 LOADERS = 8
 LOAD_S = (0.02, 0.3)
@@ -70,7 +71,7 @@ def run(
         played = stack.enter_context(SCENES[scene](props))
         stack.enter_context(_ending(played))
         done = _Campaign(world, played, postgres, seed).kill(kills, tell)
-        assert not fault or any(reached(fault) in service.log.read_text() for service in played.services), fault
+        assert not fault or any(reached_line(fault) in service.log.read_text() for service in played.services), fault
     starts = [start for service in played.services for start in service.starts_s]
     counts = dict(sorted(world.counts.items()))
     took_s = time.monotonic() - began

@@ -1,4 +1,4 @@
-"""What a forked process becomes: one of the services as `communicator serve` runs it, or one with a planted fault."""
+"""What a forked process becomes: one of the services as `communicator serve` runs it, or one with a planted bug."""
 
 import asyncio
 import os
@@ -10,13 +10,13 @@ import alembic.command
 import anyio._backends._asyncio
 import psycopg
 import sqlalchemy.dialects.postgresql.psycopg
-from tests.services.killing.faults import FAULTS
 
 from communicator_impl.services import resolving
 from communicator_impl.services.host import serve
 from communicator_impl.services.observation import Log
 from communicator_impl.services.outward import everybodys_context
 from communicator_impl.services.settings import Settings, SettingsError
+from communicator_simulations.chaos.planted import plant
 
 LOADED = (alembic.command, anyio._backends._asyncio, psycopg, sqlalchemy.dialects.postgresql.psycopg)
 """What a service imports late."""
@@ -65,7 +65,7 @@ def lend(first: Forked) -> None:
 def run(role: str, fault: str) -> None:
     """Serve until the process ends."""
     if fault:
-        FAULTS[fault]()
+        plant(fault)
     if role in ("receiving", "both"):
         lend(Forked())
     try:

@@ -1,0 +1,265 @@
+"""Bugs of a service: an answer before its cause is durable, a mark that is not set, a word that nobody said."""
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import Queue
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.engine import make_url
+
+from communicator_impl.queue_entry import Entry, State, Ticket
+from communicator_impl.services import host, resolver, resolving
+from communicator_impl.services.database import Database, GroupCommit, database_of
+from communicator_impl.services.forwarder import Forwarder
+from communicator_impl.services.receiving_store import ReceivingStore
+from communicator_impl.services.schema import accepted, messages, submissions
+from communicator_impl.services.sending_store import SendingStore, Taken
+from communicator_impl.services.settings import Settings
+from communicator_impl.submission import Submission
+from communicator_simulations.chaos.harm import lose_tail
+from communicator_simulations.chaos.planted.bug import LATE_S, Bug, Exposure, Patch, Place, Reached, replaced
+
+__all__ = ["OF_SERVICES"]
+
+Found = TypeVar("Found")
+
+_LOST: Final = 2
+_CONFIRMED_MOST: Final = 64
+
+
+def _accepts_before_commit(patch: Patch, reached: Reached) -> None:
+    put = GroupCommit.put
+
+    def early(self: GroupCommit, at_ms: int, request: bytes) -> "asyncio.Future[None]":
+        reached()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        done.set_result(None)
+        loop.call_later(LATE_S, put, self, at_ms, request)
+        return done
+
+    replaced(patch, GroupCommit, "put", early)
+
+
+def _answers_before_commit(patch: Patch, reached: Reached) -> None:
+    transact = Database.transact
+    later: Queue[tuple[float, Database, Callable[[Connection], object]]] = Queue()
+
+    def carry_out() -> None:
+        while True:
+            due, of, work = later.get()
+            time.sleep(max(0.0, due - time.monotonic()))
+            transact(of, work)
+
+    def early(self: Database, work: Callable[[Connection], Found]) -> Found:
+        reached()
+        with self.writing() as connection:
+            found = work(connection)
+            connection.rollback()
+        later.put((time.monotonic() + LATE_S, self, work))
+        return found
+
+    threading.Thread(target=carry_out, daemon=True).start()
+    replaced(patch, Database, "transact", early)
+
+
+def _deletes_before_it_stores(patch: Patch, reached: Reached) -> None:
+    decide = resolver.Resolver.decide
+
+    def apart(self: resolver.Resolver, looked: resolver.Looked) -> resolver.Resolved:
+        reached()
+        these = accepted.c.id.in_(looked.ids)
+        with self._database.writing() as connection:
+            rows = [row._asdict() for row in connection.execute(accepted.select().where(these))]
+            connection.execute(delete(accepted).where(these))
+        time.sleep(LATE_S)
+        with self._database.writing() as connection:
+            connection.execute(accepted.insert(), rows)
+        return decide(self, looked)
+
+    replaced(patch, resolver.Resolver, "decide", apart)
+    _in_the_resolver_too(patch, "deletes-before-it-stores")
+
+
+def _concludes_before_it_posts(patch: Patch, reached: Reached) -> None:
+    attempts = Forwarder._attempts
+
+    async def early(self: Forwarder, group: list[Taken]) -> list[Taken]:
+        reached()
+        done = [Taken(one.ticket, one.entry.finished(State.FORWARDED)) for one in group]
+        await self._work.run(self._conclude, done)
+        await asyncio.sleep(LATE_S)
+        return await attempts(self, group)
+
+    replaced(patch, Forwarder, "_attempts", early)
+
+
+def _takes_silence_for_a_yes(patch: Patch, reached: Reached) -> None:
+    right = Forwarder._post
+
+    async def post(self: Forwarder, entry: Entry) -> tuple[Entry, bool]:
+        after, connected = await right(self, entry)
+        if connected:
+            return after, connected
+        reached()
+        return entry.finished(State.FORWARDED), True
+
+    replaced(patch, Forwarder, "_post", post)
+
+
+def _spends_no_address(patch: Patch, reached: Reached) -> None:
+    right = resolver._Batch.write
+
+    def write(self: resolver._Batch) -> tuple[str, ...]:
+        if self._blocks or self._positions:
+            reached()
+        self._blocks.clear()
+        self._positions.clear()
+        return right(self)
+
+    def write_labels(self: resolver._Batch) -> None:
+        return
+
+    replaced(patch, resolver._Batch, "write", write)
+    replaced(patch, resolver._Batch, "_write_labels", write_labels)
+    _in_the_resolver_too(patch, "spends-no-address")
+
+
+def _takes_a_submission_again(patch: Patch, reached: Reached) -> None:
+    right = SendingStore.submit
+
+    def submit(
+        self: SendingStore,
+        connection: Connection,
+        now_ms: int,
+        submission: Submission,
+        nonce: bytes,
+        draw: float,
+        fresh: Ticket,
+    ) -> Ticket:
+        known = select(submissions.c.ticket).where(submissions.c.digest == submission.digest())
+        if connection.execute(known).first() is not None:
+            reached()
+        return right(self, connection, now_ms, submission, bytes(fresh), draw, fresh)
+
+    replaced(patch, SendingStore, "submit", submit)
+
+
+def _confirms_everything(patch: Patch, reached: Reached) -> None:
+    right = ReceivingStore.confirm
+
+    def confirm(
+        self: ReceivingStore, connection: Connection, now_ms: int, access_key: bytes, numbers: Sequence[int]
+    ) -> None:
+        owner = self.owner(connection, access_key)
+        mine = select(messages.c.number).where(messages.c.root == owner.root).order_by(messages.c.number)
+        held = list(connection.execute(mine.limit(_CONFIRMED_MOST)).scalars())
+        if set(held) > set(numbers):
+            reached()
+        right(self, connection, now_ms, access_key, held or numbers)
+
+    replaced(patch, ReceivingStore, "confirm", confirm)
+
+
+def _does_not_flush(patch: Patch, reached: Reached) -> None:
+    def lost(settings: Settings, connections: int) -> Database:
+        path = make_url(settings.database.url).database
+        if path and lose_tail(path, _LOST):
+            reached()
+        return database_of(settings, connections)
+
+    replaced(patch, host, "database_of", lost)
+
+
+def _in_the_resolver_too(patch: Patch, name: str) -> None:
+    """Have the bug in the process that resolves, which the service starts by itself."""
+    replaced(patch, resolving, "_COMMAND", (sys.executable, "-m", "communicator_simulations.chaos.planted", name))
+
+
+OF_SERVICES: Final = (
+    Bug(
+        "accepts-before-commit",
+        Place.SERVICE,
+        "Acceptance is answered, and then stored.",
+        _accepts_before_commit,
+        Exposure.KILL_SERVICE,
+        ("services.receiving:accept",),
+        ("accounted",),
+    ),
+    Bug(
+        "answers-before-commit",
+        Place.SERVICE,
+        "Whatever a request does is tried, undone and answered, and done a little later.",
+        _answers_before_commit,
+        Exposure.KILL_SERVICE,
+        ("services.sending:submit", "services.receiving:_change"),
+        ("accounts", "accounted", "kept-until-confirmed"),
+    ),
+    Bug(
+        "deletes-before-it-stores",
+        Place.SERVICE,
+        "What was accepted is taken out in one transaction, and stored in another one.",
+        _deletes_before_it_stores,
+        Exposure.KILL_SERVICE,
+        ("services.resolver:decide",),
+        ("accounted",),
+    ),
+    Bug(
+        "concludes-before-it-posts",
+        Place.SERVICE,
+        "A submission counts as forwarded, and is posted afterwards.",
+        _concludes_before_it_posts,
+        Exposure.KILL_SERVICE,
+        ("services.forwarder:_conclude",),
+        ("accounted",),
+    ),
+    Bug(
+        "takes-silence-for-a-yes",
+        Place.SERVICE,
+        "A receiving service that does not answer counts as one that has taken a request.",
+        _takes_silence_for_a_yes,
+        Exposure.CONNECTION,
+        ("reset /v1/accept", "cut-request /v1/accept"),
+        ("accounted",),
+    ),
+    Bug(
+        "spends-no-address",
+        Place.SERVICE,
+        "An address is good for any number of messages.",
+        _spends_no_address,
+        Exposure.CONNECTION,
+        ("duplicate /v1/accept", "lost-answer /v1/accept"),
+        ("only-peers",),
+    ),
+    Bug(
+        "takes-a-submission-again",
+        Place.SERVICE,
+        "A submission that comes again is another one.",
+        _takes_a_submission_again,
+        Exposure.CONNECTION,
+        ("duplicate /v1/submit", "lost-answer /v1/submit"),
+        ("accounts",),
+    ),
+    Bug(
+        "confirms-everything",
+        Place.SERVICE,
+        "Who confirms some messages has all of them deleted.",
+        _confirms_everything,
+        Exposure.CONNECTION,
+        ("delay /v1/confirm",),
+        ("kept-until-confirmed", "accounts"),
+    ),
+    Bug(
+        "does-not-flush-what-it-answered",
+        Place.SERVICE,
+        "The database does not flush its log, and the last commits are lost with the power.",
+        _does_not_flush,
+        Exposure.KILL_SERVICE,
+        ("services.database:transact",),
+        ("accounts", "accounted", "kept-until-confirmed"),
+    ),
+)
