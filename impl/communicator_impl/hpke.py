@@ -8,8 +8,8 @@ profile, suite, generation, service and ciphertext.
 Rules:
 
 1. One sealing per encapsulation, sequence number 0, empty associated data.
-2. With real entropy the library seals (it takes no randomness of ours); with a seed the code below
-   does, so that vectors are reproducible. Both make and open the same bytes; tests hold each
+2. With real entropy the library seals and makes keys (it takes no randomness of ours); with a seed
+   the code below does, so that vectors are reproducible. Both make and open the same bytes; tests hold each
    against the other and RFC 9180's vectors.
 3. A sealed box that does not open raises `FORGED`; one that is too short to be a box raises
    `MALFORMED`.
@@ -37,6 +37,7 @@ __all__ = [
     "Aead",
     "KeyPair",
     "derive_key_pair",
+    "fresh_key_pair",
     "loaded_key_pair",
     "open_by_hand",
     "open_sealed",
@@ -76,11 +77,19 @@ class KeyPair(msgspec.Struct, frozen=True):
     @classmethod
     def generate(cls, entropy: Entropy, label: str) -> "KeyPair":
         """Draw a new key pair."""
-        return derive_key_pair(entropy.draw(label, PARAMETERS.suite.secret_key_bytes))
+        return fresh_key_pair(entropy, label)[0]
 
     def private_key(self) -> X25519PrivateKey:
         """Load the secret for use; 35 µs, so keep the result where a key is used often."""
         return X25519PrivateKey.from_private_bytes(self.secret)
+
+
+def fresh_key_pair(entropy: Entropy, label: str) -> tuple[KeyPair, X25519PrivateKey]:
+    """Draw a new key pair and hand out the loaded key too, for a caller that uses it soon (rule 2)."""
+    if entropy.real:
+        private = X25519PrivateKey.generate()
+        return KeyPair(private.private_bytes_raw(), private.public_key().public_bytes_raw()), private
+    return loaded_key_pair(entropy.draw(label, PARAMETERS.suite.secret_key_bytes))
 
 
 def derive_key_pair(seed: bytes) -> KeyPair:

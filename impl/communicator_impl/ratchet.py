@@ -25,6 +25,8 @@ Rules:
    receiving chains, 1,000 a chain and 2,000 in all; the oldest go first (SES-18, SES-19).
 4. A message that no key opens is `FORGED`, one beyond the end of its chain too; a message number that was read before
    is `REPLAYED` where that can be told.
+5. Key objects that are used again stay beside the state (`Loaded`): making one takes as long as using it. They are gone
+   with the last state that has them, are never stored, and are no part of a state's value.
 """
 
 import struct
@@ -32,13 +34,13 @@ from collections.abc import Mapping
 
 import msgspec
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import OwnError, PeerError
-from communicator_impl.hpke import KeyPair, loaded_key_pair, public_key
-from communicator_impl.kdf import hkdf, prf
+from communicator_impl.hpke import KeyPair, fresh_key_pair, public_key
+from communicator_impl.kdf import hkdf, prf, prf_pair
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
@@ -58,6 +60,7 @@ MESSAGE_OVERHEAD = _P.overhead_bytes
 _HEADER = struct.Struct(">32sII")
 _NONCE_BYTES = 12
 _ZERO_NONCE = bytes(_NONCE_BYTES)
+_KEY = "ratchet.key"
 _ROOT_INFO = _P.root_label.encode()
 _MESSAGE_INFO = _P.message_label.encode() + b"\0"
 _BODY_AT = _P.salt_bytes + _P.header_sealed_bytes
@@ -79,6 +82,20 @@ class SkippedChain(msgspec.Struct, frozen=True):
     end: int = 0  # how many messages the chain has, once that is known; 0 while it goes on
 
 
+class Loaded(msgspec.Struct, gc=False):
+    """Key objects that states share until the next turn: the own ratchet key, the header ciphers of both directions."""
+
+    own: X25519PrivateKey | None = None
+    opening: ChaCha20Poly1305 | None = None
+    sealing: ChaCha20Poly1305 | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Loaded)
+
+    def __hash__(self) -> int:
+        return 0
+
+
 class RatchetState(msgspec.Struct, frozen=True):
     """One end's ratchet. Names follow Signal's specification: s for sending, r for receiving."""
 
@@ -95,6 +112,7 @@ class RatchetState(msgspec.Struct, frozen=True):
     nr: int = 0
     pn: int = 0
     skipped: tuple[SkippedChain, ...] = ()  # the oldest chain first
+    loaded: Loaded = msgspec.field(default_factory=Loaded)
 
     @property
     def can_send(self) -> bool:
@@ -104,9 +122,10 @@ class RatchetState(msgspec.Struct, frozen=True):
 
 def start_initiator(shared: SharedSecrets, peer_key: bytes, entropy: Entropy) -> RatchetState:
     """Begin as the end that sends first, knowing the other's first ratchet key."""
-    dhs, private = _draw_key(entropy)
-    rk, cks, nhks = _step_root(shared.root, private, peer_key)
-    return RatchetState(dhs, peer_key, rk, cks, None, shared.header_initiator, None, nhks, shared.header_responder)
+    dhs, private = fresh_key_pair(entropy, _KEY)
+    rk, cks, nhks = _step_root(shared.root, private, public_key(peer_key))
+    hks, nhkr = shared.header_initiator, shared.header_responder
+    return RatchetState(dhs, peer_key, rk, cks, None, hks, None, nhks, nhkr, loaded=Loaded(private))
 
 
 def start_responder(shared: SharedSecrets, own: KeyPair) -> RatchetState:
@@ -123,7 +142,7 @@ def encrypt(state: RatchetState, plaintext: bytes, associated: bytes, entropy: E
     cks, message_key = _step_chain(state.cks)
     salt = entropy.draw("ratchet.salt", _P.salt_bytes)  # SES-14
     header = _HEADER.pack(state.dhs.public, state.pn, state.ns)
-    sealed = ChaCha20Poly1305(state.hks).encrypt(salt[:_NONCE_BYTES], header, associated)
+    sealed = _sealing(state.loaded, state.hks).encrypt(salt[:_NONCE_BYTES], header, associated)
     cipher = ChaCha20Poly1305(prf(message_key, _MESSAGE_INFO + salt))
     body = cipher.encrypt(_ZERO_NONCE, plaintext, associated + salt + sealed)
     new = msgspec.structs.replace(state, cks=cks, ns=state.ns + 1)
@@ -145,12 +164,13 @@ def decrypt(state: RatchetState, message: bytes, associated: bytes, entropy: Ent
     if found is not None:
         return found
     turned = state  # 2
-    header = _open_header(state.hkr, message, associated)
+    header = None if state.hkr is None else _open_header(_opening(state.loaded, state.hkr), message, associated)
     if header is None:
-        header = _open_header(state.nhkr, message, associated)
+        following = ChaCha20Poly1305(state.nhkr)
+        header = _open_header(following, message, associated)
         if header is None:
             raise PeerError(ErrorClass.FORGED, "no header key opens this")
-        turned = _turn(_ended(_skip(state, header[1])), header[0], entropy)  # 3
+        turned = _turn(_ended(_skip(state, header[1])), header[0], following, entropy)  # 3
     number = header[2]
     if number < turned.nr:
         raise PeerError(ErrorClass.REPLAYED, "message was read, or its key dropped")  # SES-20
@@ -162,14 +182,10 @@ def decrypt(state: RatchetState, message: bytes, associated: bytes, entropy: Ent
     return msgspec.structs.replace(passed, ckr=ckr, nr=number + 1), plaintext
 
 
-def _draw_key(entropy: Entropy) -> tuple[KeyPair, X25519PrivateKey]:
-    return loaded_key_pair(entropy.draw("ratchet.key", PARAMETERS.suite.secret_key_bytes))
-
-
-def _step_root(rk: bytes, own: X25519PrivateKey, peer_key: bytes) -> tuple[bytes, bytes, bytes]:
+def _step_root(rk: bytes, own: X25519PrivateKey, peer: X25519PublicKey) -> tuple[bytes, bytes, bytes]:
     """Mix a Diffie-Hellman secret into the root: new root, chain key, next header key (SES-13)."""
     try:
-        agreed = own.exchange(public_key(peer_key))
+        agreed = own.exchange(peer)
     except ValueError as error:  # a point of small order
         raise PeerError(ErrorClass.MALFORMED, "ratchet key of small order") from error
     out = hkdf(rk, agreed, _ROOT_INFO, 96)
@@ -178,14 +194,15 @@ def _step_root(rk: bytes, own: X25519PrivateKey, peer_key: bytes) -> tuple[bytes
 
 def _step_chain(ck: bytes) -> tuple[bytes, bytes]:
     """Return the next chain key and this message's key."""
-    return prf(ck, b"\x02"), prf(ck, b"\x01")
+    return prf_pair(ck, b"\x02", b"\x01")
 
 
-def _turn(state: RatchetState, peer_key: bytes, entropy: Entropy) -> RatchetState:
-    """Answer a new ratchet key of the peer with one of our own."""
-    rk, ckr, nhkr = _step_root(state.rk, state.dhs.private_key(), peer_key)
-    dhs, private = _draw_key(entropy)
-    rk, cks, nhks = _step_root(rk, private, peer_key)
+def _turn(state: RatchetState, peer_key: bytes, opening: ChaCha20Poly1305, entropy: Entropy) -> RatchetState:
+    """Answer a new ratchet key of the peer with one of our own; `opening` is the cipher of the next header key."""
+    peer = public_key(peer_key)
+    rk, ckr, nhkr = _step_root(state.rk, state.loaded.own or state.dhs.private_key(), peer)
+    dhs, private = fresh_key_pair(entropy, _KEY)
+    rk, cks, nhks = _step_root(rk, private, peer)
     return RatchetState(
         dhs,
         peer_key,
@@ -198,15 +215,26 @@ def _turn(state: RatchetState, peer_key: bytes, entropy: Entropy) -> RatchetStat
         nhkr=nhkr,
         pn=state.ns,
         skipped=state.skipped,
+        loaded=Loaded(private, opening),
     )
 
 
-def _open_header(key: bytes | None, message: bytes, associated: bytes) -> tuple[bytes, int, int] | None:
-    if key is None:
-        return None
+def _sealing(loaded: Loaded, hks: bytes) -> ChaCha20Poly1305:
+    if loaded.sealing is None:
+        loaded.sealing = ChaCha20Poly1305(hks)
+    return loaded.sealing
+
+
+def _opening(loaded: Loaded, hkr: bytes) -> ChaCha20Poly1305:
+    if loaded.opening is None:
+        loaded.opening = ChaCha20Poly1305(hkr)
+    return loaded.opening
+
+
+def _open_header(cipher: ChaCha20Poly1305, message: bytes, associated: bytes) -> tuple[bytes, int, int] | None:
     sealed = message[_P.salt_bytes : _BODY_AT]
     try:
-        plain = ChaCha20Poly1305(key).decrypt(message[:_NONCE_BYTES], sealed, associated)
+        plain = cipher.decrypt(message[:_NONCE_BYTES], sealed, associated)
     except InvalidTag:
         return None
     peer_key, previous, number = _HEADER.unpack(plain)
@@ -223,7 +251,7 @@ def _open_body(message_key: bytes, message: bytes, associated: bytes) -> bytes:
 
 def _try_skipped(state: RatchetState, message: bytes, associated: bytes) -> tuple[RatchetState, bytes] | None:
     for at, chain in enumerate(state.skipped):
-        header = _open_header(chain.header_key, message, associated)
+        header = _open_header(ChaCha20Poly1305(chain.header_key), message, associated)
         if header is None:
             continue
         message_key = chain.keys.get(header[2])

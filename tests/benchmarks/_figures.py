@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import t
+from scipy.stats import binom, t
 
-__all__ = ["Ratio", "Row", "Titled", "quantile", "ratio", "show"]
+__all__ = ["Ratio", "Row", "Titled", "median_ratio", "quantile", "ratio", "show"]
 
 Row = dict[str, str | float]
 Titled = tuple[str, list[Row]]
@@ -23,7 +23,7 @@ _WIDTH = 120
 
 
 class Ratio(NamedTuple):
-    """A mean ratio and its 95 % interval."""
+    """A mean (or median) ratio and its 95 % interval."""
 
     mean: float
     low: float
@@ -45,6 +45,17 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> Ratio:
         return Ratio(math.exp(mean), 0.0, math.inf)
     half = float(t.ppf(0.975, len(logs) - 1)) * statistics.stdev(logs) / math.sqrt(len(logs))
     return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+
+
+def median_ratio(above: Sequence[float], below: Sequence[float]) -> Ratio:
+    """Return the median ratio of paired rounds, and the order statistics that enclose it with 95 % (any distribution).
+
+    For rounds of which some are disturbed far more than others: a mean would be moved by them.
+    """
+    found = sorted(a / b for a, b in zip(above, below, strict=True))
+    outside = int(binom.ppf(0.025, len(found), 0.5))
+    low, high = (found[outside - 1], found[-outside]) if outside else (0.0, math.inf)
+    return Ratio(statistics.median(found), low, high)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

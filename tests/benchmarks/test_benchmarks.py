@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tests.benchmarks.__main__ import main
-from tests.benchmarks._figures import quantile, ratio
+from tests.benchmarks._figures import median_ratio, quantile, ratio
 
 
 def test_resolving_is_measured_beside_its_primitives(capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,6 +23,20 @@ def test_steps_through_the_pipe_are_measured_beside_the_barest_exchange(capsys: 
     (rows,) = json.loads(capsys.readouterr().out)["lines"].values()
     assert len(rows) == 4
     assert all(row["low"] <= row["ratio"] <= row["high"] and row["steps/s"] > 0 for row in rows)
+
+
+def test_ratchets_are_measured_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["ratchet", "--short", "--json"])
+    for rows in json.loads(capsys.readouterr().out)["ratchet"].values():
+        assert [row["contender"] for row in rows][:2] == ["ours", "floor"]
+        assert rows[0]["+ bytes"] == 88
+        assert all(row["messages/s"] > 0 for row in rows)
+
+
+def test_a_median_ratio_is_enclosed_by_its_order_statistics() -> None:
+    found = median_ratio([float(n) for n in range(1, 32)], [1.0] * 31)
+    assert found == (16.0, 10.0, 22.0)
+    assert median_ratio([1.0, 2.0], [1.0, 1.0]).high == float("inf")
 
 
 @pytest.mark.slow
