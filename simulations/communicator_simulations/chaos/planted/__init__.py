@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from communicator_simulations.chaos.planted.bug import Bug, Exposure, Patch, Place, Reached, reached_line, said
+from communicator_simulations.chaos.planted.bug import Bug, Patch, Reached, reached_line, said
 from communicator_simulations.chaos.planted.of_clients import OF_CLIENTS
 from communicator_simulations.chaos.planted.of_services import OF_SERVICES
 
-__all__ = ["BUGS", "Bug", "Exposure", "Patch", "Place", "Reached", "plant", "reached_line"]
+__all__ = ["BUGS", "Bug", "Patch", "Reached", "plant", "reached_line"]
 
 BUGS: Final[Mapping[str, Bug]] = {bug.name: bug for bug in (*OF_CLIENTS, *OF_SERVICES)}
 

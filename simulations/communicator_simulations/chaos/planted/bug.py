@@ -13,10 +13,11 @@ Rules:
 import os
 import threading
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Final, NamedTuple
 
-__all__ = ["LATE_S", "Bug", "Exposure", "Patch", "Place", "Reached", "reached_line", "replaced", "said"]
+from communicator_simulations.chaos.connections import Fault
+
+__all__ = ["LATE_S", "Bug", "Patch", "Reached", "reached_line", "replaced", "said"]
 
 LATE_S: Final = 0.05
 
@@ -25,34 +26,19 @@ Patch = Callable[[object, str, object], None]
 Reached = Callable[[], None]
 
 
-class Place(StrEnum):
-    """Which process has a bug."""
-
-    CLIENT = "client"
-    SERVICE = "service"
-
-
-class Exposure(StrEnum):
-    """What turns a bug into something that can be seen, and where."""
-
-    KILL_CLIENT = "kill-client"
-    KILL_SERVICE = "kill-service"
-    CONNECTION = "connection"
-    ALWAYS = "always"
-
-
 class Bug(NamedTuple):
-    """A planted bug: `at` are functions at which a kill exposes it, or faults of connections that do.
+    """A planted bug, and what exposes it: a kill at one of these points, or these faults of connections, or nothing.
 
-    `caught_by` names what has to find it: invariants of the standard, or a comparison (`accounts`, `records`).
+    `kills` are names of `points` with a phase, or `person`, `service` or `resolver`: anywhere in one of these.
+    `troubles` are (fault, path of a request).
+    `caught_by` names what finds it: invariants of the standard, or comparisons of the run (`judging`, `accounts`).
     """
 
     name: str
-    place: Place
     says: str
     plant: Callable[[Patch, Reached], None]
-    exposed_by: Exposure
-    at: tuple[str, ...]
+    kills: tuple[str, ...]
+    troubles: tuple[tuple[Fault, str], ...]
     caught_by: tuple[str, ...]
 
 

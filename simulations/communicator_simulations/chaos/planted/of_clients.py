@@ -1,7 +1,7 @@
 """Bugs of a device: what it does outside before it is durable inside, or believes what nobody said."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from communicator_impl.body import Received as Receipt
 from communicator_impl.client.courier import Courier, Silent
 from communicator_impl.client.device import Device
+from communicator_impl.client.history import History
 from communicator_impl.client.post import Post
 from communicator_impl.client.records import Parcel, unpacked
 from communicator_impl.client.vault import Secret, Vault
@@ -18,13 +19,14 @@ from communicator_impl.inbox import Inbox
 from communicator_impl.outbox import Outbox
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import Delivered
-from communicator_impl.relationship_manager import RelationshipManager, Step
+from communicator_impl.relationship_manager import RelationshipManager
 from communicator_impl.root_record import Item
 from communicator_impl.storage import Storage
 from communicator_impl.submission import Submission
 from communicator_impl.turn import Outgoing, ServiceBook, Turn
+from communicator_simulations.chaos.connections import Fault
 from communicator_simulations.chaos.harm import lose_tail
-from communicator_simulations.chaos.planted.bug import Bug, Exposure, Patch, Place, Reached, replaced
+from communicator_simulations.chaos.planted.bug import Bug, Patch, Reached, replaced
 from communicator_spec import Kind, Terms
 
 __all__ = ["OF_CLIENTS"]
@@ -121,22 +123,21 @@ def _takes_silence_for_a_ticket(patch: Patch, reached: Reached) -> None:
 
 
 def _drains_before_the_history(patch: Patch, reached: Reached) -> None:
-    def take(self: Device, relationship: int, service: int, access_key: bytes, items: Sequence[Item]) -> int:
-        if not items:
-            return 0
-        with self._step():
-            received = self.core.receive(self.clock(), relationship, service, items)
-            fresh = self.core.undelivered(relationship)
-            self.core.drain(self.clock(), relationship, frozenset(message.number for message in fresh))
-            self._plan(relationship, Step(received.requests))
-        if fresh:
-            reached()
-        with self._step():
-            for message in fresh:
-                self.history.received(relationship, message.number, self.clock() // 1000, message.content)
-        self.courier.confirm(self.book.uri(service), access_key, received.confirm)
-        return len(fresh)
+    right, received = Device.take, History.received
+    later: list[Callable[[], None]] = []
 
+    def put_off(self: History, relationship: int, number: int, date_s: int, content: bytes) -> None:
+        reached()
+        later.append(lambda: received(self, relationship, number, date_s, content))
+
+    def take(self: Device, relationship: int, service: int, access_key: bytes, items: Sequence[Item]) -> int:
+        count = right(self, relationship, service, access_key, items)
+        with self._step():
+            while later:
+                later.pop(0)()
+        return count
+
+    replaced(patch, History, "received", put_off)
     replaced(patch, Device, "take", take)
 
 
@@ -182,92 +183,82 @@ def _does_not_flush(patch: Patch, reached: Reached) -> None:
 OF_CLIENTS: Final = (
     Bug(
         "confirms-before-it-stores",
-        Place.CLIENT,
         "A message is confirmed at its service, and then stored.",
         _confirms_before_it_stores,
-        Exposure.ALWAYS,
-        ("client.device:take",),
-        ("accounts",),
+        ("client.device:Device.take:1 before",),
+        (),
+        ("kept-before-confirmed",),
     ),
     Bug(
         "forgets-a-parcel-before-it-is-taken",
-        Place.CLIENT,
         "A parcel is struck off, and then handed over.",
         _forgets_a_parcel_before_it_is_taken,
-        Exposure.KILL_CLIENT,
-        ("client.post:_hand_over",),
-        ("accounts",),
+        ("client.courier:Courier.submit:1 before",),
+        (),
+        ("sent-and-taken",),
     ),
     Bug(
         "keeps-each-value-by-itself",
-        Place.CLIENT,
         "What belongs together is made durable one by one.",
         _keeps_each_value_by_itself,
-        Exposure.KILL_CLIENT,
-        ("client.vault:save", "client.device:_step"),
-        ("exactly-once", "accounts", "records"),
+        ("relationship_manager:RelationshipManager._save:1 after", "client.history:History._save:1 before"),
+        (),
+        ("exactly-once", "only-peers", "sent-and-taken", "accepted-once"),
     ),
     Bug(
         "begins-with-an-empty-outbox",
-        Place.CLIENT,
         "After a start nobody looks for what was not sent yet.",
         _begins_with_an_empty_outbox,
-        Exposure.KILL_CLIENT,
-        ("client.device:submit",),
-        ("nothing-lost", "records"),
+        ("client.device:Device.submit:1 after", "client.courier:Courier.submit:1 before"),
+        (),
+        ("nothing-lost", "accepted-once"),
     ),
     Bug(
         "sends-before-it-saves",
-        Place.CLIENT,
         "A message leaves before the state of its session is durable.",
         _sends_before_it_saves,
-        Exposure.KILL_CLIENT,
-        ("client.post:_hand_over",),
-        ("only-peers", "accounts"),
+        ("client.courier:Courier.submit:1 after",),
+        (),
+        ("only-peers", "sent-and-taken"),
     ),
     Bug(
         "takes-silence-for-a-ticket",
-        Place.CLIENT,
         "A sending service that does not answer counts as one that has taken a parcel.",
         _takes_silence_for_a_ticket,
-        Exposure.CONNECTION,
-        ("reset /v1/submit", "cut-request /v1/submit"),
-        ("accounts",),
+        (),
+        ((Fault.RESET, "/v1/submit"),),
+        ("sent-and-taken",),
     ),
     Bug(
         "drains-before-the-history",
-        Place.CLIENT,
-        "The core forgets a message before the person has it.",
+        "The core forgets a message, and confirms it, before the person has it.",
         _drains_before_the_history,
-        Exposure.KILL_CLIENT,
-        ("client.device:take",),
-        ("records",),
+        ("client.device:Device.take:1 after", "client.courier:Courier.confirm:1 after"),
+        (),
+        ("accepted-once",),
     ),
     Bug(
         "acknowledges-what-is-missing",
-        Place.CLIENT,
         "A receipt covers everything below the highest number that came.",
         _acknowledges_what_is_missing,
-        Exposure.CONNECTION,
-        ("delay /v1/accept", "silence /v1/accept", "reset /v1/accept"),
+        (),
+        ((Fault.DELAY, "/v1/accept"), (Fault.RESET, "/v1/accept")),
         ("nothing-lost",),
     ),
     Bug(
         "delivers-twice",
-        Place.CLIENT,
         "What comes again over another path is shown again.",
         _delivers_twice,
-        Exposure.KILL_SERVICE,
-        ("services.forwarder:_post",),
+        ("service",),
+        ((Fault.LOST_ANSWER, "/v1/submit"), (Fault.SILENCE, "/v1/accept")),
         ("exactly-once",),
     ),
     Bug(
         "does-not-flush",
-        Place.CLIENT,
         "The store does not flush its log, and the last commits are lost with the power.",
         _does_not_flush,
-        Exposure.KILL_CLIENT,
-        ("client.vault:_commit",),
-        ("only-peers", "exactly-once", "accounts", "records"),
+        ("client.device:Device.submit:1 after", "client.courier:Courier.submit:1 after"),
+        (),
+        ("promised", "only-peers", "exactly-once", "sent-and-taken"),
     ),
 )

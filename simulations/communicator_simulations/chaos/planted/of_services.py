@@ -1,7 +1,6 @@
 """Bugs of a service: an answer before its cause is durable, a mark that is not set, a word that nobody said."""
 
 import asyncio
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.engine import make_url
 
 from communicator_impl.queue_entry import Entry, State, Ticket
-from communicator_impl.services import host, resolver, resolving
+from communicator_impl.services import host, resolver
 from communicator_impl.services.database import Database, GroupCommit, database_of
 from communicator_impl.services.forwarder import Forwarder
 from communicator_impl.services.receiving_store import ReceivingStore
@@ -20,8 +19,9 @@ from communicator_impl.services.schema import accepted, messages, submissions
 from communicator_impl.services.sending_store import SendingStore, Taken
 from communicator_impl.services.settings import Settings
 from communicator_impl.submission import Submission
+from communicator_simulations.chaos.connections import Fault
 from communicator_simulations.chaos.harm import lose_tail
-from communicator_simulations.chaos.planted.bug import LATE_S, Bug, Exposure, Patch, Place, Reached, replaced
+from communicator_simulations.chaos.planted.bug import LATE_S, Bug, Patch, Reached, replaced
 
 __all__ = ["OF_SERVICES"]
 
@@ -82,7 +82,6 @@ def _deletes_before_it_stores(patch: Patch, reached: Reached) -> None:
         return decide(self, looked)
 
     replaced(patch, resolver.Resolver, "decide", apart)
-    _in_the_resolver_too(patch, "deletes-before-it-stores")
 
 
 def _concludes_before_it_posts(patch: Patch, reached: Reached) -> None:
@@ -126,7 +125,6 @@ def _spends_no_address(patch: Patch, reached: Reached) -> None:
 
     replaced(patch, resolver._Batch, "write", write)
     replaced(patch, resolver._Batch, "_write_labels", write_labels)
-    _in_the_resolver_too(patch, "spends-no-address")
 
 
 def _takes_a_submission_again(patch: Patch, reached: Reached) -> None:
@@ -175,91 +173,77 @@ def _does_not_flush(patch: Patch, reached: Reached) -> None:
     replaced(patch, host, "database_of", lost)
 
 
-def _in_the_resolver_too(patch: Patch, name: str) -> None:
-    """Have the bug in the process that resolves, which the service starts by itself."""
-    replaced(patch, resolving, "_COMMAND", (sys.executable, "-m", "communicator_simulations.chaos.planted", name))
-
-
 OF_SERVICES: Final = (
     Bug(
         "accepts-before-commit",
-        Place.SERVICE,
         "Acceptance is answered, and then stored.",
         _accepts_before_commit,
-        Exposure.KILL_SERVICE,
-        ("services.receiving:accept",),
+        ("services.receiving:accept after",),
+        (),
         ("accounted",),
     ),
     Bug(
         "answers-before-commit",
-        Place.SERVICE,
         "Whatever a request does is tried, undone and answered, and done a little later.",
         _answers_before_commit,
-        Exposure.KILL_SERVICE,
-        ("services.sending:submit", "services.receiving:_change"),
-        ("accounts", "accounted", "kept-until-confirmed"),
+        ("services.sending:submit after", "services.receiving:confirm after"),
+        (),
+        ("sent-and-taken", "accounted", "kept-until-confirmed"),
     ),
     Bug(
         "deletes-before-it-stores",
-        Place.SERVICE,
         "What was accepted is taken out in one transaction, and stored in another one.",
         _deletes_before_it_stores,
-        Exposure.KILL_SERVICE,
-        ("services.resolver:decide",),
+        ("resolver",),
+        (),
         ("accounted",),
     ),
     Bug(
         "concludes-before-it-posts",
-        Place.SERVICE,
         "A submission counts as forwarded, and is posted afterwards.",
         _concludes_before_it_posts,
-        Exposure.KILL_SERVICE,
-        ("services.forwarder:_conclude",),
+        ("services.forwarder:Forwarder._post:1 before",),
+        (),
         ("accounted",),
     ),
     Bug(
         "takes-silence-for-a-yes",
-        Place.SERVICE,
         "A receiving service that does not answer counts as one that has taken a request.",
         _takes_silence_for_a_yes,
-        Exposure.CONNECTION,
-        ("reset /v1/accept", "cut-request /v1/accept"),
+        (),
+        ((Fault.RESET, "/v1/accept"),),
         ("accounted",),
     ),
     Bug(
         "spends-no-address",
-        Place.SERVICE,
         "An address is good for any number of messages.",
         _spends_no_address,
-        Exposure.CONNECTION,
-        ("duplicate /v1/accept", "lost-answer /v1/accept"),
+        (),
+        ((Fault.DUPLICATE, "/v1/accept"), (Fault.LOST_ANSWER, "/v1/accept")),
         ("only-peers",),
     ),
     Bug(
         "takes-a-submission-again",
-        Place.SERVICE,
         "A submission that comes again is another one.",
         _takes_a_submission_again,
-        Exposure.CONNECTION,
-        ("duplicate /v1/submit", "lost-answer /v1/submit"),
-        ("accounts",),
+        (),
+        ((Fault.DUPLICATE, "/v1/submit"), (Fault.LOST_ANSWER, "/v1/submit")),
+        ("sent-and-taken",),
     ),
     Bug(
         "confirms-everything",
-        Place.SERVICE,
         "Who confirms some messages has all of them deleted.",
         _confirms_everything,
-        Exposure.CONNECTION,
-        ("delay /v1/confirm",),
-        ("kept-until-confirmed", "accounts"),
+        (),
+        ((Fault.DELAY, "/v1/confirm"),),
+        ("kept-until-confirmed", "kept-before-confirmed"),
     ),
     Bug(
         "does-not-flush-what-it-answered",
-        Place.SERVICE,
         "The database does not flush its log, and the last commits are lost with the power.",
         _does_not_flush,
-        Exposure.KILL_SERVICE,
-        ("services.database:transact",),
-        ("accounts", "accounted", "kept-until-confirmed"),
+        ("services.sending:submit after", "services.receiving:accept after"),
+        (),
+        ("sent-and-taken", "accounted", "kept-until-confirmed"),
     ),
 )
