@@ -8,8 +8,10 @@ import typer
 
 from communicator_impl.client import Device, contact_of, link_of
 from communicator_impl.client.records import Stage
+from communicator_impl.content import decode_profile
 from communicator_reports.commands import options
 from communicator_reports.commands.rm.opening import KeyFileOption, Relationship, Store, created, find, opened
+from communicator_reports.commands.rm.showing import plain
 
 __all__ = ["STORE", "accept", "fingerprint", "init", "invite", "people"]
 
@@ -59,7 +61,7 @@ def init(
 
 
 def invite(
-    name: Annotated[str, typer.Argument(help="What you call the person.")],
+    name: Annotated[str, typer.Argument(help="What you call the person; left out: what the person says.")] = "",
     qr: Annotated[bool, typer.Option("--qr", help="Draw the link as a QR code, too.")] = False,
     number: _Number = None,
     store: Store = STORE,
@@ -86,7 +88,7 @@ def invite(
 
 def accept(
     link: Annotated[str, typer.Argument(help="The link that somebody made for you.")],
-    name: Annotated[str, typer.Option(help="What you call the person.")],
+    name: Annotated[str, typer.Option(help="What you call the person; left out: what the person says.")] = "",
     number: _Number = None,
     store: Store = STORE,
     key_file: KeyFileOption = None,
@@ -101,7 +103,8 @@ def accept(
     with opened(store, key_file) as device:
         relationship = device.approach(name, contact_of(link), number)
         device.turn()
-    print(json.dumps({"relationship": relationship}) if as_json else f"{name} is relationship {relationship}")
+    called = name or "the person"
+    print(json.dumps({"relationship": relationship}) if as_json else f"{called} is relationship {relationship}")
 
 
 def people(store: Store = STORE, key_file: KeyFileOption = None, as_json: options.Json = False) -> None:
@@ -115,11 +118,13 @@ def people(store: Store = STORE, key_file: KeyFileOption = None, as_json: option
         rows = [
             {
                 "relationship": number,
-                "name": person.name,
+                "name": plain(device.history.called(number)),
+                **_profile(person.peer_profile),
                 "stage": person.stage.value,
                 "unread": device.history.unread(number),
                 "verified": person.verified,
                 "synchronised": device.core.is_synchronised(number),
+                "receipts": device.core.tells_read(number),
             }
             for number, person in device.history.people().items()
         ]
@@ -128,7 +133,7 @@ def people(store: Store = STORE, key_file: KeyFileOption = None, as_json: option
         return
     for row in rows:
         marks = [str(row["stage"])] + (["verified"] if row["verified"] else []) + _news(row["unread"])
-        print(f"{row['relationship']:>3}  {row['name']}  ({', '.join(marks)})")
+        print(f"{row['relationship']:>3}  {row['name']}{_itself(row)}  ({', '.join(marks)})")
     if not rows:
         print("nobody yet: communicator rm invite NAME")
 
@@ -152,13 +157,31 @@ def fingerprint(
         groups = device.fingerprint(relationship)
         if same and groups is not None:
             device.history.verified(relationship)
-        person = device.history.person(relationship)
+        person, called = device.history.person(relationship), plain(device.history.called(relationship))
     if as_json:
         print(json.dumps({"fingerprint": groups, "verified": person.verified}))
     elif groups is None or person.stage is Stage.INVITED:
-        print(f"{person.name} has not answered yet")
+        print(f"{called} has not answered yet")
     else:
         print("\n".join(" ".join(groups[i : i + 4]) for i in range(0, len(groups), 4)))
+
+
+def _profile(told: bytes) -> dict[str, object]:
+    """Return what a person says of itself."""
+    said = decode_profile(told) if told else None
+    return {
+        "calls_itself": plain(said.name) if said else None,
+        "pronouns": plain(said.pronouns) if said and said.pronouns else None,
+        "picture": bool(said and said.picture),
+    }
+
+
+def _itself(row: dict[str, object]) -> str:
+    """Return what a person says of itself where that is not what it is called here anyway (CONT-7)."""
+    told = [str(row["calls_itself"])] if row["calls_itself"] not in (None, row["name"]) else []
+    told += [str(row["pronouns"])] if row["pronouns"] else []
+    told += ["with a picture"] if row["picture"] else []
+    return f", {', '.join(told)}" if told else ""
 
 
 def _news(unread: object) -> list[str]:

@@ -1,25 +1,25 @@
-"""`communicator rm services|addresses|move|end`: where one is reached, and for whom."""
+"""`communicator rm services|addresses|move|leaving|end`: where one is reached, and for whom."""
 
 import json
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
 import typer
 
 from communicator_impl.client import Device
-from communicator_impl.errors import CommunicatorError
+from communicator_impl.client.ledger import AddressRow
 from communicator_reports.commands import options
 from communicator_reports.commands.rm.meeting import STORE
 from communicator_reports.commands.rm.opening import KeyFileOption, Relationship, Store, find, opened
-from communicator_spec import Grant
+from communicator_reports.commands.rm.showing import minute, plain
 
-__all__ = ["addresses", "end", "move", "services"]
+__all__ = ["addresses", "end", "leaving", "move", "services"]
 
 
 class _Address(msgspec.Struct, frozen=True):
     service: str
     kind: str
+    state: str
     valid_until_s: int
     used: int
     capacity: int
@@ -45,18 +45,18 @@ def services(
         if sending:
             device.replace_senders(sending)
         device.turn()
-        setting, leaving = device.book.setting, _leaving(device)
+        setting, under_way = device.book.setting, _leaving(device)
         rows = {
             "receiving": [device.book.uri(n) for n in setting.receiving],
             "sending": [device.book.uri(n) for n in setting.sending],
-            "leaving": leaving,
+            "leaving": under_way,
             "silent": device.book.silent_now(),
         }
     if as_json:
         print(json.dumps(rows))
         return
     print(f"receives by: {', '.join(rows['receiving'])}\nsends by: {', '.join(rows['sending'])}")
-    for uri, left in leaving.items():
+    for uri, left in under_way.items():
         print(f"leaving {uri}: {left} relationships still have an address there")
     for uri in rows["silent"]:
         print(f"{uri} does not answer")
@@ -74,8 +74,8 @@ def addresses(
     with opened(store, key_file) as device:
         relationship = find(device, name)
         device.turn()
-        own = [_address(device, grant, used) for grant, used in device.core.own_grants(relationship)]
-        peer = [_address(device, grant, used) for grant, used in device.core.peer_grants(relationship)]
+        own = _addresses(device, relationship, own=True)
+        peer = _addresses(device, relationship, own=False)
         leaving = {device.book.uri(s): until // 1000 for s, until in device.core.leaving(relationship).items()}
     if as_json:
         builtins = msgspec.to_builtins({"own": own, "peer": peer, "leaving": leaving})
@@ -84,40 +84,67 @@ def addresses(
     for title, rows in (("people reach you", own), ("you reach them", peer)):
         print(f"{title}:")
         for row in rows:
-            until = datetime.fromtimestamp(row.valid_until_s).strftime("%Y-%m-%d %H:%M")
-            print(f"  {row.service}  {row.kind}, {row.used} of {row.capacity} used, until {until}")
+            used = f"{row.used} of {row.capacity} used"
+            print(f"  {row.service}  {row.kind}, {row.state}: {used}, until {minute(row.valid_until_s)}")
 
 
 def move(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The receiving service that you leave.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The one that takes its place.")],
-    dead: Annotated[bool, typer.Option("--dead", help="The old one is gone for good.")] = False,
+    leave: Annotated[
+        bool, typer.Option("--leave/--dead", help="Leave the old one in good order, or it is gone for good.")
+    ] = True,
     store: Store = STORE,
     key_file: KeyFileOption = None,
     as_json: options.Json = False,
 ) -> None:
     """Receive at another service from now on. Everybody learns of it by itself, with the next message or within days.
 
-    `communicator rm services` shows how far it is.
+    The old one is used until nobody writes there any more; `communicator rm leaving` shows how far it is.
 
     Examples:
 
-      communicator rm move https://old.example https://new.example
+      communicator rm move https://old.example https://new.example --leave
 
       communicator rm move https://dead.example https://new.example --dead
     """
     with opened(store, key_file) as device:
         if old != new:
-            device.replace_receiving(old, new, leave=not dead)
+            device.replace_receiving(old, new, leave=leave)
         device.turn()
-        leaving = _leaving(device)
-        left = not dead and not leaving.get(old) and _finished(device, old)
+        under_way = _leaving(device)
+        left = leave and old not in under_way
     if as_json:
-        print(json.dumps({"leaving": leaving, "left": left}))
+        print(json.dumps({"leaving": under_way, "left": left}))
     elif left:
         print(f"{old} is left: nothing of you is there any more")
     else:
         print(f"{new} takes the place of {old}")
+
+
+def leaving(store: Store = STORE, key_file: KeyFileOption = None, as_json: options.Json = False) -> None:
+    """Show how far you are with leaving a receiving service. When it is safe, it is left, without a command of yours.
+
+    Example:
+
+      communicator rm leaving
+    """
+    with opened(store, key_file) as device:
+        device.turn()
+        rows = device.departures.progress(device.core)
+    if as_json:
+        print(json.dumps([row._asdict() for row in rows]))
+        return
+    for row in rows:
+        until = f", until {minute(row.until_s)} at the latest" if row.until_s else ""
+        stored = "unknown, it does not answer" if row.stored is None else str(row.stored)
+        print(f"leaving {row.uri}{until}")
+        print(f"  people who have not confirmed the new addresses: {row.waiting}")
+        print(f"  people who have, with something on its way perhaps: {row.confirmed}")
+        print(f"  people who write there no more: {row.released}")
+        print(f"  messages stored there: {stored}")
+    if not rows:
+        print("no service is being left")
 
 
 def end(
@@ -137,28 +164,24 @@ def end(
     with opened(store, key_file) as device:
         relationship = find(device, name)
         if not yes and not as_json:
-            typer.confirm(f"End the relationship with {device.history.person(relationship).name}?", abort=True)
+            typer.confirm(f"End the relationship with {plain(device.history.called(relationship))}?", abort=True)
         device.end(relationship, tell=tell)
         device.turn()
     print(json.dumps({"ended": relationship}) if as_json else "ended")
 
 
 def _leaving(device: Device) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for relationship in device.core.relationships():
-        for service in device.core.leaving(relationship):
-            uri = device.book.uri(service)
-            found[uri] = found.get(uri, 0) + 1
-    return found
+    """Return how many relationships still hold the person at each service that is being left (PORT-3)."""
+    return {row.uri: row.waiting + row.confirmed for row in device.departures.progress(device.core)}
 
 
-def _finished(device: Device, uri: str) -> bool:
-    try:
-        return device.finish_leaving(uri)
-    except CommunicatorError:
-        return False
+def _addresses(device: Device, relationship: int, *, own: bool) -> list[_Address]:
+    core = device.core
+    grants = core.own_grants(relationship) if own else core.peer_grants(relationship)
+    rows = device.ledger.rows(relationship, device.clock(), own=own, grants=grants)
+    return [_address(device, row) for row in rows]
 
 
-def _address(device: Device, grant: Grant, used: int) -> _Address:
-    kind = "long-term" if grant.long_term else "short-lived"
-    return _Address(device.book.uri(grant.service), kind, grant.valid_until_ms // 1000, used, grant.capacity)
+def _address(device: Device, row: AddressRow) -> _Address:
+    kind, until_s = "long-term" if row.long_term else "short-lived", row.valid_until_ms // 1000
+    return _Address(device.book.uri(row.service), kind, row.standing.value, until_s, row.used, row.capacity)

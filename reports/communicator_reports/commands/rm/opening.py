@@ -4,6 +4,7 @@ A store is named by `--store` or `COMMUNICATOR_STORE`; it is opened by `--key-fi
 a passphrase that is asked for. Nothing else is read from the environment, and neither is ever printed.
 """
 
+import mimetypes
 import os
 import secrets
 import sys
@@ -16,9 +17,10 @@ import typer
 
 from communicator_impl.client import Device, KeyFile, Passphrase, Vault
 from communicator_impl.errors import InputError
+from communicator_reports.commands.rm.showing import plain
 from communicator_spec import ErrorClass
 
-__all__ = ["KeyFileOption", "Relationship", "Store", "created", "find", "opened"]
+__all__ = ["KeyFileOption", "Relationship", "Store", "created", "find", "media_type", "opened"]
 
 _PASSPHRASE: Final = "COMMUNICATOR_PASSPHRASE"
 _LOG: Final = "COMMUNICATOR_EVENT_LOG"
@@ -58,15 +60,23 @@ def opened(store: Path, key_file: Path | None) -> Iterator[Device]:
 def find(device: Device, name: str) -> int:
     """Return the relationship that a person meant."""
     people = device.history.people()
-    named = [number for number, person in people.items() if person.name.casefold() == name.casefold()]
+    own = {number: person.name for number, person in people.items() if person.name}
+    rest = {number: device.history.called(number) for number in people if number not in own}
+    named = [number for number, called in own.items() if called.casefold() == name.casefold()]
+    named = named or [number for number, called in rest.items() if called.casefold() == name.casefold()]  # CONT-7
     if len(named) > 1:
         raise InputError(ErrorClass.REFUSED, f"{len(named)} people are called {name}; use a number: {named}")
     if named:
         return named[0]
     if name.isdecimal() and int(name) in people:
         return int(name)
-    known = ", ".join(sorted({person.name for person in people.values()})) or "nobody yet"
+    known = ", ".join(sorted({*own.values(), *map(plain, rest.values())})) or "nobody yet"
     raise InputError(ErrorClass.UNKNOWN, f"nobody is called {name}; there is {known}")
+
+
+def media_type(path: Path) -> str:
+    """Return the media type that a file's name stands for."""
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
 def _device(vault: Vault) -> Device:

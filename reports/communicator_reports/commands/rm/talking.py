@@ -1,21 +1,31 @@
-"""`communicator rm say|show|sync|watch|profile|log`: messages."""
+"""`communicator rm say|show|sync|watch|log`: messages."""
 
 import json
 import time
-from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from communicator_impl.client.files import listed
 from communicator_impl.client.records import Message
-from communicator_impl.content import Profile, decode_content, decode_profile
-from communicator_impl.errors import PeerError
+from communicator_impl.content import Content
 from communicator_reports.commands import options
 from communicator_reports.commands.rm.meeting import STORE
-from communicator_reports.commands.rm.opening import KeyFileOption, Relationship, Store, find, opened
+from communicator_reports.commands.rm.opening import KeyFileOption, Relationship, Store, find, media_type, opened
+from communicator_reports.commands.rm.showing import (
+    draft_row,
+    message_row,
+    minute,
+    plain,
+    said,
+    size,
+    state_of,
+    way_lines,
+)
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["log", "profile", "said", "say", "show", "sync", "watch"]
+__all__ = ["log", "say", "show", "sync", "watch"]
 
 _C = PARAMETERS.content
 
@@ -23,26 +33,40 @@ _C = PARAMETERS.content
 def say(
     name: Relationship,
     text: Annotated[str, typer.Argument(help="What you write.")],
+    attach: Annotated[
+        list[Path] | None, typer.Option("--attach", metavar="FILE", help="A file beside it; may be repeated, up to 8.")
+    ] = None,
     store: Store = STORE,
     key_file: KeyFileOption = None,
     as_json: options.Json = False,
 ) -> None:
     """Write a message. It is kept before anything else happens, and sent until it is delivered or given up.
 
-    Example:
+    Files are encrypted and stored with two sending services before the message leaves; until then it waits here.
+
+    Examples:
 
       communicator rm say Ben 'see you at eight'
+
+      communicator rm say Ben 'the lake' --attach lake.jpg --attach map.pdf
     """
     with opened(store, key_file) as device:
         relationship = find(device, name)
-        number = device.say(relationship, text)
-        device.turn()
-        message = device.history.message(relationship, number, own=True)
-    assert message is not None
-    if as_json:
-        print(json.dumps({"relationship": relationship, **_plain(True, number, message)}))
-    else:
-        print(f"{number}: {_way(message)}")
+        if attach:
+            files = [(path, media_type(path)) for path in attach]
+            draft = device.attach(relationship, Content(_C.text_type, text.encode()), files)
+            device.turn()
+            number, waiting = device.sent_with_files.get(draft), device.uploads.all().get(draft)
+        else:
+            number, draft, waiting = device.say(relationship, text), 0, None
+            device.turn()
+        message = None if number is None else device.history.message(relationship, number, own=True)
+    if number is not None and message is not None:
+        row = message_row(True, number, message)
+        print(json.dumps({"relationship": relationship, **row}) if as_json else f"{number}: {_way(message)}")
+    elif waiting is not None:
+        row = {"relationship": relationship, **draft_row(draft, waiting)}
+        print(json.dumps(row) if as_json else waiting.error or "kept; it is sent when its files are stored")
 
 
 def show(
@@ -65,18 +89,25 @@ def show(
         relationship = find(device, name)
         device.turn()
         messages = device.history.messages(relationship)
-        person = device.history.person(relationship)
+        called = plain(device.history.called(relationship))
+        drafts = [draft_row(n, w) for n, w in device.uploads.all().items() if w.relationship == relationship]
         if not unread:
             device.read(relationship)
     if as_json:
-        print(json.dumps([_plain(own, number, message) for own, number, message in messages]))
+        print(json.dumps([*(message_row(*one) for one in messages), *drafts]))
         return
-    for own, _, message in messages:
-        at = datetime.fromtimestamp(message.date_s).strftime("%Y-%m-%d %H:%M")
-        state = f"  [{message.state.value}]" if own else ""
-        print(f"{at}  {'me' if own else person.name}: {said(message)}{state}")
-        for way in message.ways if ways else ():
-            print(f"{'':18}via {way.via} to {way.service}: {way.said or 'handed over'}")
+    for own, number, message in messages:
+        state = f"  [{state_of(message)}]" if own else ""
+        print(f"{minute(message.date_s)}  {'me' if own else called}: {said(message)}{state}")
+        for file in listed([(own, number, message)]):
+            print(
+                f"{'':18}+ {file.reference} {plain(file.attachment.name or 'a file')} ({size(file.attachment.length)})"
+            )
+        for line in way_lines(message) if ways else ():
+            print(f"{'':18}{line}")
+    for row in drafts:
+        state = f"failed: {row['error']}" if row["error"] else "waits until its files are stored"
+        print(f"{minute(int(str(row['date_s'])))}  me: {row['text']}  [{state}]")
 
 
 def sync(store: Store = STORE, key_file: KeyFileOption = None, as_json: options.Json = False) -> None:
@@ -116,11 +147,12 @@ def watch(
         shown = {(r, n) for r in device.core.relationships() for own, n, _ in device.history.messages(r) if not own}
 
         def tell() -> None:
-            for relationship, person in device.history.people().items():
+            for relationship in device.history.people():
                 for own, number, message in device.history.messages(relationship):
                     if not own and (relationship, number) not in shown:
                         shown.add((relationship, number))
-                        print(f"{time.strftime('%H:%M:%S')}  {person.name}: {said(message)}", flush=True)
+                        called = plain(device.history.called(relationship))
+                        print(f"{time.strftime('%H:%M:%S')}  {called}: {said(message)}", flush=True)
 
         running = Watch(device)
         if seconds is not None:
@@ -128,26 +160,6 @@ def watch(
             timer.daemon = True
             timer.start()
         running.run(tell)
-
-
-def profile(
-    name: Relationship,
-    called: Annotated[str, typer.Option(metavar="NAME", help="What you are called in this relationship.")],
-    pronouns: Annotated[str | None, typer.Option(help="How people speak of you.")] = None,
-    store: Store = STORE,
-    key_file: KeyFileOption = None,
-    as_json: options.Json = False,
-) -> None:
-    """Say what you are called. It is for this person alone, and can be something else for everybody else.
-
-    Example:
-
-      communicator rm profile Ben --called 'Ann Example' --pronouns she/her
-    """
-    with opened(store, key_file) as device:
-        number = device.tell_profile(find(device, name), Profile(called, pronouns))
-        device.turn()
-    print(json.dumps({"number": number}) if as_json else f"{number}: {called}")
 
 
 def log(store: Store = STORE, key_file: KeyFileOption = None) -> None:
@@ -165,26 +177,6 @@ def log(store: Store = STORE, key_file: KeyFileOption = None) -> None:
         lines = EventLog(device.vault, device.book).lines()
     for line in lines:
         print(line)
-
-
-def said(message: Message) -> str:
-    """Return a message as one line of text."""
-    try:
-        content = decode_content(message.content)
-    except PeerError:
-        return "(a message that cannot be read)"
-    if content.type == _C.text_type:
-        return content.data.decode()
-    if content.type == _C.profile_type:
-        told = decode_profile(content.data)
-        return f"(is called {told.name}{f', {told.pronouns}' if told.pronouns else ''})"
-    return f"(a message of type {content.type})"
-
-
-def _plain(own: bool, number: int, message: Message) -> dict[str, object]:
-    ways = [{"via": w.via, "service": w.service, "at_ms": w.at_ms, "said": w.said} for w in message.ways]
-    head = {"from": "me" if own else "peer", "number": number, "date_s": message.date_s}
-    return {**head, "text": said(message), "state": message.state.value, "ways": ways}
 
 
 def _way(message: Message) -> str:
