@@ -10,7 +10,7 @@ Rules:
 2. Absent values are empty byte strings, −1 is written as 0: CBOR here has neither null nor negative numbers.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -58,6 +58,7 @@ __all__ = [
     "RevokeRoot",
     "Secret",
     "Setting",
+    "without_revoked",
 ]
 
 NEVER: Final = 1 << 62
@@ -258,6 +259,16 @@ def _read_losses(value: object) -> tuple[MayBeLost, ...]:
         pairs = tuple((wire.uint(a), wire.uint(b)) for a, b in _rows(numbers, 2))
         found.append(MayBeLost(wire.uint(own), wire.uint(peer), pairs))
     return tuple(found)
+
+
+def without_revoked(pending: tuple[Request, ...], requests: Sequence[Request]) -> tuple[Request, ...]:
+    """Drop what a revocation makes pointless: repeated after it, a grant would name a root that is gone."""
+    revoked = {request.root for request in requests if isinstance(request, RevokeRoot)}
+    return tuple(request for request in pending if _root_of(request) not in revoked) if revoked else pending
+
+
+def _root_of(request: Request) -> Root:
+    return request.grant.root if isinstance(request, IssueGrant) else request.root
 
 
 def _write_request(request: Request) -> object:

@@ -44,7 +44,15 @@ from communicator_impl.keys import Identity, IdentityKey, PackageSecret
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
-from communicator_impl.particle_fields import NEVER, Delivered, IssueGrant, MayBeLost, Request, RevokeRoot, Setting
+from communicator_impl.particle_fields import (
+    NEVER,
+    Delivered,
+    MayBeLost,
+    Request,
+    RevokeRoot,
+    Setting,
+    without_revoked,
+)
 from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.resynchronisation import Resynchronisation
 from communicator_impl.root_record import Item
@@ -206,6 +214,13 @@ class RelationshipManager:
         turn = self._turn(now_ms, relationship)
         self._inbox.admit(turn, service, item, came_s)
         return self._finish(turn)
+
+    def planned(self, relationship: int) -> None:
+        """The host has written the last requests down: it need not be given them again."""
+        p = self._of(relationship).copy()
+        p.pending = ()
+        self._save(relationship, p)
+        self._particles[relationship] = p
 
     def withdraw(self, relationship: int) -> tuple[RevokeRoot, ...]:
         """Forget a contact by which nobody came in; return what revokes its roots. The host carries that out."""
@@ -462,7 +477,7 @@ class RelationshipManager:
     def _keep(self, turn: Turn) -> None:
         """Make a step durable, then report what happened (SES-15, ENV-18)."""
         p = turn.particle
-        p.pending = _without_revoked(p.pending, turn.requests) + tuple(turn.requests)
+        p.pending = without_revoked(p.pending, turn.requests) + tuple(turn.requests)
         self._save(turn.relationship, p)
         self._particles[turn.relationship] = p
         for event in turn.events:
@@ -475,16 +490,6 @@ class RelationshipManager:
 
     def _save(self, relationship: int, particle: Particle) -> None:
         self._storage.save(f"{_PREFIX}{relationship}", particle.to_bytes())
-
-
-def _without_revoked(pending: tuple[Request, ...], requests: Sequence[Request]) -> tuple[Request, ...]:
-    """Drop what a revocation makes pointless: repeated after it, a grant would name a root that is gone."""
-    revoked = {request.root for request in requests if isinstance(request, RevokeRoot)}
-    return tuple(request for request in pending if _root_of(request) not in revoked) if revoked else pending
-
-
-def _root_of(request: Request) -> Root:
-    return request.grant.root if isinstance(request, IssueGrant) else request.root
 
 
 def pair(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["Courier", "Progress", "Silent", "Stored"]
+__all__ = ["Courier", "Progress", "Silent", "Stored", "class_of", "verifier"]
 
 _V, _E = PARAMETERS.service, PARAMETERS.envelope
 _ANSWER_BYTES_MAX: Final = 1 << 26
@@ -203,7 +203,7 @@ class Courier:
         if answer.status_code >= _BROKEN or answer.status_code == _BUSY:
             raise Silent(ErrorClass.LIMIT, f"{uri} answers {answer.status_code}")
         if not answer.is_success:
-            raise ServiceError(_class_of(bytes(data)), f"{uri} refuses: status {answer.status_code}")
+            raise ServiceError(class_of(bytes(data)), f"{uri} refuses: status {answer.status_code}")
         return bytes(data)
 
     def _client(self, uri: str, apart: bytes) -> "httpx.Client":
@@ -215,14 +215,14 @@ class Courier:
     def _made(uri: str) -> "httpx.Client":
         import httpx
 
-        client = httpx.Client(base_url=uri, follow_redirects=False, verify=_verifier())  # SVC-9
+        client = httpx.Client(base_url=uri, follow_redirects=False, verify=verifier())  # SVC-9
         for name in ("accept", "accept-encoding", "connection", "user-agent"):
             del client.headers[name]
         return client
 
 
 @cache
-def _verifier() -> "ssl.SSLContext":
+def verifier() -> "ssl.SSLContext":
     """Return what checks certificates: one for all connections, because the list of authorities is long."""
     import httpx
 
@@ -246,7 +246,7 @@ def _octets(value: object) -> bytes:
         raise ServiceError(ErrorClass.MALFORMED, "base64url") from error
 
 
-def _class_of(data: bytes) -> ErrorClass:
+def class_of(data: bytes) -> ErrorClass:
     """Return the class that a refusal names; `MALFORMED` if it names none."""
     try:
         return ErrorClass(json.loads(data)["class"])

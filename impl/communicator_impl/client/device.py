@@ -26,6 +26,7 @@ import msgspec
 
 from communicator_impl import pace
 from communicator_impl.attachment import Shelf
+from communicator_impl.client.asker import Asker
 from communicator_impl.client.book import Book
 from communicator_impl.client.courier import Courier, Silent
 from communicator_impl.client.files import Files
@@ -33,8 +34,11 @@ from communicator_impl.client.history import History
 from communicator_impl.client.leaving import Departures
 from communicator_impl.client.ledger import Ledger
 from communicator_impl.client.log import EventLog
+from communicator_impl.client.names import Names
 from communicator_impl.client.post import Post
+from communicator_impl.client.purses import Purses
 from communicator_impl.client.records import Stage, packed
+from communicator_impl.client.strangers import Strangers
 from communicator_impl.client.uploads import Uploads, Waiting
 from communicator_impl.client.vault import Vault
 from communicator_impl.content import Attachment, Content, Profile, decode_content, encode_content, encode_profile
@@ -72,6 +76,7 @@ class Device:
         vault: Vault,
         *,
         courier: Courier | None = None,
+        asker: Asker | None = None,
         entropy: Entropy | None = None,
         terms: Terms | None = None,
         clock: Callable[[], int] = pace.now_ms,
@@ -86,8 +91,8 @@ class Device:
         self.post = Post(vault, self.book, self.courier, clock, self.history.travelled)
         self.log = EventLog(vault, self.book) if log else None
         self._person = person
-        self._entropy = entropy or SystemEntropy()
-        self.uploads = Uploads(vault, self.book, self.courier, self._entropy, clock)
+        self.entropy = entropy or SystemEntropy()
+        self.uploads = Uploads(vault, self.book, self.courier, self.entropy, clock)
         self.files = Files(self.book, self.courier, clock)
         self.ledger = Ledger(vault)
         self.departures = Departures(vault, self.book, self.courier)
@@ -95,6 +100,9 @@ class Device:
         self._terms = terms or standard_terms("label/1")
         self._reported: list[CoreEvent] = []
         self._build()
+        self.purses = Purses(vault, asker or Asker(), self.entropy, clock)
+        self.strangers = Strangers(self)
+        self.names = Names(self, asker or Asker(), self.purses)
 
     def close(self) -> None:
         """Close the store and all connections."""
@@ -103,7 +111,7 @@ class Device:
 
     def _build(self) -> None:
         report = self._reported.append
-        self.core = RelationshipManager(self._person, self._terms, self.book, self.vault, self._entropy, report)
+        self.core = RelationshipManager(self._person, self._terms, self.book, self.vault, self.entropy, report)
         self._reported.clear()
 
     # ---------------------------------------------------------------- what people do
@@ -122,21 +130,21 @@ class Device:
 
     def invite(self, name: str, relationship: int | None = None) -> tuple[int, bytes]:
         """Make a contact for somebody who is to be called `name`; return the relationship's number and the contact."""
-        number, setting = self._new(relationship), self._setting()
+        number, setting = self.new_number(relationship), self.setting()
         with self._step():
             contact, step = self.core.offer(self.clock(), number, setting)
             self.history.begin(number, name, Stage.INVITED, self.clock() // 1000, contact)
-            self._plan(number, step)
+            self.plan(number, step)
         self.post.carry_out()
         return number, contact
 
     def approach(self, name: str, contact: bytes, relationship: int | None = None) -> int:
         """Take a contact up: the relationship's number. Messages may be written at once."""
-        number, setting = self._new(relationship), self._setting()
+        number, setting = self.new_number(relationship), self.setting()
         with self._step():
             step = self.core.approach(self.clock(), number, setting, contact)
             self.history.begin(number, name, Stage.ANSWERED, self.clock() // 1000)
-            self._plan(number, step)
+            self.plan(number, step)
         return number
 
     def say(self, relationship: int, text: str) -> int:
@@ -204,7 +212,7 @@ class Device:
         with self._step():
             self.book.choose(setting)
             for relationship in self.core.relationships():
-                draw = self._entropy.fraction("announce", relationship, 0)
+                draw = self.entropy.fraction("announce", relationship, 0)
                 announce_ms = self.clock() + int(draw * self._terms.announce_spread_ms)
                 self.core.move(self.clock(), relationship, gone, setting, announce_ms, leave=leave)
             self.departures.over(number)
@@ -270,7 +278,7 @@ class Device:
         """End a relationship, silently or with a word (12.4)."""
         self.book.probe(self._senders(), self.clock())
         with self._step():
-            self._plan(relationship, self.core.refuse(self.clock(), relationship, tell=tell, reach=self.book))
+            self.plan(relationship, self.core.refuse(self.clock(), relationship, tell=tell, reach=self.book))
             self.history.ended(relationship)
             for service in range(len(self.book.receiving)):
                 self.ledger.revoked(relationship, service, self.clock())
@@ -290,6 +298,8 @@ class Device:
         if wakes:
             self._store_files()
             self._wake()
+            self.names.turn()
+            self.purses.turn()
         self.post.carry_out()
         self.post.hand_over()
         self.leave_what_is_over()
@@ -308,14 +318,23 @@ class Device:
         """Apply what was fetched from one place, then confirm it there; returns how many messages it was."""
         if not items:
             return 0
-        with self._step():
-            received = self.core.receive(self.clock(), relationship, service, items)
-            fresh = self.core.undelivered(relationship)
-            for message in fresh:
-                self.history.received(relationship, message.number, self.clock() // 1000, message.content)
-            self.core.drain(self.clock(), relationship, frozenset(message.number for message in fresh))
-            self._plan(relationship, Step(received.requests))
-        self.courier.confirm(self.book.uri(service), access_key, received.confirm)
+        if self.strangers.has(relationship):
+            self.strangers.knock(relationship, service, items)
+            fresh, taken = 0, frozenset(item.number for item in items)
+        else:
+            with self._step():
+                received = self.core.receive(self.clock(), relationship, service, items)
+                fresh, taken = self.deliver(relationship), received.confirm
+                self.plan(relationship, Step(received.requests))
+        self.courier.confirm(self.book.uri(service), access_key, taken)
+        return fresh
+
+    def deliver(self, relationship: int) -> int:
+        """Take over what the core has delivered, inside `step`; return how many messages it was."""
+        fresh = self.core.undelivered(relationship)
+        for message in fresh:
+            self.history.received(relationship, message.number, self.clock() // 1000, message.content)
+        self.core.drain(self.clock(), relationship, frozenset(message.number for message in fresh))
         return len(fresh)
 
     def _fetch(self, relationship: int, service: int, access_key: bytes) -> int:
@@ -338,12 +357,13 @@ class Device:
             self.book.probe(self._senders(), self.clock())
         for relationship in due:
             with self._step():
-                self._plan(relationship, self.core.wake(self.clock(), relationship, self.book))
+                self.plan(relationship, self.core.wake(self.clock(), relationship, self.book))
 
     def _next_ms(self) -> int:
         deadlines = (self.core.deadline_ms(r) for r in self.core.relationships())
         is_done = self.post.is_empty() and self.uploads.is_empty()
-        return min((*deadlines, NEVER if is_done else self.clock() + _REST_MS))
+        waits_ms = NEVER if is_done else self.clock() + _REST_MS
+        return min((*deadlines, self.names.next_ms(), self.purses.next_ms(), waits_ms))
 
     def _store_files(self) -> None:
         """Store the files of messages that wait for them; what is stored by then is submitted (ATT-13)."""
@@ -383,6 +403,16 @@ class Device:
     # ---------------------------------------------------------------- steps
 
     @contextmanager
+    def step(self) -> Iterator[None]:
+        """Make several steps of the core one transaction: what raises inside undoes them all."""
+        try:
+            with self._step():
+                yield
+        except InputError:
+            self._build()  # a step before the one that raised was taken
+            raise
+
+    @contextmanager
     def _step(self) -> Iterator[None]:
         """Make a step of the core and everything that follows from it one transaction (rule 1)."""
         try:
@@ -416,7 +446,8 @@ class Device:
         elif event.kind is Kind.RECEIVED and event.value == Command.READ:
             self.history.seen(relationship, self.core.seen(relationship))
 
-    def _plan(self, relationship: int, step: Step) -> None:
+    def plan(self, relationship: int, step: Step) -> None:
+        """Write down what a step asks for, inside `step`."""
         for request in step.requests:
             self._plan_request(relationship, request)
         for out in step.transmissions:
@@ -427,14 +458,16 @@ class Device:
         if self.log is not None:
             self.log.name_root(request, relationship, self.post.count())
 
-    def _new(self, wanted: int | None) -> int:
+    def new_number(self, wanted: int | None = None) -> int:
+        """Return the number of the next relationship."""
         taken = self.core.relationships()
         number = max(taken, default=-1) + 1 if wanted is None else wanted
         if number in taken:
             raise InputError(ErrorClass.REFUSED, f"relationship {number} is there already")
         return number
 
-    def _setting(self) -> Setting:
+    def setting(self) -> Setting:
+        """Return the services of new relationships; `InputError` if none are chosen."""
         setting = self.book.setting
         if not setting.receiving or not setting.sending:
             raise InputError(ErrorClass.REFUSED, "no services are chosen yet")
