@@ -30,6 +30,7 @@ from communicator_impl.client.asker import Asker
 from communicator_impl.client.book import Book
 from communicator_impl.client.courier import Courier, Silent
 from communicator_impl.client.files import Files
+from communicator_impl.client.finding import Finder
 from communicator_impl.client.history import History
 from communicator_impl.client.leaving import Departures
 from communicator_impl.client.ledger import Ledger
@@ -100,9 +101,11 @@ class Device:
         self._terms = terms or standard_terms("label/1")
         self._reported: list[CoreEvent] = []
         self._build()
-        self.purses = Purses(vault, asker or Asker(), self.entropy, clock)
+        asker = asker or Asker()
+        self.purses = Purses(vault, asker, self.entropy, clock)
         self.strangers = Strangers(self)
-        self.names = Names(self, asker or Asker(), self.purses)
+        self.names = Names(self, asker, self.purses)
+        self.finder = Finder(self, asker, self.purses, self.names)
 
     def close(self) -> None:
         """Close the store and all connections."""

@@ -1,8 +1,8 @@
 """Contacts that lie at directories, and strangers who came by them: nobody is let in before the person says so.
 
 Theory. A contact is for one stranger, whoever that will be. In the core it is a relationship without a peer; here it is
-a row with a door of its own (`doors`). What comes by it is kept unread, one ciphertext at most, until the person agrees;
-only then does the core see it, as of the day on which it came. ::
+a row with a door of its own (`doors`). What comes by it is kept unread, one ciphertext at most, until the person
+agrees; only then does the core see it, as of the day on which it came. ::
 
     given out ──knock──▶ waits ──agree───▶ a relationship like any other
         │                  └────decline──▶ forgotten, its roots revoked; the stranger hears nothing
@@ -141,6 +141,8 @@ class Strangers:
             device, item = self._device, Item(number, serial, position, knock.ciphertext)
             device.plan(relationship, device.core.admit(device.clock(), relationship, service, item, knock.came_s))
             device.deliver(relationship)
+            if device.core.identities(relationship) is None:
+                raise OwnError(ErrorClass.FORGED, "a first message that opened once does not open any more")
         self._device.post.carry_out()
 
     def decline(self, relationship: int) -> None:

@@ -55,6 +55,11 @@ class DirectoryWatch:
         """The newest head that was kept."""
         return self._reader.head
 
+    @property
+    def reader(self) -> DirectoryReader:
+        """What reads answers of this directory, with the heads that were compared here."""
+        return self._reader
+
     def look(self, now_ms: int, others: Sequence[Head] = ()) -> Seen:
         """Ask every way once, and take heads of other readers: `SplitView`, `FORGED`, `EXPIRED` (DIR-15, DIR-18)."""
         found = list(self._heads())
