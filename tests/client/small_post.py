@@ -5,15 +5,17 @@ which a device may die, just before it or just after it; a point is counted when
 many there are by running once, and nobody has to list them.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from communicator_impl.addresses import Profile
 from communicator_impl.client import Device, KeyFile, Vault
-from communicator_impl.client.courier import Courier, Progress, Silent
+from communicator_impl.client.courier import Courier, Progress, Silent, Stored
+from communicator_impl.content import Content
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.document import Document, Receiving, Sending
 from communicator_impl.entropy import SeededEntropy
@@ -69,6 +71,7 @@ class World:
         self.down: set[str] = set()
         self.rsa = {uri: self._receiving(uri) for uri in URIS}
         self.ssa = {uri: self._sending(uri) for uri in URIS}
+        self.uploads: dict[str, bytes] = {}  # by their URI
         self._due: list[tuple[int, str, Ticket]] = []
         self._owners: dict[bytes, bytes] = {}
 
@@ -100,6 +103,12 @@ class World:
                 outcome = self.ssa[via].outcome(self.now_ms, ticket, answered=answered, draw=0.5)
                 if isinstance(outcome, RetryAt):
                     self._due.append((outcome.at_ms, via, ticket))
+
+    def stored(self, via: str, ciphertext: bytes, lifetime_s: int) -> Stored:
+        """Keep an upload; the same one is kept once (SVC-7)."""
+        uri = f"{via}/v1/attachments/{hashlib.sha256(ciphertext).hexdigest()[:43]}"
+        self.uploads[uri] = ciphertext
+        return Stored(uri, self.now_ms // 1000 + lifetime_s)
 
     def register(self, uri: str, request: Request) -> None:
         rsa = self.rsa[uri]
@@ -136,8 +145,8 @@ class WorldCourier(Courier):
 
     def document(self, uri: str) -> bytes:
         self._ask_for(uri)
-        receiving = Receiving(self._world.rsa[uri].config(), 4096, (2800,), ("immediate",), False, ())
-        return Document(1, uri, receiving, Sending(uri, 4096, (0,), 604_800, (), ())).encode()
+        receiving = Receiving(self._world.rsa[uri].config(), 4096, (2800,), ("immediate",), True, ())
+        return Document(1, uri, receiving, Sending(uri, 4096, (0,), 604_800, ((1, 1), (2, 1)), ())).encode()
 
     def carry_out(self, uri: str, request: Request) -> None:
         with self._asking("request", uri):
@@ -154,6 +163,22 @@ class WorldCourier(Courier):
     def submit(self, uri: str, submission: Submission, relationship: int) -> bytes:
         with self._asking("submit", uri):
             return self._world.submitted(uri, submission)
+
+    def store(self, uri: str, ciphertext: IO[bytes], lifetime_s: int) -> Stored:
+        with self._asking("upload", uri):
+            return self._world.stored(uri, ciphertext.read(), lifetime_s)
+
+    def fetch_file(self, uri: str, place: str, most: int) -> bytes:
+        self._ask_for(uri)
+        return self._found(place)
+
+    def download(self, place: str, most: int) -> bytes:
+        return self._found(place)
+
+    def _found(self, place: str) -> bytes:
+        if place not in self._world.uploads or any(place.startswith(uri) for uri in self._world.down):
+            raise ServiceError(ErrorClass.UNKNOWN, place)
+        return self._world.uploads[place]
 
     def progress(self, uri: str, ticket: bytes, relationship: int) -> Progress:
         self._ask_for(uri)
@@ -205,6 +230,12 @@ class Host:
         number = self.device.core.next_number(relationship)
         while self.device.core.next_number(relationship) == number:
             self._survive(lambda: self.device.say(relationship, text))
+
+    def attach(self, relationship: int, text: str, path: Path) -> None:
+        """Write something with a file once, whatever happens meanwhile: whether it was accepted shows the store."""
+        content, number = Content("text/plain", text.encode()), self.device.core.next_number(relationship)
+        while not self.device.uploads.all() and self.device.core.next_number(relationship) == number:
+            self._survive(lambda: self.device.attach(relationship, content, [(path, "image/jpeg")]))
 
     def _survive(self, what: Callable[[], object]) -> None:
         try:

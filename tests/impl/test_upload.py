@@ -53,6 +53,18 @@ def test_a_service_that_fails_is_replaced_and_one_place_is_enough_in_the_end() -
     assert listed(draft) == [["https://1.example/0"]]
 
 
+def test_a_service_that_does_not_answer_comes_last_and_is_not_given_up() -> None:
+    draft = begun().postponed(Upload(0, 0))
+    assert draft.due() == (Upload(0, 1), Upload(0, 2))
+    draft = draft.postponed(Upload(0, 1)).postponed(Upload(0, 2))
+    assert draft.due() == (Upload(0, 0), Upload(0, 1))
+    assert draft.enough() == draft  # without a place nothing is enough (ATT-13)
+    assert draft.content(NOW) is None
+    draft = draft.stored(Upload(0, 1), place(Upload(0, 1))).enough()
+    assert draft.due() == ()
+    assert listed(draft) == [["https://1.example/0"]]
+
+
 def test_a_message_whose_file_is_nowhere_does_not_leave() -> None:
     draft = begun(senders=(0,)).failed(Upload(0, 0))
     assert draft.due() == ()
