@@ -25,6 +25,7 @@ Errors, all of them the input's fault:
 import hashlib
 import heapq
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Self
@@ -43,6 +44,7 @@ DATA_VARIABLE = "COMMUNICATOR_DATA"
 BESIDE = Path("..") / "shared" / "data"
 TRACE_FILE = "collegemsg.txt"
 SIZE_BYTES_MAX = 1 << 29
+_ROWS = 1 << 16
 ID_MAX = (1 << 63) - 1
 LINE_BYTES_MAX = 100
 TIME_S_MAX = 1 << 40
@@ -99,6 +101,13 @@ class Trace:
     def duration_ms(self) -> int:
         """The time between the first message and the last."""
         return int(self.t_ms[-1]) if self.messages else 0
+
+    def rows(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (time in ms, sender, receiver) in order, a part of the columns at a time."""
+        for begin in range(0, self.messages, _ROWS):
+            part = slice(begin, begin + _ROWS)
+            columns = (self.t_ms[part].tolist(), self.sender[part].tolist(), self.receiver[part].tolist())
+            yield from zip(*columns, strict=True)
 
     def pair_keys(self) -> Ints:
         """For each message, one number for its undirected pair: `smaller * people + larger`."""

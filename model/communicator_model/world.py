@@ -10,8 +10,8 @@ in which they were scheduled. Idle relationships cost nothing: each end has at m
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Generator, Sequence
+from typing import Final, NamedTuple
 
 import simpy
 
@@ -19,6 +19,7 @@ from communicator_model.draws import exponential, stream
 from communicator_model.faults import Conditions, FaultKind
 from communicator_model.phones import Schedule
 from communicator_model.population import Person
+from communicator_model.ticks import Ticks
 from communicator_model.traces import Trace
 from communicator_spec import Kind, Row, Terms
 from communicator_spec.nodes import DONE, Fidelity, Setting, Travelling
@@ -30,17 +31,7 @@ _DAY_MS: Final = 86_400_000
 _CONVERSATION_MS: Final = 3_600_000  # a longer silence ends a conversation
 _RETRY_SLOTS: Final = 128  # network draws reserved for the attempts of one transmission
 
-T = TypeVar("T")
 Steps = Generator[simpy.Event, object, None]
-
-
-class _Clock(simpy.Environment):
-    """A SimPy environment whose time is a whole number of milliseconds."""
-
-    @property
-    def now(self) -> int:
-        """The current time, ms."""
-        return int(self._now)
 
 
 class _Flight(NamedTuple):
@@ -75,8 +66,8 @@ class World:
         self._conditions = conditions
         self._weather = conditions.weather
         self._providers = providers
-        self._env = _Clock()
-        self._trace = trace
+        self._env = Ticks()
+        self._at = self._env.at
         self._contexts = contexts
         self._people = people
         self._online = [schedules[person.phone].next_online for person in people]
@@ -91,6 +82,10 @@ class World:
         self._managers = self._nodes.managers
         self._rsas = self._nodes.receiving
         self._ssas = self._nodes.sending
+        self._rows = trace.rows()
+        self._numbers: dict[int, int] = {}  # of relationships, by pair and context
+        self._turns: Counter[int] = Counter()
+        self._latest: dict[int, int] = {}
         self._person_of: list[int] = []
         self._ends_of: list[list[int]] = [[] for _ in people]
         self._alarms: list[int] = []
@@ -109,7 +104,7 @@ class World:
     def run(self) -> None:
         """Run until the horizon."""
         env = self._env
-        env.process(self._write())
+        self._write(env.now, next(self._rows, None))
         env.process(self._fault())
         if self._weather.outage_every_ms:
             for service in range(2 * self._providers):
@@ -118,51 +113,53 @@ class World:
             env.process(self._strangers())
         env.run(until=self._conditions.horizon_ms)
 
+    @property
+    def steps(self) -> int:
+        """How many steps the clock has run: the measure of a run's work."""
+        return self._env.calls
+
     def dismantle(self) -> None:
         """Let go of everything. A world is full of cycles, and finding them takes longer than a quarter of its run."""
         self.__dict__.clear()
 
-    def _at(self, t_ms: int, call: Callable[[T], None], value: T) -> None:
-        """Run `call(value)` at `t_ms`."""
-        timeout = simpy.Timeout(self._env, t_ms - self._env.now)
-        timeout.callbacks.append(lambda _: call(value))
-
     # ---------------------------------------------------------------- people and devices
 
-    def _write(self) -> Steps:
-        """Let everybody write what the trace says, to whom and when."""
-        trace, env = self._trace, self._env
-        numbers: dict[tuple[int, int, int], int] = {}
-        turns: Counter[tuple[int, int]] = Counter()
-        latest: dict[tuple[int, int], int] = {}
-        rows = zip(trace.t_ms.tolist(), trace.sender.tolist(), trace.receiver.tolist(), strict=True)
-        for t_ms, sender, receiver in rows:
-            if t_ms > env.now:
-                yield env.timeout(t_ms - env.now)
+    def _write(self, now_ms: int, row: tuple[int, int, int] | None) -> None:
+        """Let people write what the trace says, to whom and when: a row, and what follows at the same time."""
+        while row is not None:
+            t_ms, sender, receiver = row
+            if t_ms > now_ms:
+                self._at(t_ms, self._write, row)
+                return
             low, high = (sender, receiver) if sender < receiver else (receiver, sender)
-            context = 0
-            if self._contexts > 1:
-                if t_ms - latest.get((low, high), 0) > _CONVERSATION_MS:
-                    turns[low, high] += 1
-                latest[low, high] = t_ms
-                context = turns[low, high] % self._contexts
-            relationship = numbers.get((low, high, context), -1)
-            if relationship < 0:
-                relationship = numbers[low, high, context] = len(numbers)
-                self._pair(relationship, low, high)
-            end = 2 * relationship + (sender == high)
-            self._managers.submit(t_ms, end, 0)
-            self._set_alarm(end)
+            end = 2 * self._relationship(now_ms, low, high) + (sender == high)
+            self._managers.submit(now_ms, end, 0)
+            self._set_alarm(now_ms, end)
+            row = next(self._rows, None)
 
-    def _pair(self, relationship: int, low: int, high: int) -> None:
-        first, now_ms = 2 * relationship, self._env.now
+    def _relationship(self, now_ms: int, low: int, high: int) -> int:
+        """Return the relationship in which two people write now; it begins when they first do."""
+        pair = (low * len(self._people) + high) * self._contexts
+        if self._contexts > 1:
+            if now_ms - self._latest.get(pair, 0) > _CONVERSATION_MS:
+                self._turns[pair] += 1
+            self._latest[pair] = now_ms
+            pair += self._turns[pair] % self._contexts
+        found = self._numbers.get(pair)
+        if found is None:
+            found = self._numbers[pair] = len(self._numbers)
+            self._pair(now_ms, found, low, high)
+        return found
+
+    def _pair(self, now_ms: int, relationship: int, low: int, high: int) -> None:
+        first = 2 * relationship
         for end, person in ((first, low), (first + 1, high)):
             self._person_of.append(person)
             self._alarms.append(_NEVER)
             self._ends_of[person].append(end)
         self._managers.pair(now_ms, first, (low, high), (self._settings[low], self._settings[high]))
-        self._set_alarm(first)
-        self._set_alarm(first + 1)
+        self._set_alarm(now_ms, first)
+        self._set_alarm(now_ms, first + 1)
         self._maybe_refuse(relationship, now_ms)
 
     def _maybe_refuse(self, relationship: int, now_ms: int) -> None:
@@ -173,29 +170,27 @@ class World:
             t_ms = now_ms + int(exponential(draw(relationship, 2), weather.refusal_mean_ms))
             self._at(self._online[self._person_of[end]](t_ms), self._refuse, end)
 
-    def _refuse(self, end: int) -> None:
-        for transmission in self._managers.refuse(self._env.now, end):
-            self._hand_over(self._env.now, transmission)
+    def _refuse(self, now_ms: int, end: int) -> None:
+        for transmission in self._managers.refuse(now_ms, end):
+            self._hand_over(now_ms, transmission)
 
-    def _set_alarm(self, end: int) -> None:
+    def _set_alarm(self, now_ms: int, end: int) -> None:
         """See to it that the end is woken when it has something to do and its device is online."""
         due_ms = self._managers.deadline_ms(end)
         if due_ms >= _NEVER:
             return
-        now_ms = self._env.now
         t_ms = self._online[self._person_of[end]](due_ms if due_ms > now_ms else now_ms)
         if t_ms < self._alarms[end]:
             self._alarms[end] = t_ms
             self._at(t_ms, self._wake, end)
 
-    def _wake(self, end: int) -> None:
-        now_ms = self._env.now
+    def _wake(self, now_ms: int, end: int) -> None:
         if self._alarms[end] != now_ms:
             return  # an earlier alarm has replaced this one
         self._alarms[end] = _NEVER
         for transmission in self._managers.wake(now_ms, end):
             self._hand_over(now_ms, transmission)
-        self._set_alarm(end)
+        self._set_alarm(now_ms, end)
 
     # ---------------------------------------------------------------- the way of a message
 
@@ -206,14 +201,13 @@ class World:
         delay_ms = weather.delay_min_ms + int(exponential(draw, weather.delay_mean_ms))
         self._at(now_ms + delay_ms, self._attempt, _Flight(transmission, ticket, 0))
 
-    def _attempt(self, flight: _Flight) -> None:
+    def _attempt(self, now_ms: int, flight: _Flight) -> None:
         """Let a sending service post to a receiving service."""
         transmission, ticket, attempt = flight
         via = transmission.via
         if not self.sending[via]:
             self._parked_flights[via].append(flight)
             return
-        now_ms = self._env.now
         parcel = self._ssas[via].attempt(now_ms, ticket)
         if parcel is None:
             return
@@ -246,10 +240,10 @@ class World:
             return False
         return True
 
-    def _give_notice(self, transmission: Travelling) -> None:
+    def _give_notice(self, now_ms: int, transmission: Travelling) -> None:
         end = transmission.end
-        self._managers.unreachable(self._env.now, end, transmission.service, transmission.reference)
-        self._set_alarm(end)
+        self._managers.unreachable(now_ms, end, transmission.service, transmission.reference)
+        self._set_alarm(now_ms, end)
 
     def _notify(self, now_ms: int, end: int, service: int) -> None:
         """Tell a device that a root has something for it; a device that was offline spreads its fetches."""
@@ -264,14 +258,14 @@ class World:
             t_ms = online(t_ms + int(self._draw_fetch(end, now_ms) * self._weather.fetch_spread_ms))
         self._at(t_ms, self._fetch, key)
 
-    def _fetch(self, key: tuple[int, int]) -> None:
+    def _fetch(self, now_ms: int, key: tuple[int, int]) -> None:
         end, service = key
         if not self.receiving[service]:
             self._parked_fetches[service].append(key)
             return
         self._waiting.discard(key)
-        self._managers.receive(self._env.now, end, service)
-        self._set_alarm(end)
+        self._managers.receive(now_ms, end, service)
+        self._set_alarm(now_ms, end)
 
     # ---------------------------------------------------------------- faults
 
@@ -304,8 +298,8 @@ class World:
                 t_ms = self._env.now + after_ms + int(min(reaction_ms, fault.reaction_max_ms))
                 self._at(self._online[person](t_ms), self._move, person)
 
-    def _move(self, person: int) -> None:
-        fault, now_ms = self._conditions.fault, self._env.now
+    def _move(self, now_ms: int, person: int) -> None:
+        fault = self._conditions.fault
         old, leave = fault.provider, fault.kind is FaultKind.SUNSET
         before = self._settings[person]
         setting = self._settings[person] = self._replacement(person, old)
@@ -315,7 +309,7 @@ class World:
                 self._managers.move(now_ms, end, old, setting, now_ms + int(spread), leave=leave)
             else:
                 self._managers.change_senders(now_ms, end, setting.sending)
-            self._set_alarm(end)
+            self._set_alarm(now_ms, end)
         if leave and old in before.receiving:
             self._at(self._online[person](now_ms + _DAY_MS), self._try_to_leave, person)
 
@@ -334,9 +328,9 @@ class World:
             replace(setting.sending, (*person.sending, *person.spares, *person.receiving)),
         )
 
-    def _try_to_leave(self, person: int) -> None:
+    def _try_to_leave(self, now_ms: int, person: int) -> None:
         """Once a day, see whether nothing points to the old service any more."""
-        old, now_ms = self._conditions.fault.provider, self._env.now
+        old = self._conditions.fault.provider
         if old in self._dead:
             return
         gone = self.receiving[old] and self._managers.leave(now_ms, person, old, self._ends_of[person])
