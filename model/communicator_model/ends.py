@@ -1,18 +1,41 @@
 """One person's end of one relationship: what the reference implementation calls a Particle, reduced to logic.
 
-An end is slots and small dictionaries, because a study holds tens of thousands of them that are idle most of the time:
-an idle end costs its memory and nothing else. What happens to an end is decided in `relationships`.
+A study holds millions of ends that are idle most of the time: an idle end costs its memory and nothing else. So it is
+slots; what it remembers of grants is forgotten with them; and what it seldom has (an outbox, suspects, a move, gaps) is
+`NOTHING` until then, or a small value that is replaced and never changed. What happens to an end is decided in
+`relationships`.
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 from communicator_model.receiving import Parcel
 from communicator_spec import Grant
 
-__all__ = ["NEVER", "Body", "End", "Entry", "Transmission"]
+__all__ = ["NEVER", "NOTHING", "Body", "End", "Entry", "Transmission", "only", "without"]
 
 NEVER: Final = 1 << 62
 """A deadline that does not come."""
+
+NOTHING: Final[dict[Any, Any]] = {}
+"""What all ends share that have nothing: never written to."""
+
+_NONE: Final[frozenset[Any]] = frozenset()
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def without(mapping: dict[K, V], key: K) -> dict[K, V]:
+    """Return a mapping without one key; `NOTHING` if that is all."""
+    return {k: v for k, v in mapping.items() if k != key} or NOTHING
+
+
+def only(notes: dict[tuple[int, int], V], grants: Sequence[Grant]) -> dict[tuple[int, int], V]:
+    """Return what is noted of these grants: what no set names any more is forgotten."""
+    if not notes:
+        return notes
+    names = [grant[:2] for grant in grants]
+    return {name: notes[name] for name in names if name in notes}
 
 
 class Body(NamedTuple):
@@ -75,8 +98,8 @@ class End:
         self.update_due = NEVER
         self.introduced: dict[tuple[int, int], int] = {}  # the first version of the set that carried a grant
         # services that were replaced: the version without each, and when the last address there ends
-        self.moved: dict[int, int] = {}
-        self.release_due: dict[int, int] = {}
+        self.moved: dict[int, int] = NOTHING
+        self.release_due: dict[int, int] = NOTHING
         self.notice_due = NEVER
         self.notice_attempts = 0
         # the peer's address set
@@ -85,13 +108,13 @@ class End:
         self.request_due = NEVER
         self.used: dict[tuple[int, int], int] = {}
         self.turns: dict[int, int] = {}
-        self.suspects: dict[int, int] = {}
+        self.suspects: dict[int, int] = NOTHING
         # messages
         self.next_number = 0
-        self.outbox: dict[int, Entry] = {}
-        self.opened: set[tuple[int, int, int]] = set()  # fetched and not confirmed: it does not open again
+        self.outbox: dict[int, Entry] = NOTHING
+        self.opened: frozenset[tuple[int, int, int]] = _NONE  # fetched and not confirmed: it does not open again
         self.floor = 0
-        self.beyond: set[int] = set()
+        self.beyond: frozenset[int] = _NONE
         self.receipt_due = NEVER
         self.receipt_from = -1  # the service at which arrived what the receipt is for
         self.receipts = 0
@@ -103,10 +126,17 @@ class End:
         """Return when this end has something to do next; huge if never."""
         if self.ended:
             return NEVER
-        due = min(self.receipt_due, self.notice_due, self.update_due, self.request_due)
-        for entry in self.outbox.values():
-            if entry.due_ms < due:
-                due = entry.due_ms
+        due = self.receipt_due
+        if self.update_due < due:
+            due = self.update_due
+        if self.request_due < due:
+            due = self.request_due
+        if self.notice_due < due:
+            due = self.notice_due
+        if self.outbox:
+            for entry in self.outbox.values():
+                if entry.due_ms < due:
+                    due = entry.due_ms
         if self.release_due:
             due = min(due, *self.release_due.values())
         return due

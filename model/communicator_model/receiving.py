@@ -18,6 +18,9 @@ _UNKNOWN: Final = _REASONS.index(ErrorClass.UNKNOWN)
 _REPLAYED: Final = _REASONS.index(ErrorClass.REPLAYED)
 _LIMIT: Final = _REASONS.index(ErrorClass.LIMIT)
 _MESSAGES_MAX: Final = PARAMETERS.service.root_messages_max
+_REMEMBERED_MS: Final = 86_400_000  # nothing is forwarded after its grant has expired: this long only strangers notice
+_STORED: Final = int(Kind.STORED)  # looking into an enumeration takes as long as a call
+_CONFIRMED: Final = int(Kind.CONFIRMED)
 
 
 class Parcel(NamedTuple):
@@ -38,15 +41,16 @@ class Item(NamedTuple):
 
 
 class _Entry:
-    """A registered grant: what it holds, the highest spent position + 1, and what was spent in the window."""
+    """A registered grant: what it holds, the highest spent position + 1, and a bit for each that was spent."""
 
-    __slots__ = ("capacity", "spent", "top", "valid_until_ms")
+    __slots__ = ("capacity", "serial", "spent", "top", "valid_until_ms")
 
     def __init__(self, grant: Grant) -> None:
+        self.serial = grant.serial
         self.valid_until_ms = grant.valid_until_ms
         self.capacity = grant.capacity
         self.top = 0
-        self.spent: set[int] = set()
+        self.spent = 0
 
 
 class ReceivingService:
@@ -61,45 +65,55 @@ class ReceivingService:
         self._remembers_spent = remembers_spent
         self._window = window
         self._emit = emit
-        self._grants: dict[tuple[int, int], _Entry] = {}
+        self._grants: dict[int, list[_Entry]] = {}  # by end, oldest first
         self._store: dict[int, list[Item]] = {}
 
-    def issue(self, end: int, grant: Grant) -> None:
+    def issue(self, now_ms: int, end: int, grant: Grant) -> None:
         """Register a grant of a relationship end; its addresses resolve from now on."""
-        self._grants[end, grant.serial] = _Entry(grant)
+        entries = self._grants.get(end)
+        if entries is None:
+            self._grants[end] = [_Entry(grant)]
+            return
+        if entries[0].valid_until_ms < now_ms - _REMEMBERED_MS:
+            entries[:] = [entry for entry in entries if entry.valid_until_ms >= now_ms - _REMEMBERED_MS]
+        entries.append(_Entry(grant))
 
     def accept(self, now_ms: int, parcel: object) -> int | None:
         """Take bytes from anyone; return the end whose store grew, or None."""
         assert isinstance(parcel, Parcel)
         end, serial, position, body = parcel
-        entry = self._grants.get((end, serial))
+        for entry in self._grants.get(end, ()):
+            if entry.serial == serial:
+                break
+        else:
+            return self._refused(now_ms, _UNKNOWN)
         reason = self._refusal(now_ms, entry, position)
-        if reason is None and len(self._store.get(end, ())) >= _MESSAGES_MAX:
-            reason = _LIMIT  # RECV-4: and the address is not spent
-        if reason is not None or entry is None:
-            self._emit((now_ms, Kind.REFUSED, -1, -1, self._service, -1, -1, -1, reason or _UNKNOWN))
-            return None
-        self._spend(entry, position)
-        self._store.setdefault(end, []).append(Item(serial, position, body))
-        self._emit((now_ms, Kind.STORED, end, -1, self._service, serial, position, -1, -1))
+        if reason is not None:
+            return self._refused(now_ms, reason)
+        stored = self._store.get(end)
+        if stored is None:
+            stored = self._store[end] = []
+        elif len(stored) >= _MESSAGES_MAX:
+            return self._refused(now_ms, _LIMIT)  # RECV-4: and the address is not spent
+        entry.spent |= 1 << position
+        if position >= entry.top:
+            entry.top = position + 1
+        stored.append(Item(serial, position, body))
+        self._emit((now_ms, _STORED, end, -1, self._service, serial, position, -1, -1))
         return end
 
-    def _refusal(self, now_ms: int, entry: _Entry | None, position: int) -> int | None:
-        if entry is None:
-            return _UNKNOWN
-        in_window = entry.top - self._window <= position < min(entry.top + self._window, entry.capacity)
-        if not in_window or (position in entry.spent and not self._remembers_spent):
+    def _refused(self, now_ms: int, reason: int) -> int | None:
+        self._emit((now_ms, Kind.REFUSED, -1, -1, self._service, -1, -1, -1, reason))
+        return None
+
+    def _refusal(self, now_ms: int, entry: _Entry, position: int) -> int | None:
+        top, window = entry.top, self._window
+        is_spent = entry.spent >> position & 1
+        if not top - window <= position < min(top + window, entry.capacity) or is_spent > self._remembers_spent:
             return _UNKNOWN
         if now_ms >= entry.valid_until_ms:  # STATE-3
             return _EXPIRED
-        return _REPLAYED if position in entry.spent else None
-
-    def _spend(self, entry: _Entry, position: int) -> None:
-        entry.spent.add(position)
-        if position >= entry.top:
-            entry.top = position + 1
-            if len(entry.spent) > 2 * self._window:
-                entry.spent = {i for i in entry.spent if i >= entry.top - self._window}
+        return _REPLAYED if is_spent else None
 
     def fetch(self, end: int) -> list[Item]:
         """Return everything stored for one root, oldest first; it stays until confirmed."""
@@ -108,12 +122,11 @@ class ReceivingService:
     def confirm(self, now_ms: int, end: int) -> None:
         """Delete what was fetched for one root: the device has it durably."""
         for serial, position, _ in self._store.pop(end, []):
-            self._emit((now_ms, Kind.CONFIRMED, end, -1, self._service, serial, position, -1, -1))
+            self._emit((now_ms, _CONFIRMED, end, -1, self._service, serial, position, -1, -1))
 
     def revoke(self, end: int) -> None:
         """Forget a root: nothing sent to its addresses resolves any more, and nothing stored remains."""
-        for key in [key for key in self._grants if key[0] == end]:
-            del self._grants[key]
+        self._grants.pop(end, None)
         self._store.pop(end, None)
 
     def die(self) -> None:

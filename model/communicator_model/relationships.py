@@ -17,7 +17,7 @@ How an end behaves, at every instant `now_ms`:
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from communicator_model.ends import NEVER, Body, End, Entry, Transmission
+from communicator_model.ends import NEVER, NOTHING, Body, End, Entry, Transmission, only, without
 from communicator_model.receiving import Parcel, ReceivingService
 from communicator_spec import (
     Command,
@@ -43,6 +43,14 @@ from communicator_spec.nodes import Reach, Setting
 
 __all__ = ["RelationshipManagers"]
 
+# Looking into an enumeration takes as long as a call: rows of which a run has millions are written with plain numbers.
+_ACCEPTED: Final = int(Kind.ACCEPTED)
+_SENT: Final = int(Kind.SENT)
+_ISSUED: Final = int(Kind.ISSUED)
+_DELIVERED: Final = int(Kind.DELIVERED)
+_ACKNOWLEDGED: Final = int(Kind.ACKNOWLEDGED)
+_RECEIVED: Final = int(Kind.RECEIVED)
+_UPDATED: Final = int(Kind.UPDATED)
 _MESSAGE: Final = int(Command.MESSAGE)
 _RECEIPT: Final = int(Command.RECEIPT)
 _UPDATE: Final = int(Command.UPDATE)
@@ -91,10 +99,12 @@ class RelationshipManagers:
         end = self._ends[end_id]
         number = end.next_number
         end.next_number += 1
-        self._emit((now_ms, Kind.ACCEPTED, end_id, number, -1, -1, -1, -1, size))
+        self._emit((now_ms, _ACCEPTED, end_id, number, -1, -1, -1, -1, size))
         if end.ended:  # PORT-12, PORT-13: nobody will hear it
             self._emit((now_ms, Kind.FAILED, end_id, number, -1, -1, -1, -1, -1))
         else:
+            if not end.outbox:
+                end.outbox = {}
             end.outbox[number] = Entry(now_ms)
             end.credit += 1
         return number
@@ -110,11 +120,11 @@ class RelationshipManagers:
         end.services, end.senders = setting
         if end.ended:
             return
-        end.moved[old] = end.version + 1
+        end.moved = {**end.moved, old: end.version + 1}
         end.renew_at = now_ms
         self._emit((now_ms, Kind.MOVED, end_id, -1, old, -1, taken, -1, end.version + 1))
         if leave:
-            end.release_due[old] = end.last_until.get(old, now_ms)
+            end.release_due = {**end.release_due, old: end.last_until.get(old, now_ms)}
         if self._terms.announces:
             end.notice_due = min(end.notice_due, announce_ms)
             end.credit += 1
@@ -264,7 +274,7 @@ class RelationshipManagers:
         news = end.mine if end.confirmed < end.version else None
         body = Body(command, number, end.floor, above, end.held_version, end.version, news)
         parcel = Parcel(peer_of(end_id), grant.serial, position, body)
-        self._emit((now_ms, Kind.SENT, end_id, number, grant.service, grant.serial, position, via, command))
+        self._emit((now_ms, _SENT, end_id, number, grant.service, grant.serial, position, via, command))
         not_after_ms = min(now_ms + self._terms.queue_lifetime_ms, grant.valid_until_ms)
         return Transmission(via, grant.service, not_after_ms, parcel, end_id, number, draw_index)
 
@@ -286,6 +296,7 @@ class RelationshipManagers:
         if grants and grants != end.mine:
             end.mine = grants
             end.version += 1
+            end.spent, end.introduced = only(end.spent, grants), only(end.introduced, grants)
             for grant in fresh:
                 self._issue(now_ms, end_id, end, grant)
         self._plan_renewal(now_ms, end, in_conversation)
@@ -294,10 +305,11 @@ class RelationshipManagers:
         service, serial, long_term, until_ms, _ = grant
         end.serials[service] = serial
         end.introduced[service, serial] = end.version
-        end.release_due.pop(service, None)  # STATE-27: it is in use again
+        if service in end.release_due:  # STATE-27: it is in use again
+            end.release_due = without(end.release_due, service)
         end.last_until[service] = max(end.last_until.get(service, 0), until_ms)
-        self._services[service].issue(end_id, grant)
-        self._emit((now_ms, Kind.ISSUED, end_id, end.version, service, serial, int(long_term), -1, until_ms))
+        self._services[service].issue(now_ms, end_id, grant)
+        self._emit((now_ms, _ISSUED, end_id, end.version, service, serial, int(long_term), -1, until_ms))
 
     def _plan_renewal(self, now_ms: int, end: End, in_conversation: bool) -> None:
         terms = self._terms
@@ -317,7 +329,7 @@ class RelationshipManagers:
     def _release(self, now_ms: int, end_id: int, end: End) -> None:
         for service, due_ms in sorted(end.release_due.items()):
             if due_ms <= now_ms:  # STATE-10
-                del end.release_due[service]
+                end.release_due = without(end.release_due, service)
                 self._emit((now_ms, Kind.RELEASED, end_id, -1, service, -1, -1, -1, -1))
 
     def leave(self, now_ms: int, person: int, service: int, ends: Sequence[int]) -> bool:
@@ -345,10 +357,11 @@ class RelationshipManagers:
                 if isinstance(body, Body) and address not in end.opened:  # DELIV-4; opened once, its key is gone
                     self._apply(now_ms, end_id, end, service, body)
                 if not confirms:
-                    end.opened.add(address)
+                    end.opened |= {address}
         if confirms:
             core.confirm(now_ms, end_id)
-            end.opened = {address for address in end.opened if address[0] != service}
+            if end.opened:
+                end.opened = frozenset(address for address in end.opened if address[0] != service)
 
     def restart(self, end_id: int) -> None:
         """Die and come back: an end is what it has stored."""
@@ -358,14 +371,18 @@ class RelationshipManagers:
         return self._ends[end_id]
 
     def _note_spent(self, now_ms: int, end: End, service: int, serial: int, position: int) -> None:
-        key = (service, serial)
-        end.spent[key] = max(end.spent.get(key, 0), position + 1)
         for grant in end.mine:
-            if grant[:2] == key:
-                if grant.long_term and self._is_bypassed(now_ms, end, service):
-                    end.spent[key] = grant.capacity  # STATE-22
-                if 2 * end.spent[key] >= grant.capacity:  # STATE-6
-                    end.renew_at = min(end.renew_at, now_ms)
+            if grant.serial == serial and grant.service == service:
+                break
+        else:
+            return  # of a set that was replaced
+        key = (service, serial)
+        spent = max(end.spent.get(key, 0), position + 1)
+        if grant.long_term and self._is_bypassed(now_ms, end, service):
+            spent = grant.capacity  # STATE-22
+        end.spent[key] = spent
+        if 2 * spent >= grant.capacity:  # STATE-6
+            end.renew_at = min(end.renew_at, now_ms)
 
     def _is_bypassed(self, now_ms: int, end: End, service: int) -> bool:
         """Tell whether the peer holds a usable ephemeral grant at one of the own services."""
@@ -380,26 +397,32 @@ class RelationshipManagers:
         if grants is not None and version > end.held_version:  # STATE-1
             self._adopt(end, grants, version)
             end.credit += command == _MOVED  # the peer's person decided
-            self._emit((now_ms, Kind.UPDATED, end_id, -1, -1, -1, -1, -1, version))
+            self._emit((now_ms, _UPDATED, end_id, -1, -1, -1, -1, -1, version))
             self._redirect(now_ms, end)
         if holds > end.confirmed:
             self._confirm(now_ms, end, holds)
         if end.outbox:
-            for acked in [n for n in end.outbox if covers(floor, above, n)]:
-                del end.outbox[acked]
-                self._emit((now_ms, Kind.ACKNOWLEDGED, end_id, acked, -1, -1, -1, -1, -1))
+            self._settle(now_ms, end_id, end, floor, above)
         if command == _MESSAGE:
             self._deliver(now_ms, end_id, end, service, number)
         else:
-            self._emit((now_ms, Kind.RECEIVED, end_id, -1, service, -1, -1, -1, command))
+            self._emit((now_ms, _RECEIVED, end_id, -1, service, -1, -1, -1, command))
             self._obey(now_ms, end_id, end, command)
         if command in (_MESSAGE, _MOVED) and end.receipt_due == NEVER:  # DELIV-13: only what people caused
             delay_ms = receipt_delay_ms(self._receipt_draw(end_id, end.receipts), self._terms)
             end.receipt_due, end.receipt_from = now_ms + delay_ms, service
             end.receipts += 1
 
+    def _settle(self, now_ms: int, end_id: int, end: End, floor: int, above: tuple[tuple[int, int], ...]) -> None:
+        for acked in [n for n in end.outbox if covers(floor, above, n)]:
+            del end.outbox[acked]
+            self._emit((now_ms, _ACKNOWLEDGED, end_id, acked, -1, -1, -1, -1, -1))
+        if not end.outbox:
+            end.outbox = NOTHING
+
     def _adopt(self, end: End, grants: tuple[Grant, ...], version: int) -> None:
         end.held, end.held_version = grants, version
+        end.used = only(end.used, grants)
         at_ms = request_at(grants, self._terms)
         end.request_due = NEVER if at_ms is None else at_ms
 
@@ -410,27 +433,31 @@ class RelationshipManagers:
         elif command == _END:  # PORT-12
             for number in end.outbox:
                 self._emit((now_ms, Kind.FAILED, end_id, number, -1, -1, -1, -1, -1))
-            end.outbox.clear()
+            end.outbox = NOTHING
             self._stop(end_id, end)
 
     def _deliver(self, now_ms: int, end_id: int, end: End, service: int, number: int) -> None:
         if number < end.floor or number in end.beyond:  # DELIV-2
             self._emit((now_ms, Kind.DUPLICATE, end_id, number, service, -1, -1, -1, -1))
             return
-        end.beyond.add(number)
-        while end.floor in end.beyond:
-            end.beyond.remove(end.floor)
+        if number != end.floor:
+            end.beyond |= {number}
+        else:
             end.floor += 1
+            while end.floor in end.beyond:
+                end.beyond -= {end.floor}
+                end.floor += 1
         end.credit += 1
-        self._emit((now_ms, Kind.DELIVERED, end_id, number, service, -1, -1, -1, -1))
+        self._emit((now_ms, _DELIVERED, end_id, number, service, -1, -1, -1, -1))
 
     def _confirm(self, now_ms: int, end: End, holds: int) -> None:
         end.confirmed = holds
         for service, version in list(end.moved.items()):
             if holds >= version:
-                del end.moved[service]
+                end.moved = without(end.moved, service)
                 if service in end.release_due:
-                    end.release_due[service] = release_at(now_ms, end.release_due[service], self._terms)
+                    due_ms = release_at(now_ms, end.release_due[service], self._terms)
+                    end.release_due = {**end.release_due, service: due_ms}
         if not end.moved:
             end.notice_due = NEVER
 
@@ -447,7 +474,7 @@ class RelationshipManagers:
         The message escalates at once if there is another service to try.
         """
         end = self._ends[end_id]
-        end.suspects[service] = now_ms + self._terms.suspect_ms
+        end.suspects = {**end.suspects, service: now_ms + self._terms.suspect_ms}
         entry = end.outbox.get(reference)
         others = any(end.suspects.get(g.service, 0) <= now_ms and g.valid_until_ms > now_ms for g in end.held)
         if entry is not None and entry.service == service and others:

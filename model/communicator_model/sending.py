@@ -5,13 +5,15 @@ it cannot tell two messages to one person from two messages to two.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from communicator_spec import Kind, Row, Terms, backoff_ms
 from communicator_spec.nodes import DONE, Outcome, Submission
 
 __all__ = ["SendingService"]
 
-_FINISHED = Outcome(DONE, notice=False)
+_FORWARDED: Final = int(Kind.FORWARDED)
+_FINISHED: Final = Outcome(DONE, notice=False)
 
 
 class _Queued:
@@ -58,7 +60,7 @@ class SendingService:
         if answered:
             del self._queue[ticket]
             service = queued.submission.service
-            self._emit((now_ms, Kind.FORWARDED, -1, -1, service, -1, -1, self._service, -1))
+            self._emit((now_ms, _FORWARDED, -1, -1, service, -1, -1, self._service, -1))
             return _FINISHED
         retry_ms = now_ms + backoff_ms(queued.attempts, draw, self._terms)
         if retry_ms >= queued.submission.not_after_ms:

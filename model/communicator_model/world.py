@@ -80,6 +80,7 @@ class World:
         self._draw_announce = stream(seed, "announce")
         self._nodes = fidelity(providers, terms, self, stream(seed, "receipt"), self._emit)
         self._managers = self._nodes.managers
+        self._deadline_of = self._managers.deadline_ms
         self._rsas = self._nodes.receiving
         self._ssas = self._nodes.sending
         self._rows = trace.rows()
@@ -176,9 +177,9 @@ class World:
 
     def _set_alarm(self, now_ms: int, end: int) -> None:
         """See to it that the end is woken when it has something to do and its device is online."""
-        due_ms = self._managers.deadline_ms(end)
-        if due_ms >= _NEVER:
-            return
+        due_ms = self._deadline_of(end)
+        if due_ms >= self._alarms[end]:
+            return  # it is woken earlier anyway
         t_ms = self._online[self._person_of[end]](due_ms if due_ms > now_ms else now_ms)
         if t_ms < self._alarms[end]:
             self._alarms[end] = t_ms

@@ -189,18 +189,19 @@ def choose_path(
     via = senders[attempt % len(senders)]  # 1
     offers: dict[int, Grant] = {}
     for grant in held:
-        kept = int(grant.long_term and not carries_set)  # 6
-        if usable(grant, used.get((grant.service, grant.serial), 0) + kept, now_ms):
-            other = offers.get(grant.service)
-            if other is None or (other.long_term and not grant.long_term):  # 2
-                offers[grant.service] = grant
+        service, serial, long_term, valid_until_ms, capacity = grant
+        kept = long_term and not carries_set  # 6
+        if now_ms >= valid_until_ms or used.get((service, serial), 0) + kept >= capacity:  # STATE-3
+            continue
+        if service not in offers or (offers[service].long_term and not long_term):  # 2
+            offers[service] = grant
     if not offers:
         return None
-    if len(offers) > 1:
-        good = [g for g in offers.values() if suspects.get(g.service, 0) <= now_ms] or [*offers.values()]  # 3
-        apart = [g for g in good if g.service != via] or good  # 4
-        return Path(via, apart[turns.get(via, 0) % len(apart)])  # 5
-    return Path(via, *offers.values())
+    if len(offers) == 1:
+        return Path(via, *offers.values())
+    good = [g for g in offers.values() if suspects.get(g.service, 0) <= now_ms] or [*offers.values()]  # 3
+    apart = [g for g in good if g.service != via] or good  # 4
+    return Path(via, apart[turns.get(via, 0) % len(apart)])  # 5
 
 
 def apart_from(senders: Sequence[int], service: int) -> Sequence[int]:

@@ -35,7 +35,7 @@ class Receiver:
     def __init__(self, *, remembers_spent: bool = False) -> None:
         self.log: list[Row] = []
         self.core = ReceivingService(SERVICE, WINDOW, self.log.append, remembers_spent=remembers_spent)
-        self.core.issue(END, Grant(SERVICE, 1, True, UNTIL_MS, 1000))
+        self.core.issue(0, END, Grant(SERVICE, 1, True, UNTIL_MS, 1000))
 
     def post(self, position: int, *, serial: int = 1, now_ms: int = 5, end: int = END) -> int | None:
         return self.core.accept(now_ms, Parcel(end, serial, position, position))
@@ -97,7 +97,7 @@ def test_what_is_fetched_stays_until_it_is_confirmed() -> None:
 
 def test_a_revoked_end_resolves_no_more_and_others_do() -> None:
     receiver = Receiver()
-    receiver.core.issue(END + 1, Grant(SERVICE, 1, True, UNTIL_MS, 1000))
+    receiver.core.issue(0, END + 1, Grant(SERVICE, 1, True, UNTIL_MS, 1000))
     receiver.post(0)
     receiver.core.revoke(END)
     assert receiver.post(1) is None

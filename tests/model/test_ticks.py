@@ -67,7 +67,7 @@ def test_processes_stores_and_interruptions_run_as_in_simpy(seed: int) -> None:
 def test_calls_run_as_timeouts_do(plans: list[tuple[int, list[int]]]) -> None:
     """Each planned call plans others, at the same time, in the same span, or later."""
 
-    def played(at: Callable[[int, int], None], run: Callable[[], None]) -> None:
+    def played(at: Callable[[int, int], None], run: Callable[[], object]) -> None:
         for number, (t_ms, _) in enumerate(plans):
             at(t_ms, number)
         run()

@@ -22,7 +22,7 @@ from communicator_spec import Kind, Row, Terms
 from communicator_spec.formal import Model, State, Step, World, world
 from communicator_spec.formal import generated as model
 from communicator_spec.formal.generated import Notice, Queued
-from communicator_spec.formal.projection import FIELDS, kept_plainly, row_of, terms_of, told_of
+from communicator_spec.formal.projection import FIELDS, OF_GRANTS, current, kept_plainly, row_of, terms_of, told_of
 from communicator_spec.formal.walks import walk
 from communicator_spec.nodes import DONE, Driven, Outcome, Reach, Setting, Travelling
 from communicator_spec.policies import HOUR_MS
@@ -288,9 +288,11 @@ class Stage:
         if self._rows != expected:
             raise Divergence(action, "rows", expected, self._rows)
         for end in (0, 1):
-            told, kept = state.devices[end], self._nodes.managers.kept(end)
-            for name, value in told_of(told).items():
+            told, kept = told_of(state.devices[end]), self._nodes.managers.kept(end)
+            for name, value in told.items():
                 found = kept_plainly(getattr(kept, FIELDS[name]))
+                if name in OF_GRANTS:
+                    value, found = current(name, value, told), current(name, found, told)
                 if found != value:
                     raise Divergence(action, f"{FIELDS[name]} of end {end}", value, found)
 

@@ -12,7 +12,7 @@ from communicator_spec.formal import generated as model
 from communicator_spec.nodes import KEPT
 from communicator_spec.policies import HOUR_MS
 
-__all__ = ["FIELDS", "kept_plainly", "row_of", "terms_of", "told_of"]
+__all__ = ["FIELDS", "OF_GRANTS", "current", "kept_plainly", "row_of", "terms_of", "told_of"]
 
 NEVER: Final = 1 << 62
 
@@ -23,6 +23,9 @@ def _camel(name: str) -> str:
 
 
 FIELDS: Final = {_camel(name): name for name in KEPT}
+OF_GRANTS: Final = {"spent": "mine", "used": "held"}
+"""Fields that note something of grants, and the set that names these."""
+
 _DATES: Final = {"renewAt", "updateDue", "noticeDue", "requestDue", "receiptDue"}
 _DATED: Final = {"lastUntil", "releaseDue", "suspects"}
 
@@ -46,6 +49,12 @@ def _converted(name: str, value: Any) -> object:  # noqa: ANN401  # a field of a
     if isinstance(value, frozenset):
         return set(value)
     return dict(value) if isinstance(value, Mapping) else value
+
+
+def current(name: str, notes: Any, told: Mapping[str, Any]) -> object:  # noqa: ANN401  # a field of a device
+    """Return what is noted of the grants of a set: a device may forget what no set names any more."""
+    names = {grant[:2] for grant in told[OF_GRANTS[name]]}
+    return {key: value for key, value in notes.items() if key in names}
 
 
 def kept_plainly(value: object) -> object:
