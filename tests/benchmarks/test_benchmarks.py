@@ -40,6 +40,14 @@ def test_a_median_ratio_is_enclosed_by_its_order_statistics() -> None:
 
 
 @pytest.mark.slow
+def test_a_client_at_rest_is_measured_at_both_services(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["rest", "--short", "--json"])
+    ((row,),) = json.loads(capsys.readouterr().out)["rest"].values()
+    assert row["relationships"] == 1
+    assert all(row[f"kB/h, {which}"] > 0 for which in ("one", "other"))
+
+
+@pytest.mark.slow
 def test_acceptance_is_measured_and_all_of_it_resolves(capsys: pytest.CaptureFixture[str]) -> None:
     main(["accept", "--short", "--json"])
     closed, steady = json.loads(capsys.readouterr().out)["accept"].values()

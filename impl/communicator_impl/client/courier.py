@@ -14,6 +14,7 @@ Rules:
 """
 
 import json
+import socket
 from collections.abc import Mapping
 from functools import cache
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
@@ -215,7 +216,8 @@ class Courier:
     def _made(uri: str) -> "httpx.Client":
         import httpx
 
-        client = httpx.Client(base_url=uri, follow_redirects=False, verify=verifier())  # SVC-9
+        transport = httpx.HTTPTransport(verify=verifier(), socket_options=_ASKED)
+        client = httpx.Client(base_url=uri, follow_redirects=False, verify=verifier(), transport=transport)  # SVC-9
         for name in ("accept", "accept-encoding", "connection", "user-agent"):
             del client.headers[name]
         return client
@@ -229,6 +231,15 @@ def verifier() -> "ssl.SSLContext":
     return httpx.create_ssl_context()
 
 
+_ASKED: Final = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}.items()
+        if hasattr(socket, name)
+    ),
+]
+"""The system asks a service that is silent whether it is still there, below TLS and HTTP: a wait takes minutes."""
 _CBOR: Final = {"content-type": "application/cbor"}
 
 

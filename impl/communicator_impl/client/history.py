@@ -115,6 +115,11 @@ class History:
         found = [(own, *one) for own in (True, False) for one in self._direction(relationship, own=own)]
         return sorted(found, key=lambda one: (one[2].date_s, one[0], one[1]))
 
+    def numbers(self, relationship: int) -> list[int]:
+        """Return the numbers of what the peer wrote, without opening any of it."""
+        names = self._vault.keys(message_name(relationship, own=False))
+        return [int(name.rpartition("/")[2]) for name in names]
+
     def note_read(self, relationship: int) -> frozenset[int]:
         """Mark everything of the peer as read; return the numbers of what was not."""
         fresh = [(n, m) for n, m in self._direction(relationship, own=False) if not m.is_read]

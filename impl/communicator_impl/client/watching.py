@@ -1,17 +1,22 @@
 """A device that stays: it is told of what arrives, and wakes when something is due.
 
 Theory. One thread works on the store and the core; each place where something may arrive has a thread of its own that
-waits at the service and hands over what it gets. Waiting costs a request a minute for each place, and nothing else.
+waits at the service and hands over what it gets. A place at rest costs a request in five minutes, 0.3 kB, and nothing
+else: each root is asked for over a connection of its own, so many roots cost as many requests (KNOW-10).
 
 Rules:
 
 1. Threads that wait never touch the store: they have connections of their own and pass values through a queue.
-2. A place that does not answer is asked again after a pause that grows to five minutes.
+2. A place that does not answer is asked again after a pause that grows to five minutes. One that was quiet for a
+   while before its connection ended was cut off on the way: it is asked again at once, and for a shorter time.
 3. What was fetched and not confirmed comes again, so a thread waits until it was taken before it asks once more.
+4. How long a place is asked for is drawn anew each time, so that requests for several roots do not come in step.
 """
 
 import queue
+import secrets
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -25,6 +30,8 @@ from communicator_spec.parameters import PARAMETERS
 __all__ = ["Watch"]
 
 _WAIT_S: Final = PARAMETERS.service.long_poll_s_max
+_WAIT_S_MIN: Final = 20
+_LONGER_S: Final = 15
 _PAUSE_S: Final = 2.0
 _PAUSE_S_MAX: Final = 300.0
 _LOOK_S: Final = 60.0
@@ -97,15 +104,20 @@ class Watch:
             threading.Thread(target=self._listen, args=(place, uri, stop), daemon=True).start()
 
     def _listen(self, place: _Place, uri: str, stop: threading.Event) -> None:
-        courier, pause_s = Courier(), _PAUSE_S
+        courier, pause_s, most_s = Courier(), _PAUSE_S, _WAIT_S
         while not stop.is_set():
+            begun_s = time.monotonic()
             try:
-                items = courier.fetch(uri, place.access_key, _WAIT_S)
+                items = courier.fetch(uri, place.access_key, most_s - secrets.randbelow(most_s // 5))  # rule 4
             except CommunicatorError:
+                quiet_s = time.monotonic() - begun_s
+                if quiet_s >= _WAIT_S_MIN:  # rule 2
+                    most_s = min(_WAIT_S, max(_WAIT_S_MIN, int(quiet_s / 2)))
+                    continue
                 stop.wait(pause_s)
                 pause_s = min(2 * pause_s, _PAUSE_S_MAX)
                 continue
-            pause_s = _PAUSE_S
+            pause_s, most_s = _PAUSE_S, min(_WAIT_S, most_s + _LONGER_S)
             if items and not stop.is_set():
                 got = _Got(place, items, threading.Event())
                 self._got.put(got)

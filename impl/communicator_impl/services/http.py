@@ -55,6 +55,7 @@ _RETRY_AFTER_S: Final = 1
 _POLICY: Final = 1008
 _ADDRESSES_MAX: Final = 1 << 16
 _INTEGER_MAX: Final = (1 << 53) - 1
+_WAIT_DIGITS: Final = len(str(_V.long_poll_s_max))
 _BEARER: Final = "bearer "
 JSON: Final = "application/json"
 CBOR: Final = "application/cbor"
@@ -251,7 +252,7 @@ def wait_of(request: Request) -> int | None:
     text = request.query_params.get("wait")
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 2 or int(text) > _V.long_poll_s_max:
+    if not text.isascii() or not text.isdigit() or len(text) > _WAIT_DIGITS or int(text) > _V.long_poll_s_max:
         raise wire.wrong("seconds to wait")
     return int(text)
 

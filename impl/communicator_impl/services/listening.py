@@ -1,6 +1,6 @@
 """The server around an application: one socket of its own, TLS 1.3 and nothing below, and a time for everything.
 
-Theory. A device that waits holds a connection for a minute or for days, and one whose network went away says nothing.
+Theory. A device that waits holds a connection for minutes or for days, and one whose network went away says nothing.
 So the system asks each silent peer whether it is still there, below TLS and HTTP, where a client needs to know nothing
 of it; a peer that does not answer, or does not take what was sent to it, is gone like one that closed.
 

@@ -144,13 +144,15 @@ def watch(
     from communicator_impl.client.watching import Watch
 
     with opened(store, key_file) as device:
-        shown = {(r, n) for r in device.core.relationships() for own, n, _ in device.history.messages(r) if not own}
+        shown = {(r, n) for r in device.history.people() for n in device.history.numbers(r)}
 
         def tell() -> None:
             for relationship in device.history.people():
-                for own, number, message in device.history.messages(relationship):
-                    if not own and (relationship, number) not in shown:
-                        shown.add((relationship, number))
+                for number in device.history.numbers(relationship):
+                    if (relationship, number) in shown:
+                        continue
+                    shown.add((relationship, number))
+                    if (message := device.history.message(relationship, number, own=False)) is not None:
                         called = plain(device.history.called(relationship))
                         print(f"{time.strftime('%H:%M:%S')}  {called}: {said(message)}", flush=True)
 
