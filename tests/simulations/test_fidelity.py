@@ -83,9 +83,9 @@ def test_who_write_past_each_other_find_each_other_again(profile: str) -> None: 
 
 @pytest.mark.parametrize("profile", ["label/1", "two-layer/1"])
 def test_who_ends_a_relationship_aloud_is_heard_in_both(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(world: World, end: int) -> None:  # DELIV-31
-        for transmission in world._managers.refuse(world._env.now, end, tell=True):
-            world._hand_over(world._env.now, transmission)
+    def refuse(world: World, now_ms: int, end: int) -> None:  # DELIV-31
+        for transmission in world._managers.refuse(now_ms, end, tell=True):
+            world._hand_over(now_ms, transmission)
 
     monkeypatch.setattr(World, "_refuse", refuse)
     told = (with_profile(HARSH, profile), "two", FaultKind.NONE, town(16, 3))

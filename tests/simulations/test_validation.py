@@ -174,9 +174,9 @@ def test_a_message_of_a_stranger_is_an_error_of_its_own() -> None:
 
 
 def test_an_end_that_is_told_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(world: World, end: int) -> None:
-        for transmission in world._managers.refuse(world._env.now, end, tell=True):
-            world._hand_over(world._env.now, transmission)
+    def refuse(world: World, now_ms: int, end: int) -> None:
+        for transmission in world._managers.refuse(now_ms, end, tell=True):
+            world._hand_over(now_ms, transmission)
 
     monkeypatch.setattr(World, "_refuse", refuse)
     kept = keep(HARSH, "label/1", "two", FaultKind.NONE, town(16, 3), model_fidelity("label/1"))
