@@ -162,7 +162,7 @@ _NAMES: Final = {
     "bytes": "address agreement_secret answer associated before before_seed blind body challenge ciphertext config"
     " contact content data delivery digest document entry envelope file file_hash greeting hash head"
     " header_initiator header_responder identifier identity info key label leaf message new nonce old own"
-    " p package peer peer_key plaintext prekey_secret proof public_key q request root salt sealed secret"
+    " p package peer peer_key plaintext prekey_secret proof public_key q request restart_key root salt sealed secret"
     " secret_key seed shared signing_seed submission token tree verify_key",
     "number": "announce_s automated capacity confirmed count credit delay_mean_s epoch first floor"
     " held_version holds index kind lane lanes last length made_s newest_s next next_number not_after_s"

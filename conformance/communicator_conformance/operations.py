@@ -160,6 +160,28 @@ OPERATIONS: dict[str, Operation] = {
     "session.answer": _op(
         "rm resync", "signing_seed verify_key agreement_secret peer newest_s ciphertext:ciphertext", "handle body"
     ),
+    # Suite 2: packages with a key of ML-KEM, sessions that begin with them and begin anew, and the seal underneath.
+    "hybrid.decode": _op("rm hybrid", "package:hybrid-package", "identifier:digest"),
+    "hybrid.start": _op(
+        "rm hybrid",
+        "signing_seed verify_key:public-key agreement_secret package:hybrid-package",
+        "handle restart_key",
+    ),
+    "hybrid.accept": _op(
+        "rm hybrid",
+        "signing_seed verify_key agreement_secret package:hybrid-package made_s prekey_secret ciphertext:ciphertext",
+        "handle body restart_key",
+    ),
+    "hybrid.restart": _op(
+        "rm hybrid resync", "signing_seed verify_key:public-key agreement_secret peer restart_key", "handle"
+    ),
+    "hybrid.answer": _op(
+        "rm hybrid resync",
+        "signing_seed verify_key agreement_secret peer restart_key newest_s ciphertext:ciphertext",
+        "handle body",
+    ),
+    "hybrid.seal": _op("hybrid", "public_key info plaintext", "sealed"),
+    "hybrid.open": _op("hybrid", "secret_key info sealed", "plaintext"),
     "session.seal": _op("rm session", "session body", "ciphertext:ciphertext"),
     "session.open": _op("rm session", "session ciphertext:ciphertext", "body"),
     "ratchet.initiate": _op("rm ratchet", "shared header_initiator header_responder peer_key:public-key", "handle"),

@@ -42,6 +42,7 @@ __all__ = [
     "open_by_hand",
     "open_sealed",
     "public_key",
+    "schedule",
     "seal",
 ]
 
@@ -146,7 +147,7 @@ def open_by_hand(recipient: X25519PrivateKey, info: bytes, sealed: bytes, aead: 
     own = recipient.public_key().public_bytes_raw()
     try:
         shared = _shared_secret(recipient.exchange(public_key(enc)), enc + own)
-        cipher, nonce = _schedule(shared, info, aead)
+        cipher, nonce = schedule(shared, info, aead)
         return cipher.decrypt(nonce, ciphertext, b"")
     except (InvalidTag, ValueError) as error:
         raise PeerError(ErrorClass.FORGED, "sealed box does not open") from error
@@ -156,7 +157,7 @@ def _seal_with(
     enc: bytes, private: X25519PrivateKey, recipient: X25519PublicKey, info: bytes, plaintext: bytes, aead: Aead
 ) -> bytes:
     shared = _shared_secret(private.exchange(recipient), enc + recipient.public_bytes_raw())
-    cipher, nonce = _schedule(shared, info, aead)
+    cipher, nonce = schedule(shared, info, aead)
     return enc + cipher.encrypt(nonce, plaintext, b"")
 
 
@@ -166,9 +167,11 @@ def _shared_secret(agreed: bytes, context: bytes) -> bytes:
     return _labeled_expand(_KEM_SUITE, prk, b"shared_secret", context, 32)
 
 
-def _schedule(shared: bytes, info: bytes, aead: Aead) -> tuple[AESGCM | ChaCha20Poly1305, bytes]:
+def schedule(
+    shared: bytes, info: bytes, aead: Aead = _DEFAULT, kem_id: int = PARAMETERS.suite.kem_id
+) -> tuple[AESGCM | ChaCha20Poly1305, bytes]:
     """RFC 9180 §5.1, KeySchedule in base mode; returns the cipher and the nonce of message 0."""
-    suite = b"HPKE" + _KEM_SUITE[3:] + PARAMETERS.suite.kdf_id.to_bytes(2) + aead.to_bytes(2)
+    suite = b"HPKE" + kem_id.to_bytes(2) + PARAMETERS.suite.kdf_id.to_bytes(2) + aead.to_bytes(2)
     psk_hash = _labeled_extract(suite, b"", b"psk_id_hash", b"")
     info_hash = _labeled_extract(suite, b"", b"info_hash", info)
     context = b"\x00" + psk_hash + info_hash

@@ -23,9 +23,11 @@ Rules:
 1. Only the package is in clear; both sets travel inside the session, so they are authentic.
 2. An end says that it is paired when it holds the other's set, and reports its own first grants then.
 3. A set that does not fit a first message raises `InputError`: fewer services, or smaller batches.
+4. An identity makes one package, of the suite that the person has chosen (EXT-6), and begins in that of the other's
+   package, unless the person requires a higher one (EXT-11).
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from communicator_impl import session as sessions
 from communicator_impl.addresses import round_up_to_hour
@@ -41,24 +43,38 @@ from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import Setting
 from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.session import Session
+from communicator_impl.suite import Suite
 from communicator_impl.turn import Turn
 from communicator_spec import ErrorClass, Kind
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["INVITATION_S", "Introduction"]
+__all__ = ["CLASSICAL", "INVITATION_S", "Introduction", "Suites"]
 
 INVITATION_S: Final = 86_400
 _BACKDATE_S: Final = PARAMETERS.session.backdate_s
 
 
+class Suites(NamedTuple):
+    """What a person chose: the suite of own packages, and the least that one of somebody else must have."""
+
+    own: Suite = Suite.CLASSICAL
+    least: Suite = Suite.CLASSICAL
+
+
+CLASSICAL: Final = Suites()
+
+
 class Introduction:
     """The first texts of a relationship, for one person."""
 
-    def __init__(self, person: int, own: OwnAddresses, peer: PeerAddresses, entropy: Entropy) -> None:
+    def __init__(
+        self, person: int, own: OwnAddresses, peer: PeerAddresses, entropy: Entropy, suites: Suites = CLASSICAL
+    ) -> None:
         self._person = person
         self._own = own
         self._peer = peer
         self._entropy = entropy
+        self._suites = suites
 
     def invite(
         self, now_ms: int, setting: Setting, identity: Identity | None = None, lifetime_s: int = INVITATION_S
@@ -66,7 +82,8 @@ class Introduction:
         """Return a Particle that waits for an answer, and the package to show; `identity`: that of a name (8.4)."""
         identity = identity or Identity.generate(self._entropy)
         begin_s = max(now_ms // 1000 - _BACKDATE_S, 0)  # SES-26
-        secret = make_package(identity, begin_s, _BACKDATE_S + lifetime_s, self._entropy)
+        suite = self._suites.own
+        secret = make_package(identity, begin_s, _BACKDATE_S + lifetime_s, self._entropy, suite=suite)  # EXT-6
         particle = Particle(services=setting.receiving, senders=setting.sending, identity=identity, invitation=secret)
         return particle, secret.package.encode()
 
@@ -77,7 +94,7 @@ class Introduction:
 
     def accept(self, turn: Turn, package: bytes) -> bytes:
         """Answer a package: the opening of a session, with the own first set in it."""
-        decoded = KeyPackage.decode(package, turn.now_s)
+        decoded = self._allowed(KeyPackage.decode(package, turn.now_s))
         session = sessions.start(_identity_of(turn.particle), decoded, turn.now_s, self._entropy)
         answer = self._hand_over(turn, session)
         turn.events.clear()  # reported when the relationship exists
@@ -118,7 +135,7 @@ class Introduction:
     def approach(self, turn: Turn, contact: bytes) -> None:
         """Begin with a contact: from now on messages can be written, and the own set goes with them."""
         p, read = turn.particle, Contact.decode(contact, turn.now_s)
-        p.session = sessions.start(_identity_of(p), read.package, turn.now_s, self._entropy)
+        p.session = sessions.start(_identity_of(p), self._allowed(read.package), turn.now_s, self._entropy)
         self._peer.adopt(p, read.addresses)
         turn.report(Kind.PAIRED, value=self._person)
         p.update_due = turn.now_ms  # the owner learns of this end even if nobody writes
@@ -141,11 +158,18 @@ class Introduction:
     def _hand_over(self, turn: Turn, session: Session) -> bytes:
         """Make the own first set and seal it; in person, handing over is confirmation enough."""
         p = turn.particle
+        p.session = session  # how much room there is
         self._own.refresh(turn, in_conversation=True, everywhere=True)
         body = Body(BodyKind.UPDATE, Receipt(), p.held_version, addresses=self._own.complete_set(p))
         p.session, text = sessions.seal(session, encode_body(body), self._entropy)
         p.confirmed = p.version
         return text
+
+    def _allowed(self, package: KeyPackage) -> KeyPackage:
+        """Return a package whose suite the person takes; else `REFUSED`, and nothing was sent (EXT-11)."""
+        if package.suite < self._suites.least:
+            raise InputError(ErrorClass.REFUSED, f"a package of suite {package.suite}, which the person does not take")
+        return package
 
     def _adopt(self, p: Particle, plain: bytes) -> None:
         body = decode_body(plain)

@@ -4,7 +4,7 @@ Theory. An identity is two keys with one owner: Ed25519 to sign and X25519 to ag
 signs the agreement key, so nobody can pair his agreement key with another's name. Each relationship
 has an identity of its own; two correspondents who compare notes find nothing in common (SES-1). A
 key package is an identity with a fresh prekey and dates, signed; whoever holds it can start a
-session without its owner being online.
+session without its owner being online. The prekey is an X25519 key in suite 1, one of X-Wing in suite 2.
 
 Rules:
 
@@ -12,6 +12,7 @@ Rules:
 2. A package is checked as a whole before any field is used: encoding, suite, both signatures, dates
    (SES-4, SES-5).
 3. A package is for one session, unless it says that it may be used again (SES-6).
+4. An identity makes packages of one suite only (EXT-6): whoever makes a second one knows the first.
 """
 
 import hashlib
@@ -20,11 +21,12 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from communicator_impl import wire
+from communicator_impl import wire, xwing
 from communicator_impl.addresses.values import round_up_to_hour
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError, PeerError
 from communicator_impl.hpke import KeyPair
+from communicator_impl.suite import Suite
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
@@ -32,7 +34,8 @@ __all__ = ["Identity", "IdentityKey", "KeyPackage", "PackageSecret", "make_packa
 
 _S, _P = PARAMETERS.suite, PARAMETERS.session
 _FIELDS = frozenset(range(10))
-_PACKAGE_BYTES_MAX = 512
+_PREKEY_BYTES = {Suite.CLASSICAL: _S.public_key_bytes, Suite.HYBRID: PARAMETERS.hybrid.public_key_bytes}
+_PACKAGE_BYTES_MAX = PARAMETERS.directory.contact_bytes_max
 
 
 class IdentityKey(msgspec.Struct, frozen=True):
@@ -101,14 +104,23 @@ class KeyPackage(msgspec.Struct, frozen=True):
     not_after_s: int
     reusable: bool
     signature: bytes
+    suite: Suite = Suite.CLASSICAL
 
     def encode(self) -> bytes:
         """Return the one encoding of this package."""
         return wire.encode({**self._signed_fields(), 9: self.signature})
 
+    def digest(self) -> bytes:
+        """Return the SHA-256 of the encoding."""
+        return hashlib.sha256(self.encode()).digest()
+
     def identifier(self) -> bytes:
         """Return the 16 bytes that name this package."""
-        return hashlib.sha256(self.encode()).digest()[: _P.package_id_bytes]
+        return self.digest()[: _P.package_id_bytes]
+
+    def agreement_key(self) -> bytes:
+        """Return the X25519 key of the prekey, which takes part in the agreement."""
+        return self.prekey[-_S.public_key_bytes :]
 
     def check(self, now: int) -> None:
         """Check both signatures and the dates: `FORGED`, `EXPIRED`."""
@@ -125,12 +137,16 @@ class KeyPackage(msgspec.Struct, frozen=True):
     def decode(cls, data: bytes, now: int) -> "KeyPackage":
         """Read and check a package."""
         f = wire.fields(wire.decode(data, _PACKAGE_BYTES_MAX), _FIELDS)
-        if wire.uint(f[0]) != _P.version or wire.uint(f[1]) != _S.number:
+        number = wire.uint(f[1])
+        if wire.uint(f[0]) != _P.version or number not in _PREKEY_BYTES:
             raise wire.wrong("unknown package version or suite")  # ENV-5
+        suite = Suite(number)
         key, signature = _S.public_key_bytes, _S.signature_bytes
         identity = IdentityKey(wire.octets(f[2], key), wire.octets(f[3], key), wire.octets(f[4], signature))
-        prekey, begin, end = wire.octets(f[5], key), wire.uint(f[6]), wire.uint(f[7])
-        package = cls(identity, prekey, begin, end, wire.boolean(f[8]), wire.octets(f[9], signature))
+        prekey, begin, end = wire.octets(f[5], _PREKEY_BYTES[suite]), wire.uint(f[6]), wire.uint(f[7])
+        package = cls(identity, prekey, begin, end, wire.boolean(f[8]), wire.octets(f[9], signature), suite)
+        if suite is Suite.HYBRID:
+            xwing.check_public(prekey)  # SES-29
         package.check(now)
         return package
 
@@ -138,7 +154,7 @@ class KeyPackage(msgspec.Struct, frozen=True):
         i = self.identity
         return {
             0: _P.version,
-            1: _S.number,
+            1: int(self.suite),
             2: i.sign,
             3: i.agree,
             4: i.binding,
@@ -155,15 +171,25 @@ class PackageSecret(msgspec.Struct, frozen=True):
     package: KeyPackage
     prekey: KeyPair
 
+    def agreement_pair(self) -> KeyPair:
+        """Return the X25519 key pair of the prekey: the whole of it, or its part."""
+        return xwing.agreement_pair(self.prekey) if self.package.suite is Suite.HYBRID else self.prekey
+
 
 def make_package(
-    identity: Identity, now: int, lifetime_s: int, entropy: Entropy, reusable: bool = False
+    identity: Identity,
+    now: int,
+    lifetime_s: int,
+    entropy: Entropy,
+    reusable: bool = False,
+    suite: Suite = Suite.CLASSICAL,
 ) -> PackageSecret:
     """Make a package with a fresh prekey; its dates are whole hours around [now, now + lifetime]."""
-    prekey = KeyPair.generate(entropy, "package.prekey")
+    draw = xwing.generate if suite is Suite.HYBRID else KeyPair.generate
+    prekey = draw(entropy, "package.prekey")
     begin, end = round_up_to_hour(now - 3599), round_up_to_hour(now + lifetime_s)
     if not 0 < end - begin <= _P.package_lifetime_s_max:
         raise InputError(ErrorClass.LIMIT, "package lifetime")
-    draft = KeyPackage(identity.public, prekey.public, begin, end, reusable, b"")
+    draft = KeyPackage(identity.public, prekey.public, begin, end, reusable, b"", suite)
     signature = identity.sign(_P.package_label, wire.encode(draft._signed_fields()))
     return PackageSecret(msgspec.structs.replace(draft, signature=signature), prekey)

@@ -14,6 +14,8 @@ Rules:
    bytes leave (SES-15).
 3. Whatever travels carries the own set until that is confirmed (STATE-15). Departure: a long content beside batches of
    two-layer/1 can leave no room; then the digests stay behind, and if need be the set, which goes with what follows.
+   Before the first reply a content that has no room beside the set waits for that reply: whom nobody knows yet, nobody
+   can answer.
 """
 
 from typing import Final
@@ -100,6 +102,8 @@ class Outbox:
 
     def _send_message(self, turn: Turn, number: int, entry: Queued, last_ms: int) -> Queued:
         p, terms = turn.particle, self._terms
+        if self._waits_for_room(p, number):  # SES-33
+            return self._send_set_first(turn, entry, last_ms)
         senders = self._senders(turn)
         offers = self._peer.offers(turn)
         attempt, news = number + entry.attempts, p.confirmed < p.version
@@ -112,6 +116,24 @@ class Outbox:
         attempts = entry.attempts + 1
         due_ms = min(turn.now_ms + escalation_ms(attempts, terms), last_ms)
         return msgspec.structs.replace(entry, attempts=attempts, service=path.grant.service, due_ms=due_ms)
+
+    def _send_set_first(self, turn: Turn, entry: Queued, last_ms: int) -> Queued:
+        """Tell the peer where to answer, in the place of a message that waits for the answer."""
+        p, attempts = turn.particle, entry.attempts + 1
+        if p.credit > 0 and not turn.out:
+            p.credit -= self._send_control(turn, Command.UPDATE, 1)
+        due_ms = min(turn.now_ms + escalation_ms(attempts, self._terms), last_ms)
+        return msgspec.structs.replace(entry, attempts=attempts, due_ms=due_ms, service=NONE)
+
+    def _waits_for_room(self, p: Particle, number: int) -> bool:
+        """Tell whether a content has to wait for the first reply, because it and the set do not fit an opening."""
+        session = _session_of(p)
+        if not session.awaits_reply:
+            return False
+        news = self._own.complete_set(p) if p.confirmed < p.version and p.mine else None
+        body = Body(BodyKind.MESSAGE, self._receipt(p), p.held_version, number, news)
+        whole = msgspec.structs.replace(body, content=p.outbox[number].content)
+        return _encode_within(whole, sessions.room(session)) is None
 
     def send_notice(self, turn: Turn) -> None:
         """Announce a move to all of the peer's services, later attempts to one."""

@@ -13,6 +13,8 @@ Rules:
 1. The steps and their order are those of the population model; `renew` and `release_at` decide.
 2. A service whose configuration is unknown, or has no key that outlives the address, counts as out of reach.
 3. Secrets of grants that left the set are erased with the set that drops them.
+4. Beside the keys of suite 2 there is less room: a contact, and the set of an end that waits for the first reply, name
+   the first two services, and stock of two-layer/1 is long-term only (4.5).
 """
 
 from itertools import groupby
@@ -25,13 +27,17 @@ from communicator_impl.errors import InputError, OwnError, PeerError
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import NEVER, IssueGrant, OwnRoot, RegisterRoot, RevokeRoot, Secret, Setting
 from communicator_impl.root_record import address_index
+from communicator_impl.suite import Suite
 from communicator_impl.turn import ServiceBook, Turn
 from communicator_spec import ErrorClass, Grant, Kind, Terms, release_at, renew, round_up_to_hour, taken_up, usable
+from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["OwnAddresses"]
 
 _CONTACT_ADDRESSES: Final = 2
 """At each service of a contact: one for the stranger's set, one for what the stranger writes at once."""
+_FIRST_SERVICES: Final = PARAMETERS.state.receiving_services_min
+"""How many services have room beside the keys of suite 2."""
 
 
 class OwnAddresses:
@@ -52,8 +58,9 @@ class OwnAddresses:
         p = turn.particle
         if turn.now_ms < p.renew_at:
             return
+        in_conversation = in_conversation and not self._lacks_room(p)
         grants, fresh = renew(
-            turn.now_ms, p.services, lambda service: self._can_issue(turn, service, everywhere), p.mine, p.serials,
+            turn.now_ms, _first(p), lambda service: self._can_issue(turn, service, everywhere), p.mine, p.serials,
             lambda grant: p.spent.get((grant.service, grant.serial), 0), self._terms, in_conversation,
         )  # fmt: skip
         if grants and grants != p.mine:
@@ -67,7 +74,7 @@ class OwnAddresses:
     def contact_set(self, turn: Turn, until_s: int) -> WireSet:
         """Return a set of no version for one stranger: addresses of roots that serve nothing else (8.4)."""
         p = turn.particle
-        return WireSet(0, tuple(self._contact_entry(turn, service, until_s) for service in p.services))
+        return WireSet(0, tuple(self._contact_entry(turn, service, until_s) for service in _first(p)))
 
     def complete_set(self, p: Particle) -> WireSet:
         """Return the own set as the peer gets it."""
@@ -174,6 +181,11 @@ class OwnAddresses:
             return False
         return True
 
+    def _lacks_room(self, p: Particle) -> bool:
+        """Tell whether ephemeral stock has no room: batches of two-layer/1 beside an opening of suite 2."""
+        known = (service for service in p.services if self._book.config(service) is not None)
+        return _is_tight(p) and any(self._profile(p, service) is Profile.TWO_LAYER for service in known)
+
     def _profile(self, p: Particle, service: int) -> Profile:
         """Return the profile at one service: that of its root, else the first that both sides have (EXT-7)."""
         own = p.roots.get(service)
@@ -277,3 +289,15 @@ class OwnAddresses:
             renew_at = min(renew_at, turn.now_ms + (terms.retry_max_ms if in_conversation else 0))
         p.renew_at = renew_at
         p.update_due = update_due if terms.announces else NEVER
+
+
+def _first(p: Particle) -> tuple[int, ...]:
+    """Return the services that a set names now."""
+    return p.services[:_FIRST_SERVICES] if _is_tight(p) else p.services
+
+
+def _is_tight(p: Particle) -> bool:
+    """Tell whether keys of suite 2 stand beside the set: in a contact, and until the first reply."""
+    if p.session is None:
+        return p.invitation is not None and p.invitation.package.suite is Suite.HYBRID
+    return p.session.awaits_reply and p.session.suite is Suite.HYBRID

@@ -39,7 +39,7 @@ from communicator_impl.core_event import CoreEvent, Emit
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError
 from communicator_impl.inbox import Inbox, Received
-from communicator_impl.introduction import INVITATION_S, Introduction
+from communicator_impl.introduction import CLASSICAL, INVITATION_S, Introduction, Suites
 from communicator_impl.keys import Identity, IdentityKey, PackageSecret
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
@@ -57,6 +57,7 @@ from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.resynchronisation import Resynchronisation
 from communicator_impl.root_record import Item
 from communicator_impl.storage import Storage
+from communicator_impl.suite import Suite
 from communicator_impl.turn import NOTHING_REACHABLE, Outgoing, Reach, ServiceBook, Turn
 from communicator_spec import ErrorClass, Grant, Kind, Terms
 
@@ -92,6 +93,7 @@ class RelationshipManager:
         entropy: Entropy,
         emit: Emit,
         profiles: tuple[Profile, ...] = (Profile.LABEL, Profile.TWO_LAYER),
+        suites: Suites = CLASSICAL,
     ) -> None:
         self._person = person
         self._terms = terms
@@ -100,7 +102,7 @@ class RelationshipManager:
         own = self._own = self.own_type(terms, book, entropy, profiles)
         peer = self.peer_type(terms, book, entropy)
         self._outbox = self.outbox_type(terms, own, peer, entropy)
-        self._introduction = Introduction(person, own, peer, entropy)
+        self._introduction = Introduction(person, own, peer, entropy, suites)
         self._inbox = self.inbox_type(terms, book, own, peer, entropy, self._introduction)
         self._resync = Resynchronisation(terms, peer, entropy)
         self._particles: dict[int, Particle] = {}
@@ -134,6 +136,13 @@ class RelationshipManager:
         """Return the own and the peer's public identity in one relationship, once both are known (SEC-6)."""
         p = self._of(relationship)
         return None if p.identity is None or p.session is None else (p.identity.public, p.session.peer)
+
+    def suite(self, relationship: int) -> Suite | None:
+        """Return the suite of one relationship, or of the package that was given out for it; None after the end."""
+        p = self._of(relationship)
+        if p.session is not None:
+            return p.session.suite
+        return None if p.invitation is None else p.invitation.package.suite
 
     def own_grants(self, relationship: int) -> tuple[tuple[Grant, int], ...]:
         """Return the grants of the own set, each with how many of its addresses were used."""

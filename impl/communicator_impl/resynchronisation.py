@@ -91,7 +91,8 @@ class Resynchronisation:
             self._peer.skip(p)
             self._keep_to_read(turn, session)
         p.asked_s = max(turn.now_s, p.restart_s + 1)
-        p.session = sessions.restart(_identity_of(p), session.peer, p.asked_s, self._entropy)
+        key = session.restart_key  # EXT-4
+        p.session = sessions.restart(_identity_of(p), session.peer, p.asked_s, self._entropy, key)
         p.asked, p.confirmed = True, 0
         return True
 
@@ -99,7 +100,9 @@ class Resynchronisation:
         """Adopt the session of a peer that begins anew, and return its first body; else `PeerError` (step 4)."""
         p = turn.particle
         own, session = _identity_of(p), _session_of(p)
-        begun, plain = sessions.accept_restart(own, session.peer, ciphertext, turn.now_s, p.restart_s, self._entropy)
+        begun, plain = sessions.accept_restart(
+            own, session.peer, ciphertext, turn.now_s, p.restart_s, self._entropy, session.restart_key
+        )
         body = decode_body(plain)
         if p.asked and own.public.sign < session.peer.sign:  # PORT-21
             p.restart_s = _restart_s(begun)

@@ -10,6 +10,7 @@ until the first reply arrives; the body then has 224 bytes less room.
 
     ordinary   ratchet message                          2,800 = 88 + 2 + body + zeros      body ≤ 2,710
     first      sealed opening(224) ‖ ratchet message    2,800 = 224 + 88 + 2 + body + zeros   body ≤ 2,486
+    of suite 2 sealed opening(1344) ‖ ratchet message   2,800 = 1,344 + 88 + 2 + body + zeros body ≤ 1,366
 
 Rules:
 
@@ -19,6 +20,8 @@ Rules:
 3. The responder keeps the prekey only until the first message without an opening: from then on the
    initiator has seen a reply, and what is still under way is sent again as an ordinary message
    (SES-11).
+4. A session is of the suite with which its relationship began; a restart stays in it, because the restart key says so
+   (EXT-4).
 """
 
 from collections.abc import Iterable
@@ -34,12 +37,14 @@ from communicator_impl.agreement import (
     respond,
     respond_restart,
     seal_opening,
+    sealed_bytes,
 )
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError, PeerError
 from communicator_impl.hpke import KeyPair
 from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret, make_package
 from communicator_impl.ratchet import RatchetState
+from communicator_impl.suite import Suite
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
@@ -60,6 +65,12 @@ class Session(msgspec.Struct, frozen=True):
     opening: Opening | None = None  # the initiator's until the first reply, the responder's copy
     peer_prekey: bytes | None = None  # initiator, until the first reply
     own_prekey: KeyPair | None = None  # responder, until the first message without an opening
+    restart_key: bytes = b""  # suite 2 only: of the first agreement, for all restarts
+
+    @property
+    def suite(self) -> Suite:
+        """The suite of the relationship."""
+        return Suite.HYBRID if self.restart_key else Suite.CLASSICAL
 
     @property
     def awaits_reply(self) -> bool:
@@ -75,8 +86,9 @@ def room(session: Session) -> int:
 def start(own: Identity, package: KeyPackage, now: int, entropy: Entropy) -> Session:
     """Start a session with the owner of a package; `seal` makes its first messages."""
     agreed, opening = initiate(own, package, now, entropy)
-    state = ratchet.start_initiator(agreed.secrets, package.prekey, entropy)
-    return Session(state, agreed.associated, package.identity, opening, package.prekey)
+    state = ratchet.start_initiator(agreed.secrets, package.agreement_key(), entropy)
+    begun = Session(state, agreed.associated, package.identity, opening, package.prekey)
+    return msgspec.structs.replace(begun, restart_key=agreed.restart_key)
 
 
 def accept(
@@ -90,41 +102,51 @@ def accept(
 
     Tries each outstanding package, 80 µs each; the caller keeps few of them for one root.
     """
-    sealed, message = _split(ciphertext)
     for secret in outstanding:
+        sealed, message = _split(ciphertext, secret.package.prekey)
         if now >= secret.package.not_after_s + _P.package_grace_s:  # SES-10
             continue
         try:
-            opening = open_opening(secret.prekey.private_key(), sealed, message)
+            opening = open_opening(secret.prekey, sealed, message)  # EXT-4: in the suite of the package, and no other
         except PeerError as error:
             if error.error_class is ErrorClass.FORGED:
                 continue
             raise
         agreed = respond(own, secret, opening)
-        state = ratchet.start_responder(agreed.secrets, secret.prekey)
+        state = ratchet.start_responder(agreed.secrets, secret.agreement_pair())
         state, plain = ratchet.decrypt(state, message, agreed.associated, entropy)
-        session = Session(state, agreed.associated, opening.initiator, opening, own_prekey=secret.prekey)
+        session = Session(state, agreed.associated, opening.initiator, opening, None, secret.prekey, agreed.restart_key)
         return session, _unpad(plain), secret
+    _check_size(ciphertext)
     raise PeerError(ErrorClass.FORGED, "no outstanding package opens this")
 
 
-def restart(own: Identity, peer: IdentityKey, now: int, entropy: Entropy) -> Session:
-    """Start a session anew with a known peer, because this end lost its state (PORT-19)."""
-    agreed, opening = initiate_restart(own, peer, now, entropy)
+def restart(own: Identity, peer: IdentityKey, now: int, entropy: Entropy, restart_key: bytes = b"") -> Session:
+    """Start a session anew with a known peer, because this end lost its state (PORT-19).
+
+    `restart_key` is that of the session before: it decides the suite.
+    """
+    agreed, opening = initiate_restart(own, peer, now, entropy, restart_key)
     state = ratchet.start_initiator(agreed.secrets, peer.agree, entropy)
-    return Session(state, agreed.associated, peer, opening, peer.agree)
+    return Session(state, agreed.associated, peer, opening, peer.agree, restart_key=restart_key)
 
 
 def accept_restart(
-    own: Identity, peer: IdentityKey, ciphertext: bytes, now: int, newest_s: int, entropy: Entropy
+    own: Identity,
+    peer: IdentityKey,
+    ciphertext: bytes,
+    now: int,
+    newest_s: int,
+    entropy: Entropy,
+    restart_key: bytes = b"",
 ) -> tuple[Session, bytes]:
     """Answer a peer that starts anew; `newest_s` is the time of the latest opening adopted before (PORT-20).
 
     `FORGED`: not an opening of this peer's restart; `REPLAYED`: not later than the one before; `EXPIRED`: more than a
     day from now.
     """
-    sealed, message = _split(ciphertext)
-    opening = open_opening(own.agreement.private_key(), sealed, message)
+    sealed, message = _split(ciphertext, own.agreement.public)
+    opening = open_opening(own.agreement, sealed, message, restart_key)
     made_s = opening.restart_s
     if made_s is None or opening.initiator != peer:
         raise PeerError(ErrorClass.FORGED, "no restart of this peer")
@@ -132,10 +154,11 @@ def accept_restart(
         raise PeerError(ErrorClass.REPLAYED, "an opening that is not later than one adopted before")
     if abs(made_s - now) > _R.clock_skew_s:
         raise PeerError(ErrorClass.EXPIRED, "an opening of another day")
-    agreed = respond_restart(own, opening)
+    agreed = respond_restart(own, opening, restart_key)
     state = ratchet.start_responder(agreed.secrets, own.agreement)
     state, plain = ratchet.decrypt(state, message, agreed.associated, entropy)
-    return Session(state, agreed.associated, peer, opening, own_prekey=own.agreement), _unpad(plain)
+    begun = Session(state, agreed.associated, peer, opening, None, own.agreement, restart_key)
+    return begun, _unpad(plain)
 
 
 def seal(session: Session, body: bytes, entropy: Entropy) -> tuple[Session, bytes]:
@@ -143,15 +166,14 @@ def seal(session: Session, body: bytes, entropy: Entropy) -> tuple[Session, byte
     padded = _pad(body, _overhead(session))
     state, message = ratchet.encrypt(session.ratchet, padded, session.associated, entropy)
     if session.opening is not None and session.peer_prekey is not None:
-        sealed = seal_opening(session.opening, session.peer_prekey, message, entropy)
+        sealed = seal_opening(session.opening, session.peer_prekey, message, entropy, session.restart_key)
         message = sealed + message
     return msgspec.structs.replace(session, ratchet=state), message
 
 
 def open_message(session: Session, ciphertext: bytes, entropy: Entropy) -> tuple[Session, bytes]:
     """Turn a ciphertext into its body and the session after it."""
-    if len(ciphertext) not in _CLASSES:  # ENV-9
-        raise PeerError(ErrorClass.MALFORMED, "ciphertext of no size class")
+    _check_size(ciphertext)
     try:
         state, plain = ratchet.decrypt(session.ratchet, ciphertext, session.associated, entropy)
     except PeerError as error:
@@ -159,7 +181,7 @@ def open_message(session: Session, ciphertext: bytes, entropy: Entropy) -> tuple
             raise
         return _open_first(session, session.own_prekey, ciphertext, entropy)
     body = _unpad(plain)
-    return Session(state, session.associated, session.peer), body  # SES-11
+    return Session(state, session.associated, session.peer, restart_key=session.restart_key), body  # SES-11
 
 
 def pair(now: int, entropy_a: Entropy, entropy_b: Entropy) -> tuple[Session, Session]:
@@ -181,21 +203,26 @@ def pair(now: int, entropy_a: Entropy, entropy_b: Entropy) -> tuple[Session, Ses
 
 def _open_first(session: Session, prekey: KeyPair, ciphertext: bytes, entropy: Entropy) -> tuple[Session, bytes]:
     """Open a further message of an initiator who has not seen a reply yet."""
-    sealed, message = _split(ciphertext)
-    if open_opening(prekey.private_key(), sealed, message) != session.opening:
+    sealed, message = _split(ciphertext, prekey.public)
+    if open_opening(prekey, sealed, message, session.restart_key) != session.opening:
         raise PeerError(ErrorClass.FORGED, "opening of another session")
     state, plain = ratchet.decrypt(session.ratchet, message, session.associated, entropy)
     return msgspec.structs.replace(session, ratchet=state), _unpad(plain)
 
 
-def _split(ciphertext: bytes) -> tuple[bytes, bytes]:
+def _split(ciphertext: bytes, prekey: bytes) -> tuple[bytes, bytes]:
+    _check_size(ciphertext)
+    n = sealed_bytes(prekey)
+    return ciphertext[:n], ciphertext[n:]
+
+
+def _check_size(ciphertext: bytes) -> None:
     if len(ciphertext) not in _CLASSES:  # ENV-9
         raise PeerError(ErrorClass.MALFORMED, "ciphertext of no size class")
-    return ciphertext[: _P.opening_sealed_bytes], ciphertext[_P.opening_sealed_bytes :]
 
 
 def _overhead(session: Session) -> int:
-    first = _P.opening_sealed_bytes if session.awaits_reply else 0
+    first = 0 if session.peer_prekey is None else sealed_bytes(session.peer_prekey)
     return first + ratchet.MESSAGE_OVERHEAD + _PREFIX
 
 

@@ -3,7 +3,8 @@
 Theory. State must be durable before a byte leaves the device (SES-15), so encoding it is part of
 sending: it is kept cheap by packing the stored message keys into one byte string a chain instead of
 thousands of items. About 600 bytes and 5 µs for a session without skipped messages; 72 kB at the
-limit of 2,000 stored keys.
+limit of 2,000 stored keys. A session of suite 2 has one item more, the restart key, and until the
+first reply a prekey of 1,216 bytes.
 
 Rules:
 
@@ -28,11 +29,12 @@ from communicator_spec.parameters import PARAMETERS
 __all__ = ["ratchet_from_bytes", "ratchet_to_bytes", "session_from_bytes", "session_to_bytes"]
 
 _P = PARAMETERS.session
-_VERSION = 2
+_VERSIONS = {2: 8, 3: 9}  # of suite 1 and of suite 2, with the number of items
 _KEY = 32
 _ROW = 4 + _KEY
 _RATCHET_ITEMS = 14
-_SESSION_ITEMS = 8
+_PREKEYS = (_KEY, PARAMETERS.hybrid.public_key_bytes)
+_OPENINGS = (_P.opening_bytes, PARAMETERS.hybrid.opening_bytes)
 _BYTES_MAX = 1 << 18
 _U32 = 0xFFFF_FFFF
 
@@ -52,10 +54,10 @@ def ratchet_from_bytes(data: bytes) -> RatchetState:
 
 def session_to_bytes(session: Session) -> bytes:
     """Encode a session."""
-    own = session.own_prekey
+    own, key = session.own_prekey, session.restart_key
     return wire.encode(
         [
-            _VERSION,
+            3 if key else 2,
             _ratchet_to_wire(session.ratchet),
             session.associated,
             session.peer.to_bytes(),
@@ -63,6 +65,7 @@ def session_to_bytes(session: Session) -> bytes:
             session.peer_prekey or b"",
             own.secret if own else b"",
             own.public if own else b"",
+            *([key] if key else ()),
         ]
     )
 
@@ -70,8 +73,8 @@ def session_to_bytes(session: Session) -> bytes:
 def session_from_bytes(data: bytes) -> Session:
     """Read what `session_to_bytes` wrote."""
     try:
-        items = wire.array(wire.decode(data, _BYTES_MAX), _SESSION_ITEMS, size=_SESSION_ITEMS)
-        if wire.uint(items[0]) != _VERSION:
+        items = wire.array(wire.decode(data, _BYTES_MAX), max(_VERSIONS.values()))
+        if not items or _VERSIONS.get(wire.uint(items[0])) != len(items):
             raise wire.wrong("unknown version of stored sessions")
         opening = wire.octets(items[4])
         return Session(
@@ -79,8 +82,9 @@ def session_from_bytes(data: bytes) -> Session:
             wire.octets(items[2], _KEY),
             _identity(wire.octets(items[3])),
             _opening(opening) if opening else None,
-            _optional(items[5]),
+            _prekey(items[5]),
             _pair(items[6], items[7]),
+            wire.octets(items[8], _KEY) if len(items) > 8 else b"",
         )
     except PeerError as error:
         raise OwnError(ErrorClass.MALFORMED, "stored session") from error
@@ -123,10 +127,17 @@ def _optional(value: object) -> bytes | None:
     return wire.octets(value, _KEY) if value != b"" else None
 
 
+def _prekey(value: object) -> bytes | None:
+    key = wire.octets(value)
+    if key and len(key) not in _PREKEYS:
+        raise wire.wrong("stored prekey")
+    return key or None
+
+
 def _pair(secret: object, public: object) -> KeyPair | None:
-    own, shown = _optional(secret), _optional(public)
+    own, shown = _optional(secret), _prekey(public)
     if own is None or shown is None:
-        if own != shown:
+        if own is not None or shown is not None:
             raise wire.wrong("half of a stored key pair")
         return None
     return KeyPair(own, shown)
@@ -140,7 +151,7 @@ def _identity(data: bytes) -> IdentityKey:
 
 
 def _opening(data: bytes) -> Opening:
-    if len(data) != _P.opening_bytes:
+    if len(data) not in _OPENINGS:
         raise wire.wrong("stored opening")
-    begin, end = _P.package_id_bytes, _P.opening_bytes - _KEY
-    return Opening(data[:begin], _identity(data[begin:end]), data[end:])
+    begin, end, rest = _P.package_id_bytes, _P.opening_bytes - _KEY, _P.opening_bytes
+    return Opening(data[:begin], _identity(data[begin:end]), data[end:rest], data[rest:])

@@ -28,6 +28,7 @@ from typing import Final, NamedTuple
 import cbor2
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from communicator_spec.parameters import PARAMETERS
@@ -83,6 +84,7 @@ def examples() -> dict[str, Example]:
         "two-layer-request": ("two-layer-request", _request()),
         "service-config": ("service-config", config),
         "key-package": ("key-package", package),
+        "hybrid-package": ("hybrid-package", _package("alex", hybrid=True)),
         "submission": ("submission", {0: 1, 1: RECEIVING, 2: cbor(_request()), 3: NOW + 2 * DAY, 4: 600}),
         "entry": ("directory-entry", entries[1]),
         "contact": ("contact", {0: _D.version, 1: package, 2: _set(two_layer=True)}),
@@ -123,11 +125,14 @@ def _identity(name: str) -> bytes:
     return _signer(name).public_key().public_bytes_raw() + agree + _sign(name, _S.binding_label, agree)
 
 
-def _package(name: str) -> dict[int, object]:
+def _package(name: str, *, hybrid: bool = False) -> dict[int, object]:
     identity = _identity(name)
+    number = PARAMETERS.extension.suite_hybrid if hybrid else PARAMETERS.suite.number
+    kem = MLKEM768PrivateKey.from_seed_bytes(fill(f"seed {name}", 64)).public_key().public_bytes_raw()
+    prekey = (kem if hybrid else b"") + _public(f"prekey {name}")
     unsigned: dict[int, object] = {
-        **{0: _S.version, 1: PARAMETERS.suite.number, 2: identity[:32], 3: identity[32:64], 4: identity[64:]},
-        **{5: _public(f"prekey {name}"), 6: NOW, 7: NOW + 7 * DAY, 8: False},
+        **{0: _S.version, 1: number, 2: identity[:32], 3: identity[32:64], 4: identity[64:]},
+        **{5: prekey, 6: NOW, 7: NOW + 7 * DAY, 8: False},
     }
     return {**unsigned, 9: _sign(name, _S.package_label, cbor(unsigned))}
 

@@ -51,7 +51,7 @@ _NUMBER: Final = re.compile(
     rf"(?<![\w.,^×§/-])(?:\d{{1,3}}(?:,\d{{3}})+|\d{{3,}}|\d+(?= (?:{_UNIT_WORDS})\b))(?![\w,]*\d)"
 )
 _PLAIN: Final = re.compile(
-    r"RFC \d+|SHA-\d+|revision \d+|X25519|0x[0-9a-f]+|\d{4}-\d\d-\d\dT[\d:]+Z|T1–T18|ids?\s+[A-Z]+-\d+|2\^\d+"
+    r"RFC \d+|FIPS \d+|SHA-\d+|revision \d+|X25519|0x[0-9a-f]+|\d{4}-\d\d-\d\dT[\d:]+Z|T1–T18|ids?\s+[A-Z]+-\d+|2\^\d+"
     r"|14 steps|23,000 runs|docs/adr/\S+|12 groups of 5 decimal digits|2048(?:-bit| bits)|modulo 100,000|chapter \d+"
     r"|first\s+(?:12|16|30) bytes|at most 8 entries|that 3,600 divides|have 1, 2 and 4 bytes|URIs of 64 bytes"
     r"|ML-KEM-\d+|the first\s+30 bytes|32 × 0x[0-9a-f]+"

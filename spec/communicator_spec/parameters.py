@@ -22,6 +22,7 @@ __all__ = [
     "DirectoryParameters",
     "EnvelopeParameters",
     "ExtensionParameters",
+    "HybridParameters",
     "Parameters",
     "ResyncParameters",
     "ServiceParameters",
@@ -122,6 +123,21 @@ class SessionParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     opening_label: str
     root_label: str
     message_label: str
+
+
+class HybridParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What suite 2 has beyond suite 1 (chapters 4 and 12)."""
+
+    kem_id: int
+    public_key_bytes: int
+    secret_key_bytes: int
+    encapsulated_key_bytes: int
+    opening_secret_bytes: int
+    opening_bytes: int
+    opening_sealed_bytes: int
+    restart_key_bytes: int
+    first_room_bytes: int
+    first_set_bytes: int
 
 
 class StateParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -293,6 +309,7 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: AddressParameters
     envelope: EnvelopeParameters
     session: SessionParameters
+    hybrid: HybridParameters
     state: StateParameters
     delivery: DeliveryParameters
     service: ServiceParameters

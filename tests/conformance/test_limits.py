@@ -61,6 +61,8 @@ JUDGED = {
     "generation.not-after": "date/outer-ends, date/inner-ends, date/seal-ends, date/issue-ends",
     "key-package.6": "date/package-begins, date/start-begins, date/contact-begins",
     "key-package.7": "date/package-ends, date/start-ends, date/contact-ends",
+    "hybrid-package.6": "hybrid/package-not-yet; read as key-package.6",
+    "hybrid-package.7": "hybrid/package-ended; read as key-package.7",
     "log-head.4": "date/head, date/proof",
     "submission.3": "a sending service gives up in its own time: scripts and services",
     "directory-entry.4": "a date that people are shown; nothing is refused by it",

@@ -9,6 +9,7 @@ from communicator_impl.addresses import Profile, Root, ServiceConfig
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.inbox import Received
+from communicator_impl.introduction import CLASSICAL, Suites
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request, Setting
 from communicator_impl.receiving_service import ReceivingService
@@ -76,8 +77,15 @@ class Town:
     """Person p has relationship p; operators by number; one clock."""
 
     def __init__(
-        self, profile: Profile, loses: Fault = never, repeats: Fault = never, *, from_afar: bool = False
+        self,
+        profile: Profile,
+        loses: Fault = never,
+        repeats: Fault = never,
+        *,
+        from_afar: bool = False,
+        suites: Suites = CLASSICAL,
     ) -> None:
+        self.suites = suites
         self.now = DAY
         self.events: list[CoreEvent] = []
         self.terms = standard_terms("label/1" if profile is Profile.LABEL else "two-layer/1")
@@ -111,7 +119,8 @@ class Town:
     def _manager(self, p: int) -> RelationshipManager:
         self.lives += 1
         entropy = self.entropy.fork(f"person {p} life {self.lives}")
-        return RelationshipManager(p, self.terms, self, self.disks[p], entropy, self.events.append, self.profiles)
+        disk, report = self.disks[p], self.events.append
+        return RelationshipManager(p, self.terms, self, disk, entropy, report, self.profiles, self.suites)
 
     # the book
 

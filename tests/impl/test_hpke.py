@@ -44,7 +44,7 @@ def test_rfc_9180_key_pair_secret_and_schedule(vector: dict[str, Any]) -> None:
     agreed = ephemeral.private_key().exchange(hpke.public_key(raw["pkRm"]))
     shared = hpke._shared_secret(agreed, raw["enc"] + raw["pkRm"])
     assert shared == raw["shared_secret"]
-    cipher, nonce = hpke._schedule(shared, raw["info"], Aead(vector["aead_id"]))
+    cipher, nonce = hpke.schedule(shared, raw["info"], Aead(vector["aead_id"]))
     first = {k: bytes.fromhex(v) for k, v in vector["encryptions"][0].items()}
     assert nonce == first["nonce"]
     assert cipher.encrypt(nonce, first["pt"], first["aad"]) == first["ct"]

@@ -8,13 +8,13 @@ relationship manager's; `adapter/service.py` is the receiving service's, `adapte
 import sys
 from collections.abc import Callable
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
 from communicator_impl import addresses as a
 from communicator_impl import body, envelope, hpke, ratchet, session
 from communicator_impl.adapter.content import CONTENT_OPERATIONS
 from communicator_impl.adapter.directory import DIRECTORY_OPERATIONS
 from communicator_impl.adapter.document import DOCUMENT_OPERATIONS
+from communicator_impl.adapter.hybrid import HYBRID_OPERATIONS
+from communicator_impl.adapter.identities import identity_of, pair_of, private_of
 from communicator_impl.adapter.lines import Call, Operation, serve
 from communicator_impl.adapter.person import PERSON_OPERATIONS
 from communicator_impl.adapter.service import SERVICE_OPERATIONS
@@ -22,8 +22,9 @@ from communicator_impl.adapter.services import RECEIVER_OPERATIONS, SENDER_OPERA
 from communicator_impl.adapter.tokens import TOKEN_OPERATIONS
 from communicator_impl.addresses import values
 from communicator_impl.errors import InputError
-from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret
+from communicator_impl.keys import IdentityKey, KeyPackage, PackageSecret
 from communicator_impl.submission import Submission
+from communicator_impl.suite import Suite
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
@@ -31,10 +32,10 @@ __all__ = ["HELLO", "OPERATIONS", "main"]
 
 _ABOUT = {"name": "communicator-reference", "version": "0.1.0", "language": "Python"}
 _ROLES, _PROFILES = ["rm", "ssa", "rsa", "ds", "as"], ["two-layer/1", "label/1"]
-_OFFERS = {"roles": _ROLES, "profiles": _PROFILES, "suites": [PARAMETERS.suite.number]}
+_OFFERS = {"roles": _ROLES, "profiles": _PROFILES, "suites": [int(suite) for suite in Suite]}
 _AREAS = ["attachment", "body", "config", "content", "directory", "document", "envelope", "fingerprint", "hpke"]
 _FEATURES = [*_AREAS, "live", "events", "formal", "opened", "ratchet", "resync", "session", "token"]
-_FEATURES += ["derandomized", "projection"]
+_FEATURES += ["derandomized", "hybrid", "projection"]
 _LOST_MAX = 2 * PARAMETERS.session.skip_max
 HELLO = {**_ABOUT, **_OFFERS, "features": _FEATURES}
 
@@ -102,40 +103,24 @@ def _state(state: ratchet.RatchetState) -> object:
     return {"sent": state.ns, "received": state.nr, "previous": state.pn, "kept": [len(k.keys) for k in state.skipped]}
 
 
-def _private(c: Call, name: str = "secret_key") -> X25519PrivateKey:
-    return X25519PrivateKey.from_private_bytes(c.secret(name))
-
-
-def _pair(c: Call, name: str) -> hpke.KeyPair:
-    return hpke.KeyPair(c.raw(name), _private(c, name).public_key().public_bytes_raw())
-
-
-def _identity(c: Call) -> Identity:
-    seed, agreement = c.secret("signing_seed"), _pair(c, "agreement_secret")
-    verify_key = c.raw("verify_key", PARAMETERS.suite.public_key_bytes)
-    unbound = Identity(seed, agreement, IdentityKey(verify_key, agreement.public, b""))
-    binding = unbound.sign(PARAMETERS.session.binding_label, agreement.public)
-    return Identity(seed, agreement, IdentityKey(verify_key, agreement.public, binding))
-
-
 def _start(c: Call) -> object:
-    return c.keep(session.start(_identity(c), KeyPackage.decode(c.raw("package"), c.now), c.now, c.entropy))
+    return c.keep(session.start(identity_of(c), KeyPackage.decode(c.raw("package"), c.now), c.now, c.entropy))
 
 
 def _accept(c: Call) -> object:
     package = KeyPackage.decode(c.raw("package"), c.number("made_s"))  # one's own, checked when it was made
-    secret = PackageSecret(package, _pair(c, "prekey_secret"))
-    begun, first, _ = session.accept(_identity(c), [secret], c.raw("ciphertext"), c.now, c.entropy)
+    secret = PackageSecret(package, pair_of(c, "prekey_secret"))
+    begun, first, _ = session.accept(identity_of(c), [secret], c.raw("ciphertext"), c.now, c.entropy)
     return c.keep(begun, body=first)
 
 
 def _restart(c: Call) -> object:
-    return c.keep(session.restart(_identity(c), IdentityKey.from_bytes(c.raw("peer")), c.now, c.entropy))
+    return c.keep(session.restart(identity_of(c), IdentityKey.from_bytes(c.raw("peer")), c.now, c.entropy))
 
 
 def _answer(c: Call) -> object:
     peer, newest_s = IdentityKey.from_bytes(c.raw("peer")), c.number("newest_s")
-    begun, first = session.accept_restart(_identity(c), peer, c.raw("ciphertext"), c.now, newest_s, c.entropy)
+    begun, first = session.accept_restart(identity_of(c), peer, c.raw("ciphertext"), c.now, newest_s, c.entropy)
     return c.keep(begun, body=first)
 
 
@@ -151,6 +136,7 @@ OPERATIONS: dict[str, Operation] = {
     **DOCUMENT_OPERATIONS,
     **TOKEN_OPERATIONS,
     **DIRECTORY_OPERATIONS,
+    **HYBRID_OPERATIONS,
     **PERSON_OPERATIONS,
     **SENDER_OPERATIONS,
     **RECEIVER_OPERATIONS,
@@ -183,7 +169,7 @@ OPERATIONS: dict[str, Operation] = {
     "session.seal": lambda c: {"ciphertext": _turn(c, session.seal, "body")},
     "session.open": lambda c: {"body": _turn(c, session.open_message, "ciphertext")},
     "ratchet.initiate": lambda c: c.keep(ratchet.start_initiator(_shared(c), c.raw("peer_key"), c.entropy)),
-    "ratchet.respond": lambda c: c.keep(ratchet.start_responder(_shared(c), _pair(c, "secret"))),
+    "ratchet.respond": lambda c: c.keep(ratchet.start_responder(_shared(c), pair_of(c, "secret"))),
     "ratchet.encrypt": lambda c: {"message": _step(c, ratchet.encrypt, "plaintext")},
     "ratchet.lose": _lose,
     "ratchet.decrypt": lambda c: {"plaintext": _step(c, ratchet.decrypt, "message")},
@@ -191,7 +177,7 @@ OPERATIONS: dict[str, Operation] = {
     "hpke.seal": lambda c: {
         "sealed": hpke.seal(hpke.public_key(c.raw("public_key")), c.raw("info"), c.raw("plaintext"), c.entropy, "hpke")
     },
-    "hpke.open": lambda c: {"plaintext": hpke.open_sealed(_private(c), c.raw("info"), c.raw("sealed"))},
+    "hpke.open": lambda c: {"plaintext": hpke.open_sealed(private_of(c), c.raw("info"), c.raw("sealed"))},
 }
 
 

@@ -20,6 +20,7 @@ from communicator_impl.vectors.document_cases import document_cases
 from communicator_impl.vectors.envelope_cases import envelope_cases
 from communicator_impl.vectors.field_cases import field_cases
 from communicator_impl.vectors.hpke_cases import hpke_cases
+from communicator_impl.vectors.hybrid_cases import hybrid_cases
 from communicator_impl.vectors.label_cases import label_cases
 from communicator_impl.vectors.layout_cases import layout_cases
 from communicator_impl.vectors.limit_cases import limit_cases
@@ -39,7 +40,7 @@ def all_cases() -> list[Case]:
     areas = (
         *(hpke_cases, address_cases, label_cases, envelope_cases, body_cases, session_cases, ratchet_cases),
         *(service_cases, content_cases, token_cases, directory_cases, document_cases, resync_cases),
-        *(date_cases, limit_cases, layout_cases, member_cases, field_cases),
+        *(date_cases, limit_cases, layout_cases, member_cases, field_cases, hybrid_cases),
     )
     return [case for area in areas for case in area()]
 

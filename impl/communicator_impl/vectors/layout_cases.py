@@ -21,6 +21,7 @@ from communicator_impl.entropy import SeededEntropy
 from communicator_impl.keys import Identity, IdentityKey
 from communicator_impl.tokens import TokenKey
 from communicator_impl.vectors.address_cases import TEXT, issued, keys, load, register, sda
+from communicator_impl.vectors.hybrid_cases import hybrid_first, hybrid_opening, taking, taking_opening
 from communicator_impl.vectors.label_cases import label, labelled, register_epoch
 from communicator_impl.vectors.ratchet_cases import decrypting, first_sent, responding
 from communicator_impl.vectors.session_cases import BOB, accepting, first_message, started
@@ -144,11 +145,15 @@ def _sessions() -> list[_Layout]:
     ratchet = {"salt": 16, "header": 40, "header-tag": 16, "body": rest, "body-tag": 16}
     ciphertext = first_message()
     whole = {"encapsulated-key": 32, "opening": 176, "opening-tag": 16, "message": len(ciphertext) - 224}
+    first = {"ml-kem-ciphertext": 1088, "encapsulated-key": 32, "opening": 208, "opening-tag": 16, "message": 1456}
     return [
         _Layout("identity", identity, owner, compared, "SES-2", "SES-2"),
         _Layout("opening", opening, _opening().to_bytes(), lambda data: accepting(_opened(data)), "", "SES-2",
                 clauses={"package": "SES-25", "ephemeral-key": "SES-8"}),
         _Layout("first", whole, ciphertext, accepting, "ENV-9", "SES-9"),
+        _Layout("hybrid-opening", opening | {"secret": 32}, hybrid_opening().to_bytes(), taking_opening, "", "SES-2",
+                clauses={"package": "SES-25", "ephemeral-key": "SES-30", "secret": "SES-30"}),
+        _Layout("hybrid-first", first, hybrid_first(), taking, "ENV-9", "SES-9"),
         _Layout("ratchet", ratchet, message, decrypting, "", "SES-16", (responding(),)),
     ]  # fmt: skip
 

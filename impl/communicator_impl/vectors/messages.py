@@ -38,6 +38,7 @@ from communicator_impl.vectors.directory_cases import (
 from communicator_impl.vectors.directory_cases import URI as DIRECTORY
 from communicator_impl.vectors.envelope_cases import TEXT, label_request, two_layer_request
 from communicator_impl.vectors.forms import Path, encode, put
+from communicator_impl.vectors.hybrid_cases import DANA, HYBRID_PACKAGE
 from communicator_impl.vectors.label_cases import register_epoch
 from communicator_impl.vectors.session_cases import BOB, PACKAGE
 from communicator_impl.vectors.story import NOW, Step, named_bytes
@@ -251,7 +252,12 @@ def _packages() -> list[Message]:
     sign = _signs(BOB, _P.session.package_label, 9, 9)
     ask = _asks("package.decode", "package")
     none = {"6": (None, None), "7": (None, None)}
-    return [Message("key-package", "key-package", ask, value, sign=sign, limits=none)]
+    other = _signs(DANA, _P.session.package_label, 9, 9)
+    ask_hybrid, hybrid = _asks("hybrid.decode", "package"), wire.decode(HYBRID_PACKAGE.encode(), 2048)
+    return [
+        Message("key-package", "key-package", ask, value, sign=sign, limits=none),
+        Message("hybrid-package", "hybrid-package", ask_hybrid, hybrid, sign=other, limits=none),
+    ]
 
 
 # -------------------------------------------------------------------- directories
