@@ -18,7 +18,7 @@ _UNKNOWN: Final = _REASONS.index(ErrorClass.UNKNOWN)
 _REPLAYED: Final = _REASONS.index(ErrorClass.REPLAYED)
 _LIMIT: Final = _REASONS.index(ErrorClass.LIMIT)
 _MESSAGES_MAX: Final = PARAMETERS.service.root_messages_max
-_REMEMBERED_MS: Final = 86_400_000  # nothing is forwarded after its grant has expired: this long only strangers notice
+_REMEMBERED_MS: Final = 35 * 86_400_000  # nothing is forwarded after its grant has expired: only strangers notice
 _STORED: Final = int(Kind.STORED)  # looking into an enumeration takes as long as a call
 _CONFIRMED: Final = int(Kind.CONFIRMED)
 
