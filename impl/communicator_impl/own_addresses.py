@@ -25,7 +25,16 @@ from communicator_impl.body import ServiceEntry, WireGrant, WireSet
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError, OwnError, PeerError
 from communicator_impl.particle import Particle
-from communicator_impl.particle_fields import NEVER, IssueGrant, OwnRoot, RegisterRoot, RevokeRoot, Secret, Setting
+from communicator_impl.particle_fields import (
+    NEVER,
+    IssueGrant,
+    OwnRoot,
+    RegisterRoot,
+    Request,
+    RevokeRoot,
+    Secret,
+    Setting,
+)
 from communicator_impl.root_record import address_index
 from communicator_impl.suite import Suite
 from communicator_impl.turn import ServiceBook, Turn
@@ -219,22 +228,26 @@ class OwnAddresses:
         roots = turn.particle.roots
         if service not in roots:
             own: OwnRoot
-            if self._profile(turn.particle, service) is Profile.LABEL:
-                own = LabelRoot.generate(self._entropy)
-                turn.requests.append(RegisterRoot(service, own.root, None, own.access_key()))
-            else:
-                own = TwoLayerRoot.generate(self._entropy)
-                turn.requests.append(RegisterRoot(service, own.root, own.registration().verify_key, own.access_key()))
+            is_label = self._profile(turn.particle, service) is Profile.LABEL
+            own = LabelRoot.generate(self._entropy) if is_label else TwoLayerRoot.generate(self._entropy)
+            turn.requests.append(_registration(service, own))
             roots[service] = own
         return roots[service]
+
+    def registrations(self, p: Particle, service: int) -> tuple[Request, ...]:
+        """Return all that one service was asked to register and still needs to know: the same values as before."""
+        own, contact = p.roots.get(service), p.contact.get(service)
+        roots = tuple(_registration(service, root) for root in (own, contact) if root is not None)
+        if not isinstance(own, LabelRoot):
+            return roots
+        return (*roots, *(_epoch(own, grant) for grant in p.mine if grant.service == service))
 
     def _make_secret(self, turn: Turn, own: OwnRoot, grant: Grant) -> Secret:
         until_s = grant.valid_until_ms // 1000
         if isinstance(own, LabelRoot):
-            key = own.epoch_key(grant.serial)
-            registered = LabelGrant(own.root, grant.serial, key, until_s, grant.capacity)
-            turn.requests.append(IssueGrant(grant.service, registered, own.access_key()))
-            return key
+            asked = _epoch(own, grant)
+            turn.requests.append(asked)
+            return asked.grant.key
         first = address_index(grant.serial, 0)
         last = address_index(grant.serial, grant.capacity - 1)
         config = self._book.config(grant.service)
@@ -247,7 +260,7 @@ class OwnAddresses:
         if config is None:
             raise InputError(ErrorClass.UNKNOWN, "no configuration of a receiving service")
         own = TwoLayerRoot.generate(self._entropy)
-        turn.requests.append(RegisterRoot(service, own.root, own.registration().verify_key, own.access_key()))
+        turn.requests.append(_registration(service, own))
         p, serial = turn.particle, turn.particle.serials.get(service, 0) + 1
         first = address_index(serial, 0)
         addresses = own.issue(config, range(first, first + _CONTACT_ADDRESSES), until_s, turn.now_s, self._entropy)
@@ -301,3 +314,14 @@ def _is_tight(p: Particle) -> bool:
     if p.session is None:
         return p.invitation is not None and p.invitation.package.suite is Suite.HYBRID
     return p.session.awaits_reply and p.session.suite is Suite.HYBRID
+
+
+def _registration(service: int, own: OwnRoot) -> RegisterRoot:
+    key = None if isinstance(own, LabelRoot) else own.registration().verify_key
+    return RegisterRoot(service, own.root, key, own.access_key())
+
+
+def _epoch(own: LabelRoot, grant: Grant) -> IssueGrant:
+    key = own.epoch_key(grant.serial)
+    registered = LabelGrant(own.root, grant.serial, key, grant.valid_until_ms // 1000, grant.capacity)
+    return IssueGrant(grant.service, registered, own.access_key())

@@ -126,6 +126,10 @@ class RelationshipManager:
         own = self._of(relationship).roots.get(service)
         return None if own is None else own.access_key()
 
+    def registrations(self, relationship: int, service: int) -> tuple[Request, ...]:
+        """Return what one service has to know of one relationship: for one that has forgotten it (RECV-6)."""
+        return self._own.registrations(self._of(relationship), service)
+
     def stores(self, relationship: int, service: int) -> tuple[tuple[Root, bytes], ...]:
         """Return the roots to fetch at one service, each with its access key: the own one, and that of a contact."""
         p = self._of(relationship)

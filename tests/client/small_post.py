@@ -73,7 +73,7 @@ class World:
         self.ssa = {uri: self._sending(uri) for uri in URIS}
         self.uploads: dict[str, bytes] = {}  # by their URI
         self._due: list[tuple[int, str, Ticket]] = []
-        self._owners: dict[bytes, bytes] = {}
+        self._owners: dict[bytes, tuple[str, bytes]] = {}
 
     def _receiving(self, uri: str) -> ReceivingService:
         draws = self.entropy.fork(f"receiving {uri}")
@@ -82,6 +82,11 @@ class World:
     def _sending(self, uri: str) -> SendingService:
         draws = self.entropy.fork(f"sending {uri}")
         return SendingService(0, standard_terms(), MemoryStorage(), draws, self.events.append, URIS.index)
+
+    def forget(self, uri: str) -> None:
+        """Let a receiving service go on with a database from before it knew anybody."""
+        for key in [key for key, (where, _) in self._owners.items() if where == uri]:
+            self.rsa[uri].revoke(self._owners.pop(key)[1])  # type: ignore[arg-type]
 
     def submitted(self, via: str, submission: Submission) -> bytes:
         ticket = self.ssa[via].submit(self.now_ms, submission)
@@ -114,16 +119,17 @@ class World:
         rsa = self.rsa[uri]
         if isinstance(request, RegisterRoot):
             rsa.register_root(request.root, request.verify_key)
-            self._owners[request.access_key] = request.root
+            self._owners[request.access_key] = (uri, request.root)
         elif isinstance(request, IssueGrant):
+            self.root(request.access_key)
             rsa.issue(request.grant)
         else:
             rsa.revoke(request.root)
 
     def root(self, access_key: bytes) -> bytes:
         if access_key not in self._owners:
-            raise ServiceError(ErrorClass.UNKNOWN, "access key")
-        return self._owners[access_key]
+            raise ServiceError(ErrorClass.FORGED, "access key")
+        return self._owners[access_key][1]
 
 
 class WorldCourier(Courier):

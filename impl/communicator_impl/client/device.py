@@ -59,6 +59,7 @@ __all__ = ["Device", "Turned"]
 
 _TEXT: Final = PARAMETERS.content.text_type
 _PROFILE: Final = PARAMETERS.content.profile_type
+_NOT_KNOWN: Final = (ErrorClass.FORGED, ErrorClass.UNKNOWN)
 _REST_MS: Final = 15_000
 
 
@@ -259,7 +260,7 @@ class Device:
         except Silent:
             raise
         except ServiceError as error:
-            return error.error_class is ErrorClass.UNKNOWN  # nothing was ever registered there
+            return error.error_class in _NOT_KNOWN  # nothing was ever registered there
 
     def leave_what_is_over(self) -> None:
         """Leave for good each service at which nothing is needed any more; one that is silent is asked again."""
@@ -350,9 +351,17 @@ class Device:
         except Silent:
             self.book.silent(service, self.clock())
         except ServiceError as error:
-            if error.error_class is not ErrorClass.UNKNOWN:  # not registered yet
+            if error.error_class not in _NOT_KNOWN:
                 raise
+            self.forgotten(relationship, service)
         return 0
+
+    def forgotten(self, relationship: int, service: int) -> None:
+        """Register everything once more at a service that knows nothing of it, as one does with an old database."""
+        if not self.post.registers(service):
+            with self._step():
+                for request in self.core.registrations(relationship, service):
+                    self._plan_request(relationship, request)
 
     def _wake(self) -> None:
         due = [r for r in self.core.relationships() if self.core.deadline_ms(r) <= self.clock()]

@@ -7,6 +7,7 @@ Rules:
 
 1. Requests are carried out in the order in which they were planned; a service that does not answer holds up its own.
 2. A parcel that nobody may bring any more is dropped: its message escalates as if it had been lost on the way.
+3. A grant that a service does not take, since it does not know the root, waits until that is registered again.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,9 +19,10 @@ from communicator_impl.client.courier import Courier, Progress, Silent
 from communicator_impl.client.records import Parcel, Ticket, number_name, packed, unpacked
 from communicator_impl.client.vault import Vault
 from communicator_impl.errors import ServiceError
-from communicator_impl.particle_fields import PENDING, Request
+from communicator_impl.particle_fields import PENDING, RegisterRoot, Request
 from communicator_impl.submission import Submission
 from communicator_impl.turn import Outgoing
+from communicator_spec.errors import ErrorClass
 
 __all__ = ["Post"]
 
@@ -65,9 +67,17 @@ class Post:
                     self._courier.carry_out(self._book.uri(request.service), request)
                 except Silent:
                     self._book.silent(request.service, self._clock())
+                except ServiceError as error:
+                    if error.error_class is not ErrorClass.FORGED or isinstance(request, RegisterRoot):
+                        raise  # rule 3
                 else:
                     self._book.heard(request.service, self._clock())
                     self._vault.delete(name)
+
+    def registers(self, service: int) -> bool:
+        """Tell whether a root is still to be registered at a service."""
+        found = (PENDING.read(wire.decode(value, _REQUEST_BYTES_MAX))[0] for _, value in self._vault.items("request/"))
+        return any(isinstance(request, RegisterRoot) and request.service == service for request in found)
 
     def hand_over(self) -> None:
         """Hand parcels to sending services, and keep their tickets."""

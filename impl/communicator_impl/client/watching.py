@@ -11,6 +11,7 @@ Rules:
    while before its connection ended was cut off on the way: it is asked again at once, and for a shorter time.
 3. What was fetched and not confirmed comes again, so a thread waits until it was taken before it asks once more.
 4. How long a place is asked for is drawn anew each time, so that requests for several roots do not come in step.
+5. A place that does not know its key any more is told to the thread that works: everything is registered again there.
 """
 
 import queue
@@ -25,6 +26,7 @@ from communicator_impl.client.courier import Courier
 from communicator_impl.client.device import Device
 from communicator_impl.errors import CommunicatorError, ServiceError
 from communicator_impl.root_record import Item
+from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["Watch"]
@@ -44,8 +46,10 @@ class _Place(NamedTuple):
 
 
 class _Got(NamedTuple):
+    """What a place gave; None: it does not know who asks (rule 5)."""
+
     place: _Place
-    items: list[Item]
+    items: list[Item] | None
     taken: threading.Event
 
 
@@ -87,7 +91,10 @@ class Watch:
             return
         if got is not None:
             try:
-                self._device.take(*got.place, got.items)
+                if got.items is None:
+                    self._device.forgotten(got.place.relationship, got.place.service)
+                else:
+                    self._device.take(*got.place, got.items)
             except ServiceError:
                 pass  # not confirmed: it comes again
             finally:
@@ -109,9 +116,11 @@ class Watch:
             begun_s = time.monotonic()
             try:
                 items = courier.fetch(uri, place.access_key, most_s - secrets.randbelow(most_s // 5))  # rule 4
-            except CommunicatorError:
+            except CommunicatorError as error:
                 quiet_s = time.monotonic() - begun_s
-                if quiet_s >= _WAIT_S_MIN:  # rule 2
+                if error.error_class is ErrorClass.FORGED:  # rule 5
+                    self._got.put(_Got(place, None, threading.Event()))
+                elif quiet_s >= _WAIT_S_MIN:  # rule 2
                     most_s = min(_WAIT_S, max(_WAIT_S_MIN, int(quiet_s / 2)))
                     continue
                 stop.wait(pause_s)
