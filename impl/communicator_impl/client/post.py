@@ -6,7 +6,8 @@ has answered. So each of it is tried until it is done, by whichever process come
 Rules:
 
 1. Requests are carried out in the order in which they were planned; a service that does not answer holds up its own.
-2. A parcel that nobody may bring any more is dropped: its message escalates as if it had been lost on the way.
+2. A parcel that nobody may bring any more, by either clock, is dropped: its message escalates as if it had been lost
+   on the way.
 3. A grant that a service does not take, since it does not know the root, waits until that is registered again.
 """
 
@@ -95,6 +96,13 @@ class Post:
         except Silent:
             self._book.silent(parcel.via, self._clock())
             self._said(parcel, "not taken")
+            return
+        except ServiceError as error:
+            if error.error_class is not ErrorClass.EXPIRED:
+                raise
+            with self._vault.together():  # rule 2, by the service's clock
+                self._vault.delete(name)
+                self._said(parcel, "expired")
             return
         self._book.heard(parcel.via, self._clock())
         with self._vault.together():

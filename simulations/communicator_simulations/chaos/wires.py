@@ -32,7 +32,7 @@ def served(handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaita
         try:
             await handle(reader, writer)
             writer.close()
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # the second: the relay ends, and there is nobody to tell
             pass
         finally:
             if not writer.is_closing():
