@@ -26,6 +26,7 @@ from communicator_spec.errors import Explained
 __all__ = ["app", "main"]
 
 _COMMANDS: Final = {
+    "demo": "Watch it work: services, two people, and what each of them sees while things go wrong. One minute.",
     "study": "Play the vectors, simulate the scenario, play the linkage games, and write a report.",
     "simulate": "Run a scenario: every policy under every fault, in every replication.",
     "report": "Draw index.html, report.pdf and the figures from the results in a folder; nothing is run again.",

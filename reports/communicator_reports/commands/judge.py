@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -13,7 +13,7 @@ from communicator_spec import NONE, Event, Kind, Monitors, Violation
 from communicator_spec.places import PlaceError, merged
 from communicator_spec.terms import standard_terms
 
-__all__ = ["judge"]
+__all__ = ["Verdict", "judge", "verdict"]
 
 _SHOWN = 20
 
@@ -34,19 +34,32 @@ def judge(
       communicator judge receiving.jsonl sending.jsonl ann.jsonl ben.jsonl --settled
     """
     try:
-        found = merged([(str(path), path.read_text("utf-8").splitlines()) for path in logs])
+        found = verdict(logs, settled=settled, profile=profile)
     except (PlaceError, UnicodeDecodeError) as error:
         raise typer.BadParameter(str(error), param_hint="LOG") from error
+    if as_json:
+        print(json.dumps({"events": found.counts, "violations": [_plain(v) for v in found.violations]}))
+    else:
+        print(", ".join(f"{count} {name.lower()}" for name, count in found.counts.items()))
+        _show(found.violations, sum(found.counts.values()))
+    raise typer.Exit(1 if found.violations else 0)
+
+
+class Verdict(NamedTuple):
+    """How many events of each kind there were, what was broken, and the number of each URI in it."""
+
+    counts: dict[str, int]
+    violations: Sequence[Violation]
+    numbers: dict[str, int]
+
+
+def verdict(logs: Sequence[Path], *, settled: bool, profile: str) -> Verdict:
+    """Judge the logs of all places; `PlaceError` if they do not belong together."""
+    found = merged([(str(path), path.read_text("utf-8").splitlines()) for path in logs])
     monitors = Monitors(standard_terms(profile), settled=settled)
     monitors.feed_all(found.rows)
     violations = monitors.finish(max((row[0] for row in found.rows), default=0), found.rows)
-    counts = Counter(Kind(row[1]).name for row in found.rows)
-    if as_json:
-        print(json.dumps({"events": dict(sorted(counts.items())), "violations": [_plain(v) for v in violations]}))
-    else:
-        print(", ".join(f"{count} {name.lower()}" for name, count in sorted(counts.items())))
-        _show(violations, len(found.rows))
-    raise typer.Exit(1 if violations else 0)
+    return Verdict(dict(sorted(Counter(Kind(row[1]).name for row in found.rows).items())), violations, found.numbers)
 
 
 def _show(violations: Sequence[Violation], rows: int) -> None:

@@ -10,6 +10,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -20,10 +21,11 @@ from communicator_impl.errors import InputError
 from communicator_reports.commands.rm.showing import plain
 from communicator_spec import ErrorClass
 
-__all__ = ["KeyFileOption", "Relationship", "Store", "created", "find", "media_type", "opened"]
+__all__ = ["KeyFileOption", "Relationship", "Store", "created", "find", "holding", "media_type", "opened"]
 
 _PASSPHRASE: Final = "COMMUNICATOR_PASSPHRASE"
 _LOG: Final = "COMMUNICATOR_EVENT_LOG"
+_held: ContextVar[Device | None] = ContextVar("held", default=None)
 
 Store = Annotated[
     Path,
@@ -47,7 +49,11 @@ def created(store: Path, key_file: Path | None) -> Device:
 
 @contextmanager
 def opened(store: Path, key_file: Path | None) -> Iterator[Device]:
-    """Open a device for one command."""
+    """Open a device for one command; in a program that stays it is the one that is open."""
+    held = _held.get()
+    if held is not None:
+        yield held
+        return
     if not store.is_file():
         raise InputError(ErrorClass.UNKNOWN, f"there is no store at {store}; make one with: communicator rm init")
     device = _device(Vault.open(store, _secret(key_file, confirm=False)))
@@ -55,6 +61,16 @@ def opened(store: Path, key_file: Path | None) -> Iterator[Device]:
         yield device
     finally:
         device.close()
+
+
+@contextmanager
+def holding(device: Device) -> Iterator[None]:
+    """Let all commands inside the block work on a device that is open."""
+    token = _held.set(device)
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 def find(device: Device, name: str) -> int:
