@@ -10,7 +10,7 @@ in which they were scheduled. Idle relationships cost nothing: each end has at m
 """
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Final, NamedTuple
 
 import simpy
@@ -102,8 +102,8 @@ class World:
         terms = self._terms
         return Setting(person.receiving[: terms.receiving_services], person.sending[: terms.sending_services])
 
-    def run(self) -> None:
-        """Run until the horizon."""
+    def run(self, drain: Callable[[], object] = lambda: None) -> None:
+        """Run until the horizon; `drain` is called from time to time, for whoever empties the log."""
         env = self._env
         self._write(env.now, next(self._rows, None))
         env.process(self._fault())
@@ -112,7 +112,7 @@ class World:
                 env.process(self._short_outages(service))
         if self._weather.stranger_every_ms:
             env.process(self._strangers())
-        env.run(until=self._conditions.horizon_ms)
+        env.run_until(self._conditions.horizon_ms, drain)
 
     @property
     def steps(self) -> int:

@@ -1,4 +1,4 @@
-"""Metrics of one run, read from its event log alone.
+"""Metrics of one run, read from its event log alone, in parts as it grows.
 
 Rules:
 
@@ -9,6 +9,7 @@ Rules:
    policy.
 """
 
+from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from typing import Final
 
 from communicator_spec import Command, Kind, Row, peer_of
 
-__all__ = ["LATENCY_MS", "Measured", "measure"]
+__all__ = ["LATENCY_MS", "Measured", "Reader", "measure", "measured"]
 
 LATENCY_MS: Final = tuple(
     int(s * 1000) for s in (
@@ -44,113 +45,143 @@ class Measured:
     load: list[tuple[int, str, int, int]] = field(default_factory=list)
 
 
-class _Log:
-    """What one pass over the rows collects."""
+class Reader:
+    """Reads a log in parts, in order, and keeps what the figures need: what is open, and counts.
 
-    def __init__(self) -> None:
+    `from_ms` ends the warm-up, `end_ms` the run; `exposed` are people.
+    """
+
+    def __init__(self, from_ms: int, end_ms: int, exposed: frozenset[int]) -> None:
+        self.from_ms, self.end_ms, self._exposed = from_ms, end_ms, exposed
         self.person: dict[int, int] = {}
-        self.accepted: dict[tuple[int, int], int] = {}
-        self.delivered: dict[tuple[int, int], int] = {}
+        self.accepted: dict[tuple[int, int], int] = {}  # and not delivered
+        self.latencies = array("q")
+        self.to_exposed = 0
         self.failed: set[tuple[int, int]] = set()
-        self.ended: dict[int, int] = {}
+        self.ended: set[int] = set()
         self.sent: Counter[int] = Counter()
         self.kinds: Counter[int] = Counter()
         self.submitted: Counter[tuple[int, int]] = Counter()
         self.stored: Counter[tuple[int, int]] = Counter()
-        self.issued: dict[int, list[tuple[int, int, int]]] = {}
-        self.moved: dict[int, list[tuple[int, int, int]]] = {}
-        self.updated: dict[int, list[tuple[int, int]]] = {}
+        self.issued: dict[int, list[tuple[int, int]]] = {}  # what is valid at the end
+        self.held: dict[int, int] = {}
+        self.moved: dict[int, list[Move]] = {}
         self.left: dict[int, int] = {}
         self.dead: set[int] = set()
+        table: dict[int, Callable[[Row], None]] = {
+            Kind.ACCEPTED: self._accept,
+            Kind.DELIVERED: self._deliver,
+            Kind.SENT: self._send,
+            Kind.STORED: self._store,
+            Kind.ISSUED: self._issue,
+            Kind.PAIRED: self._pair,
+            Kind.UPDATED: self._update,
+            Kind.MOVED: self._move,
+            Kind.FAILED: self._fail,
+            Kind.LEFT: self._leave,
+            Kind.ENDED: self._end,
+            Kind.DIED: self._die,
+        }
+        self._table = [table.get(kind) for kind in range(max(Kind) + 1)]
 
     def read(self, rows: Sequence[Row]) -> None:
-        """Collect; rows of kinds that no metric needs are only counted."""
-        table: dict[int, Callable[[Row], None]] = {
-            Kind.ACCEPTED: self._accepted,
-            Kind.DELIVERED: self._delivered,
-            Kind.SENT: self._sent,
-            Kind.STORED: self._stored,
-            Kind.ISSUED: self._issued,
-            Kind.PAIRED: self._paired,
-            Kind.UPDATED: self._updated,
-            Kind.MOVED: self._moved,
-            Kind.FAILED: self._failed,
-            Kind.LEFT: self._left,
-            Kind.ENDED: self._ended,
-            Kind.DIED: self._died,
-        }
+        """Read the next rows; those of kinds that no metric needs are only counted."""
+        table = self._table
         for row in rows:
-            handler = table.get(row[1])
+            handler = table[row[1]]
             if handler is not None:
                 handler(row)
-        self.kinds.update(row[1] for row in rows)
+        self.kinds.update([row[1] for row in rows])
 
-    def _accepted(self, row: Row) -> None:
+    def is_exposed(self, end: int) -> bool:
+        """Tell whether an end writes to somebody who is exposed."""
+        return self.person[peer_of(end)] in self._exposed
+
+    def _accept(self, row: Row) -> None:
         self.accepted[row[2], row[3]] = row[0]
 
-    def _delivered(self, row: Row) -> None:
-        self.delivered.setdefault((row[2] ^ 1, row[3]), row[0])
+    def _deliver(self, row: Row) -> None:
+        writer = row[2] ^ 1
+        accepted_ms = self.accepted.pop((writer, row[3]), None)
+        if accepted_ms is not None and accepted_ms >= self.from_ms:
+            self.latencies.append(row[0] - accepted_ms)
+            self.to_exposed += self.is_exposed(writer)
 
-    def _sent(self, row: Row) -> None:
+    def _send(self, row: Row) -> None:
         self.sent[row[8]] += 1
         self.submitted[row[7], row[0] // _HOUR_MS] += 1
 
-    def _stored(self, row: Row) -> None:
+    def _store(self, row: Row) -> None:
         self.stored[row[4], row[0] // _HOUR_MS] += 1
 
-    def _issued(self, row: Row) -> None:
-        self.issued.setdefault(row[2], []).append((row[3], row[4], row[8]))
+    def _issue(self, row: Row) -> None:
+        if row[8] > self.end_ms:
+            self.issued.setdefault(row[2], []).append((row[3], row[4]))
 
-    def _paired(self, row: Row) -> None:
+    def _pair(self, row: Row) -> None:
         self.person[row[2]] = row[8]
 
-    def _updated(self, row: Row) -> None:
-        self.updated.setdefault(row[2], []).append((row[8], row[0]))
+    def _update(self, row: Row) -> None:
+        self.held[row[2]] = row[8]
+        for move in self.moved.get(peer_of(row[2]), ()):
+            if move.informed_ms == _NEVER and row[8] >= move.version:
+                move.informed_ms = row[0]
 
-    def _moved(self, row: Row) -> None:
-        self.moved.setdefault(row[2], []).append((row[8], row[4], row[0]))
+    def _move(self, row: Row) -> None:
+        self.moved.setdefault(row[2], []).append(Move(row[8], row[4], row[0]))
 
-    def _failed(self, row: Row) -> None:
+    def _fail(self, row: Row) -> None:
         self.failed.add((row[2], row[3]))
 
-    def _left(self, row: Row) -> None:
+    def _leave(self, row: Row) -> None:
         self.left[row[8]] = row[0]
 
-    def _ended(self, row: Row) -> None:
-        self.ended[row[2]] = row[0]
+    def _end(self, row: Row) -> None:
+        self.ended.add(row[2])
 
-    def _died(self, row: Row) -> None:
+    def _die(self, row: Row) -> None:
         if row[4] >= 0:
             self.dead.add(row[4])
 
 
-def measure(rows: Sequence[Row], from_ms: int, end_ms: int, exposed: frozenset[int], bytes_each: int) -> Measured:
-    """Measure one run.
+@dataclass(slots=True)
+class Move:
+    """That an end no longer receives at a service: the first set without it, since when, and when the peer had it."""
 
-    `from_ms` ends the warm-up, `end_ms` the run; `exposed` are people; `bytes_each` is the size of one request to a
-    receiving service, the same for every message.
-    """
-    log = _Log()
+    version: int
+    service: int
+    moved_ms: int
+    informed_ms: int = _NEVER
+
+
+def measure(rows: Sequence[Row], from_ms: int, end_ms: int, exposed: frozenset[int], bytes_each: int) -> Measured:
+    """Measure one run from its whole log; arguments as for `Reader` and `measured`."""
+    log = Reader(from_ms, end_ms, exposed)
     log.read(rows)
+    return measured(log, bytes_each)
+
+
+def measured(log: Reader, bytes_each: int) -> Measured:
+    """Return the figures of a run that was read to its end.
+
+    `bytes_each` is the size of one request to a receiving service, the same for every message.
+    """
     out = Measured()
-    _outcomes(log, from_ms, exposed, out)
+    _outcomes(log, out)
     _traffic(log, out, bytes_each)
-    _relationships(log, end_ms, out)
+    _relationships(log, out)
     _cutover(log, out)
     return out
 
 
-def _outcomes(log: _Log, from_ms: int, exposed: frozenset[int], out: Measured) -> None:
-    counts: Counter[str] = Counter()
-    latencies: list[int] = []
+def _outcomes(log: Reader, out: Measured) -> None:
+    counts = Counter(delivered=len(log.latencies), exposed=log.to_exposed, exposed_delivered=log.to_exposed)
     for key, accepted_ms in log.accepted.items():
-        if accepted_ms < from_ms:
+        if accepted_ms < log.from_ms:
             continue
         outcome = _outcome(log, key)
         counts[outcome] += 1
-        if outcome == "delivered":
-            latencies.append(log.delivered[key] - accepted_ms)
-        if outcome != "refused" and log.person[peer_of(key[0])] in exposed:
+        if outcome != "refused" and log.is_exposed(key[0]):
             counts["exposed"] += 1
             counts["exposed_" + outcome] += 1
     names = ("delivered", "pending", "failed", "refused")
@@ -162,7 +193,7 @@ def _outcomes(log: _Log, from_ms: int, exposed: frozenset[int], out: Measured) -
     for name in names[:3]:
         out.row[f"{name}_share"] = counts[name] / judged if judged else 0.0
         out.row[f"exposed_{name}_share"] = counts["exposed_" + name] / counts["exposed"] if counts["exposed"] else 0.0
-    latencies.sort()
+    latencies = sorted(log.latencies)
     for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999)):
         out.row[f"latency_{name}_s"] = latencies[int(share * (len(latencies) - 1))] / 1000 if latencies else 0.0
     out.row["latency_mean_s"] = sum(latencies) / len(latencies) / 1000 if latencies else 0.0
@@ -170,15 +201,13 @@ def _outcomes(log: _Log, from_ms: int, exposed: frozenset[int], out: Measured) -
     out.latency = [(ms, bisect_left(latencies, ms) / total) for ms in LATENCY_MS]
 
 
-def _outcome(log: _Log, key: tuple[int, int]) -> str:
-    if key in log.delivered:
-        return "delivered"
+def _outcome(log: Reader, key: tuple[int, int]) -> str:
     if key[0] in log.ended or peer_of(key[0]) in log.ended:
         return "refused"
     return "failed" if key in log.failed else "pending"
 
 
-def _traffic(log: _Log, out: Measured, bytes_each: int) -> None:
+def _traffic(log: Reader, out: Measured, bytes_each: int) -> None:
     human = log.kinds[Kind.ACCEPTED]
     for command in (Command.MESSAGE, Command.RECEIPT, Command.UPDATE, Command.MOVED):
         out.row[f"sent_{command.name.lower()}"] = log.sent[command]
@@ -196,13 +225,13 @@ def _traffic(log: _Log, out: Measured, bytes_each: int) -> None:
         out.load += [(p, role, total[p], peak[p]) for p in sorted(total)]
 
 
-def _relationships(log: _Log, end_ms: int, out: Measured) -> None:
+def _relationships(log: Reader, out: Measured) -> None:
     """Count the relationships in which neither side holds an address of the other that still works."""
     cut = half = 0
     for first in range(0, len(log.person), 2):
         if first in log.ended or first + 1 in log.ended:
             continue
-        reach = [_reaches(log, end, end_ms) for end in (first, first + 1)]
+        reach = [_reaches(log, end) for end in (first, first + 1)]
         cut += not any(reach)
         half += any(reach) and not all(reach)
     out.row["relationships"] = len(log.person) // 2
@@ -211,30 +240,28 @@ def _relationships(log: _Log, end_ms: int, out: Measured) -> None:
     out.row["cut_off_share"] = 2 * cut / len(log.person) if log.person else 0.0
 
 
-def _reaches(log: _Log, holder: int, end_ms: int) -> bool:
+def _reaches(log: Reader, holder: int) -> bool:
     """Tell whether the holder has an unexpired address of the peer at a service that lives."""
     owner = peer_of(holder)
-    held = log.updated[holder][-1][0] if holder in log.updated else 1
-    moved = {service for version, service, _ in log.moved.get(owner, ()) if version <= held}
+    held = log.held.get(holder, 1)
+    moved = {move.service for move in log.moved.get(owner, ()) if move.version <= held}
     return any(
-        version <= held and until_ms > end_ms and service not in log.dead and service not in moved
-        for version, service, until_ms in log.issued.get(owner, ())
+        version <= held and service not in log.dead and service not in moved
+        for version, service in log.issued.get(owner, ())
     )
 
 
-def _cutover(log: _Log, out: Measured) -> None:
+def _cutover(log: Reader, out: Measured) -> None:
     """Measure how long peers take to hold the set without the old service, and people to leave it."""
     begun: dict[int, int] = {}
     waits: list[int] = []
     last: dict[int, int] = {}
     for owner, moves in sorted(log.moved.items()):
         person = log.person[owner]
-        for version, _, moved_ms in moves:
-            begun[person] = min(begun.get(person, _NEVER), moved_ms)
-            informed = [t for v, t in log.updated.get(peer_of(owner), ()) if v >= version]
-            wait_ms = informed[0] - moved_ms if informed else _NEVER
-            waits.append(wait_ms)
-            last[person] = max(last.get(person, 0), informed[0] if informed else _NEVER)
+        for move in moves:
+            begun[person] = min(begun.get(person, _NEVER), move.moved_ms)
+            waits.append(move.informed_ms - move.moved_ms if move.informed_ms < _NEVER else _NEVER)
+            last[person] = max(last.get(person, 0), move.informed_ms)
     waits.sort()
     whole = sorted(last[p] - begun[p] if last[p] < _NEVER else _NEVER for p in begun)
     out.row["moves"] = len(waits)

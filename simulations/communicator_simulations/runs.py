@@ -8,7 +8,7 @@ uses, and which phone each person carries. The messages are the trace's; without
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from communicator_model.draws import subseed
 from communicator_model.faults import Conditions, FaultKind
@@ -17,15 +17,19 @@ from communicator_model.phones import Phones
 from communicator_model.population import Person, Population
 from communicator_model.traces import Trace
 from communicator_model.world import World
-from communicator_simulations.metrics import Measured, measure
+from communicator_simulations.metrics import Measured, Reader, measured
 from communicator_simulations.scenario import Scenario
 from communicator_spec import Row, Terms
 from communicator_spec.invariants import Monitors
-from communicator_spec.monitors import Violation
+from communicator_spec.monitors import Violation, recall
 from communicator_spec.nodes import Fidelity, Nodes, Reach
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Run", "RunKey", "Supplies", "model_fidelity", "run", "simulate"]
+__all__ = ["Prepared", "Run", "RunKey", "Supplies", "model_fidelity", "prepare", "run", "simulate"]
+
+
+_PART: Final = 1 << 15
+"""How many rows of a log wait for their readers."""
 
 
 class RunKey(NamedTuple):
@@ -86,48 +90,76 @@ def model_fidelity(profile: str) -> Fidelity:
     return _ModelFidelity(profile)
 
 
-def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity,
-             contexts: int = 1, log: list[Row] | None = None) -> Simulated:  # fmt: skip
-    """Run one world to its horizon and return its log.
+class Prepared(NamedTuple):
+    """What a world is made of, beside the data."""
 
-    `seed` is the study's; policies and faults of one replication share every draw. `contexts` is how many
-    relationships each pair of people keeps. Rows go to `log`, if somebody wants to see them as they come.
-    """
+    people: list[Person]
+    terms: Terms
+    conditions: Conditions
+
+
+def prepare(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey) -> Prepared:
+    """Draw people and conditions of one run; policies and faults of one replication share every draw."""
     own_seed = subseed(seed, scenario.name, "replication", key.replication)
-    trace, people_table = supplies.trace, scenario.people
-    terms = next(p for p in scenario.policy if p.name == key.policy).terms(scenario.profile)
-    conditions = scenario.conditions(own_seed, key.fault, int(trace.duration_ms))
     people = Population.draw(
         own_seed,
-        people=trace.people,
-        providers=people_table.providers,
+        people=supplies.trace.people,
+        providers=scenario.people.providers,
         receiving=2,
         sending=2,
-        zipf_s=people_table.zipf,
+        zipf_s=scenario.people.zipf,
         phones=len(supplies.phones),
     ).people()
+    terms = next(p for p in scenario.policy if p.name == key.policy).terms(scenario.profile)
+    return Prepared(people, terms, scenario.conditions(own_seed, key.fault, int(supplies.trace.duration_ms)))
+
+
+def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity, contexts: int = 1,
+             log: list[Row] | None = None, drain: Callable[[], object] = lambda: None) -> Simulated:  # fmt: skip
+    """Run one world to its horizon and return its log.
+
+    `seed` is the study's. `contexts` is how many relationships each pair of people keeps. Rows go to `log`, if somebody
+    wants to see them as they come; `drain` is called from time to time, and may take them out.
+    """
+    people, terms, conditions = prepare(scenario, seed, supplies, key)
     log = [] if log is None else log
-    schedules, providers = supplies.phones.schedules, people_table.providers
-    world = World(trace, people, schedules, providers, terms, conditions, fidelity, log, contexts)
-    world.run()
+    schedules, providers = supplies.phones.schedules, scenario.people.providers
+    world = World(supplies.trace, people, schedules, providers, terms, conditions, fidelity, log, contexts)
+    world.run(drain)
     return Simulated(log, world, people, terms, conditions)
 
 
-def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity) -> Run:
-    """Run, judge and measure."""
+def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity,
+        also: Callable[[list[Row]], object] = lambda rows: None) -> Run:  # fmt: skip
+    """Run, judge and measure, a part of the log at a time; `also` reads each part, too."""
+    people, terms, conditions = prepare(scenario, seed, supplies, key)
+    monitors = Monitors(terms, tolerate_failed=not _must_deliver(terms), grace_ms=86_400_000)
+    exposed = frozenset(p.number for p in people if p.receiving[0] == conditions.fault.provider)
+    reader = Reader(conditions.fault.at_ms, conditions.horizon_ms, exposed)
+    log: list[Row] = []
+    events = 0
+
+    def read(at_least: int = _PART) -> None:
+        nonlocal events
+        if len(log) < at_least:
+            return
+        events += len(log)
+        monitors.feed_all(log)
+        reader.read(log)
+        also(log)
+        log.clear()
+
     # A run allocates millions of small tuples and makes no cycles: the cyclic collector would take half of the time.
     gc.disable()
     try:
-        log, world, people, terms, conditions = simulate(scenario, seed, supplies, key, fidelity)
-        monitors = Monitors(terms, tolerate_failed=not _must_deliver(terms), grace_ms=86_400_000)
-        monitors.feed_all(log)
-        violations = monitors.finish(conditions.horizon_ms, log)
-        exposed = frozenset(p.number for p in people if p.receiving[0] == conditions.fault.provider)
-        measured = measure(
-            log, conditions.fault.at_ms, conditions.horizon_ms, exposed, PARAMETERS.envelope.request_bytes_max
-        )
-        measured.row["violations"] = len(violations)
-        result = Run(key, measured, violations, len(log), dict(world.fired))
+        world = simulate(scenario, seed, supplies, key, fidelity, 1, log, read).world
+        read(0)
+        violations = monitors.finish(conditions.horizon_ms)
+        if any(violation.earlier for violation in violations):  # only a broken run is run again
+            violations = recall(violations, simulate(scenario, seed, supplies, key, fidelity).log)
+        figures = measured(reader, PARAMETERS.envelope.request_bytes_max)
+        figures.row["violations"] = len(violations)
+        result = Run(key, figures, violations, events, dict(world.fired))
         world.dismantle()
         return result
     finally:

@@ -219,9 +219,12 @@ class SafeDeparture(Invariant):
             self._report([self._left[key], row], f"{what} a service after the person left it")
 
     def _confirm(self, row: Row) -> None:
-        store = self._store.get((row[2], row[4]))
+        key = (row[2], row[4])
+        store = self._store.get(key)
         if store is not None:
             store.pop((row[5], row[6]), None)
+            if not store:
+                del self._store[key]
 
     def _end(self, row: Row) -> None:
         self._ended.add(row[2])
