@@ -131,6 +131,22 @@ def test_a_way_that_failed_is_shown_with_the_one_that_came_next(tmp_path: Path) 
     assert [way["failed"] for way in row["ways"]] == [True, False]
 
 
+def test_what_was_written_without_a_network_leaves_as_soon_as_there_is_one(tmp_path: Path) -> None:
+    ann, ben, world = met(tmp_path)
+    world.down.update(URIS)
+    ann.say(0, "nobody hears this yet")
+    turns((ann,), world, 3)
+    world.down.clear()
+    turns((ann, ben), world, 2)
+    assert ann.device.core.waiting(0) == (0,)
+    assert ben.device.history.unread(0) == 1
+    world.down.update(URIS)
+    ann.say(0, "nobody ever hears this")
+    world.now_ms += PARAMETERS.delivery.message_lifetime_s * 1000
+    turns((ann,), world, 1)
+    assert states(ann)[-1] is State.FAILED  # DELIV-10: that needs no service
+
+
 # -------------------------------------------------------------------- leaving
 
 

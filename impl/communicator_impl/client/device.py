@@ -367,9 +367,18 @@ class Device:
         due = [r for r in self.core.relationships() if self.core.deadline_ms(r) <= self.clock()]
         if due:
             self.book.probe(self._senders(), self.clock())
+        can_send = any(self.book.sending[sender] for sender in self._senders())
         for relationship in due:
+            if not can_send and not self._has_overdue(relationship):
+                continue  # it stays due: the core would wait for hours, and somebody may answer with the next pass
             with self._step():
                 self.plan(relationship, self.core.wake(self.clock(), relationship, self.book))
+
+    def _has_overdue(self, relationship: int) -> bool:
+        """Tell whether a message is to be given up: that needs no service (DELIV-10)."""
+        waiting = (self.history.message(relationship, n, own=True) for n in self.core.waiting(relationship))
+        oldest_ms = self.clock() - self._terms.message_lifetime_ms
+        return any(message is not None and message.date_s * 1000 <= oldest_ms for message in waiting)
 
     def _next_ms(self) -> int:
         deadlines = (self.core.deadline_ms(r) for r in self.core.relationships())

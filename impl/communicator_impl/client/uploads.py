@@ -209,8 +209,16 @@ def _need_place(draft: Draft, senders: Sequence[str]) -> None:
     place = Location("x" * longest, bytes(_A.key_bytes), bytes(_A.digest_bytes), 1 << 32)
     files = (stored.file for stored in draft.files)
     listed = tuple(Attachment(f.length, (place,) * COPIES, f.type, f.name) for f in files)
-    if len(_content(draft, listed)) > CONTENT_BYTES_MAX:  # ENV-11
-        raise InputError(ErrorClass.TOO_LARGE, "the text is too long for one message with so many files; send two")
+    try:
+        fits = len(_content(draft, listed)) <= CONTENT_BYTES_MAX  # ENV-11
+    except InputError as error:
+        if error.error_class is not ErrorClass.TOO_LARGE:
+            raise
+        fits = False
+    if not fits:
+        raise InputError(
+            ErrorClass.TOO_LARGE, "the text, and where the files are, do not fit into one message; send several"
+        )
 
 
 def _content(draft: Draft, listed: tuple[Attachment, ...]) -> bytes:

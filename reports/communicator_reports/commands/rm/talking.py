@@ -34,7 +34,7 @@ def say(
     name: Relationship,
     text: Annotated[str, typer.Argument(help="What you write.")],
     attach: Annotated[
-        list[Path] | None, typer.Option("--attach", metavar="FILE", help="A file beside it; may be repeated, up to 8.")
+        list[Path] | None, typer.Option("--attach", metavar="FILE", help="A file beside it; may be repeated.")
     ] = None,
     store: Store = STORE,
     key_file: KeyFileOption = None,
