@@ -50,7 +50,7 @@ def test_two_people_at_two_terminals(tmp_path: Path) -> None:
                 break
         assert conversation(ann, "ben") == ["hello"]
         assert rm(ann, "fingerprint", "Ben") == rm(ben, "fingerprint", "Ann", "--same")
-        assert "verified" in rm(ben, "people")
+        assert "verified, hybrid" in rm(ben, "people")
         rm(ann, "profile", "Ben", "--called", "Ann Example", "--pronouns", "she/her")
         rows = json.loads(rm(ann, "addresses", "Ben", "--json"))
         assert {row["kind"] for row in rows["own"]} == {"long-term", "short-lived"}

@@ -40,6 +40,7 @@ from communicator_impl.client.post import Post
 from communicator_impl.client.purses import Purses
 from communicator_impl.client.records import Stage, packed
 from communicator_impl.client.strangers import Strangers
+from communicator_impl.client.suites import check_link, chosen, keep
 from communicator_impl.client.uploads import Uploads, Waiting
 from communicator_impl.client.vault import Vault
 from communicator_impl.content import Attachment, Content, Profile, decode_content, encode_content, encode_profile
@@ -47,6 +48,7 @@ from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import Entropy, SystemEntropy
 from communicator_impl.errors import CommunicatorError, InputError, ServiceError
 from communicator_impl.fingerprint import fingerprint
+from communicator_impl.introduction import Suites
 from communicator_impl.particle_fields import NEVER, Request, Setting
 from communicator_impl.queue_entry import State
 from communicator_impl.relationship_manager import RelationshipManager, Step
@@ -115,7 +117,10 @@ class Device:
 
     def _build(self) -> None:
         report = self._reported.append
-        self.core = RelationshipManager(self._person, self._terms, self.book, self.vault, self.entropy, report)
+        suites = self.suites = chosen(self.vault)
+        self.core = RelationshipManager(
+            self._person, self._terms, self.book, self.vault, self.entropy, report, suites=suites
+        )
         self._reported.clear()
 
     # ---------------------------------------------------------------- what people do
@@ -132,6 +137,13 @@ class Device:
                 raise InputError(ErrorClass.UNKNOWN, f"{uri} runs no sending service")
         self.book.choose(Setting(tuple(numbers[uri] for uri in receiving), tuple(numbers[uri] for uri in sending)))
 
+    def choose_suites(self, suites: Suites) -> None:
+        """Make links of this suite from now on, and take none that has less; what there is keeps its suite."""
+        if suites.own is not self.suites.own and any(name.keeps for name in self.names.all()):  # EXT-6
+            raise InputError(ErrorClass.REFUSED, "a name has contacts of the other suite; give it up first")
+        keep(self.vault, suites)
+        self._build()
+
     def invite(self, name: str, relationship: int | None = None) -> tuple[int, bytes]:
         """Make a contact for somebody who is to be called `name`; return the relationship's number and the contact."""
         number, setting = self.new_number(relationship), self.setting()
@@ -145,6 +157,7 @@ class Device:
     def approach(self, name: str, contact: bytes, relationship: int | None = None) -> int:
         """Take a contact up: the relationship's number. Messages may be written at once."""
         number, setting = self.new_number(relationship), self.setting()
+        check_link(contact, self.clock() // 1000, self.suites)
         with self._step():
             step = self.core.approach(self.clock(), number, setting, contact)
             self.history.begin(number, name, Stage.ANSWERED, self.clock() // 1000)

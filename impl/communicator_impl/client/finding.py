@@ -28,6 +28,7 @@ from communicator_impl.client.courier import Silent
 from communicator_impl.client.names import Names
 from communicator_impl.client.purses import Payment, Purses
 from communicator_impl.client.records import Stage, packed, unpacked
+from communicator_impl.client.suites import check_link
 from communicator_impl.content import Content, encode_content
 from communicator_impl.directory import Contact, Entry, Head, Proof, checked_name
 from communicator_impl.directory_reader import Finding, Succession
@@ -184,6 +185,7 @@ class Finder:
     def _begin(self, search: _Search, data: bytes, called: str, content: bytes, wanted: int | None) -> int:
         device, now_ms = self._device, self._device.clock()
         number, package = device.new_number(wanted), Contact.decode(data, now_ms // 1000).package
+        check_link(data, now_ms // 1000, device.suites)
         step = device.core.approach(now_ms, number, device.setting(), data)
         device.history.begin(number, called, Stage.ANSWERED, now_ms // 1000)
         device.plan(number, step)

@@ -4,7 +4,7 @@ import typer
 
 from communicator_reports.commands.rm.filing import fetch, files
 from communicator_reports.commands.rm.keeping import backup, export, restore
-from communicator_reports.commands.rm.meeting import accept, fingerprint, init, invite, people
+from communicator_reports.commands.rm.meeting import accept, fingerprint, init, invite, people, suite
 from communicator_reports.commands.rm.moving import addresses, end, leaving, move, services
 from communicator_reports.commands.rm.shell import shell
 from communicator_reports.commands.rm.talking import log, say, show, sync, watch
@@ -30,6 +30,6 @@ Examples:
 app = typer.Typer(no_args_is_help=True, help=_HELP)
 for _command in (
     init, invite, accept, people, name, fingerprint, say, show, files, fetch, sync, watch, shell, profile, receipts,
-    services, addresses, move, leaving, end, export, backup, restore, log,
+    suite, services, addresses, move, leaving, end, export, backup, restore, log,
 ):  # fmt: skip
     app.command(_command.__name__)(_command)

@@ -9,11 +9,14 @@ import typer
 from communicator_impl.client import Device, contact_of, link_of
 from communicator_impl.client.records import Stage
 from communicator_impl.content import decode_profile
+from communicator_impl.suite import Suite
 from communicator_reports.commands import options
 from communicator_reports.commands.rm.opening import KeyFileOption, Relationship, Store, created, find, opened
+from communicator_reports.commands.rm.qr import draw
 from communicator_reports.commands.rm.showing import plain
+from communicator_reports.commands.rm.suites import SuiteName, name_of, suites_of
 
-__all__ = ["STORE", "accept", "fingerprint", "init", "invite", "people"]
+__all__ = ["STORE", "accept", "fingerprint", "init", "invite", "people", "suite"]
 
 STORE: Final = Path.home() / ".local/share/communicator/store"
 _LOCAL: Final = "http://127.0.0.1:8420"
@@ -21,6 +24,7 @@ _Services = Annotated[
     list[str] | None,
     typer.Option("--service", metavar="URI", help="A service to send and receive by; may be repeated."),
 ]
+_Require = Annotated[bool, typer.Option("--require-hybrid", help="Refuse links of others that are classical.")]
 _Number = Annotated[
     int | None, typer.Option(min=0, metavar="N", help="The local number of the relationship; its end in a log.")
 ]
@@ -30,6 +34,8 @@ def init(
     service: _Services = None,
     receiving: Annotated[list[str] | None, typer.Option(metavar="URI", help="Only to receive by.")] = None,
     sending: Annotated[list[str] | None, typer.Option(metavar="URI", help="Only to send by.")] = None,
+    suite: Annotated[SuiteName, typer.Option(help="Of the links that you make.")] = SuiteName.HYBRID,
+    require_hybrid: _Require = False,
     store: Store = STORE,
     key_file: KeyFileOption = None,
     as_json: options.Json = False,
@@ -43,10 +49,13 @@ def init(
       communicator rm init
 
       communicator rm init --service https://post.example --service https://mail.example
+
+      communicator rm init --require-hybrid
     """
     both = service or ([] if receiving or sending else [_LOCAL])
     device = created(store, key_file)
     try:
+        device.choose_suites(suites_of(suite, required=require_hybrid))
         device.use([*both, *(receiving or ())], [*reversed(both), *(sending or ())])
     except BaseException:
         device.close()
@@ -58,6 +67,33 @@ def init(
         print(json.dumps({"store": str(store), **found}))
         return
     print(f"store: {store}\nreceives by: {', '.join(found['receiving'])}\nsends by: {', '.join(found['sending'])}")
+
+
+def suite(
+    wanted: Annotated[SuiteName | None, typer.Argument(metavar="SUITE", help="hybrid or classical.")] = None,
+    require_hybrid: _Require = False,
+    store: Store = STORE,
+    key_file: KeyFileOption = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show or choose the suite of the links that you make; hybrid is for what quantum computers could read one day.
+
+    Who you know already keeps the suite in which it began (communicator rm people); for another, make a new link.
+
+    Examples:
+
+      communicator rm suite
+
+      communicator rm suite hybrid --require-hybrid
+    """
+    with opened(store, key_file) as device:
+        if wanted is not None:
+            device.choose_suites(suites_of(wanted, required=require_hybrid))
+        own, required = name_of(device.suites.own), device.suites.least is Suite.HYBRID
+    if as_json:
+        print(json.dumps({"suite": own, "require_hybrid": required}))
+    else:
+        print(f"your links are {own}; {'classical links are refused' if required else 'links of both kinds are taken'}")
 
 
 def invite(
@@ -83,7 +119,7 @@ def invite(
         return
     print(link)
     if qr:
-        _draw(link)
+        draw(link)
 
 
 def accept(
@@ -103,8 +139,11 @@ def accept(
     with opened(store, key_file) as device:
         relationship = device.approach(name, contact_of(link), number)
         device.turn()
+        chosen = device.core.suite(relationship)
     called = name or "the person"
     print(json.dumps({"relationship": relationship}) if as_json else f"{called} is relationship {relationship}")
+    if chosen is Suite.CLASSICAL and not as_json:
+        print("It is classical: whoever records it can read it once there are quantum computers.")
 
 
 def people(store: Store = STORE, key_file: KeyFileOption = None, as_json: options.Json = False) -> None:
@@ -125,6 +164,7 @@ def people(store: Store = STORE, key_file: KeyFileOption = None, as_json: option
                 "verified": person.verified,
                 "synchronised": device.core.is_synchronised(number),
                 "receipts": device.core.tells_read(number),
+                "suite": name_of(device.core.suite(number)),  # EXT-12
             }
             for number, person in device.history.people().items()
         ]
@@ -133,6 +173,7 @@ def people(store: Store = STORE, key_file: KeyFileOption = None, as_json: option
         return
     for row in rows:
         marks = [str(row["stage"])] + (["verified"] if row["verified"] else []) + _news(row["unread"])
+        marks += [str(row["suite"])] if row["suite"] else []
         print(f"{row['relationship']:>3}  {row['name']}{_itself(row)}  ({', '.join(marks)})")
     if not rows:
         print("nobody yet: communicator rm invite NAME")
@@ -194,9 +235,3 @@ def _setting(device: Device) -> dict[str, list[str]]:
         "receiving": [*map(device.book.uri, setting.receiving)],
         "sending": [*map(device.book.uri, setting.sending)],
     }
-
-
-def _draw(link: str) -> None:
-    import segno
-
-    segno.make(link, error="l").terminal(compact=True)
