@@ -28,6 +28,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from communicator_impl.backup import RecoveryKey, restore
+from communicator_impl.client.vault import Vault
+
 __all__ = [
     "HarmError",
     "children",
@@ -39,6 +42,7 @@ __all__ = [
     "lose_tail",
     "pause",
     "paused",
+    "put_back_device",
     "put_back_postgres",
     "put_back_sqlite",
     "users",
@@ -169,6 +173,14 @@ def _run(*command: str | Path) -> None:
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if done.returncode:
         raise HarmError(done.stderr.strip()[-500:])
+
+
+def put_back_device(copy: bytes, key: RecoveryKey, vault: Vault) -> None:
+    """Put what a person backed up into a new store; the device has to say that it is restored before anything else."""
+    values = restore(copy, key)
+    with vault.together():
+        for name, value in values.items():
+            vault.save(name, value)
 
 
 def users(path: Path) -> list[int]:
