@@ -265,6 +265,7 @@ class OwnAddresses:
         first = address_index(serial, 0)
         addresses = own.issue(config, range(first, first + _CONTACT_ADDRESSES), until_s, turn.now_s, self._entropy)
         p.contact[service], p.serials[service] = own, serial
+        p.last_until[service] = max(p.last_until.get(service, 0), until_s * 1000)  # STATE-10
         turn.report(Kind.ISSUED, 0, service, serial, 1, value=until_s * 1000)
         grant = WireGrant(serial, True, until_s, _CONTACT_ADDRESSES, addresses)
         return ServiceEntry(config.uri, Profile.TWO_LAYER, config.outer, (grant,))

@@ -156,3 +156,14 @@ def test_a_planted_mistake_is_found(
     plant(monkeypatch)
     with pytest.raises(AssertionError):
         finds(profile)
+
+
+def test_who_moves_while_a_contact_is_out_stays_at_its_services_until_it_ends() -> None:  # STATE-10
+    town = Town(Profile.TWO_LAYER, from_afar=True)
+    town.people[0].offer(town.now, 5, SETTINGS[0])
+    (until_ms,) = {e.value for e in town.reported(Kind.ISSUED) if e.relationship == 5}
+    old, setting = SETTINGS[0].receiving[0], SETTINGS[0]._replace(receiving=(SETTINGS[0].receiving[1], 3))
+    town.people[0].move(town.now, 5, old, setting, town.now, leave=True)
+    town.people[0].wake(town.now, 5, town)
+    assert town.people[0].leaving(5) == {old: until_ms}
+    assert not [e for e in town.reported(Kind.RELEASED) if e.relationship == 5]

@@ -10,7 +10,7 @@ A log begins with its database: what was taken before it was switched on looks a
 
 from collections import Counter
 
-from communicator_spec.events import NONE, Kind, Row
+from communicator_spec.events import NONE, Command, Kind, Row
 from communicator_spec.monitors import Handler, Invariant, Violation
 
 __all__ = ["Accounted", "CountedOnce", "KeptUntilConfirmed"]
@@ -92,7 +92,7 @@ class KeptUntilConfirmed(Invariant):
     name = "kept-until-confirmed"
     clauses = ("RECV-11", "DELIV-26")
     of_live_services = True
-    __slots__ = ("_ended", "_live", "_settled", "_shown", "_stored")
+    __slots__ = ("_contacts", "_ended", "_live", "_paired", "_settled", "_shown", "_stored")
 
     def __init__(self, *, settled: bool = False) -> None:
         self._settled = settled
@@ -100,22 +100,34 @@ class KeptUntilConfirmed(Invariant):
         self._stored: dict[_Address, Row] = {}
         self._shown: set[_Address] = set()
         self._ended: set[int] = set()
+        self._contacts: set[tuple[int, int, int]] = set()
+        self._paired: set[int] = set()
         super().__init__()
 
     def handlers(self) -> dict[Kind, Handler]:
         """Watch the stores of live services."""
         return {
+            Kind.ISSUED: self._issue,
+            Kind.PAIRED: self._pair,
             Kind.TAKEN: self._take,
             Kind.STORED: self._store,
             Kind.FETCHED: self._show,
             Kind.CONFIRMED: self._confirm,
             Kind.ENDED: self._end,
+            Kind.RECEIVED: self._receive,
             Kind.DIED: self._die,
         }
 
     def _take(self, row: Row) -> None:
         if row[7] == NONE:
             self._live.add(row[4])
+
+    def _issue(self, row: Row) -> None:
+        if row[3] == 0:  # of a contact: its roots are withdrawn when the peer holds another set (SES-27)
+            self._contacts.add((row[2], row[4], row[5]))
+
+    def _pair(self, row: Row) -> None:
+        self._paired.add(row[2])
 
     def _store(self, row: Row) -> None:
         if row[4] in self._live:
@@ -140,6 +152,10 @@ class KeptUntilConfirmed(Invariant):
     def _end(self, row: Row) -> None:
         self._ended.add(row[2])
 
+    def _receive(self, row: Row) -> None:
+        if row[8] == Command.END:  # whoever hears of the end withdraws its roots, and what is stored there
+            self._ended.add(row[2])
+
     def _die(self, row: Row) -> None:
         self._stored = {address: stored for address, stored in self._stored.items() if address[1] != row[4]}
 
@@ -147,7 +163,8 @@ class KeptUntilConfirmed(Invariant):
         """Add what is stored and nobody confirmed."""
         if self._settled:
             for address, stored in self._stored.items():
-                if address[0] not in self._ended:
+                withdrawn = address[0] in self._paired and address[:3] in self._contacts
+                if address[0] not in self._ended and not withdrawn:
                     self._report([stored], "stored, and never confirmed")
         return self.found
 
