@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "report": "Draw index.html, report.pdf and the figures from the results in a folder; nothing is run again.",
     "serve": "Run services over HTTP until Ctrl-C, on one origin and one database.",
     "judge": "Bring the logs of all places together and judge them. Exit code 1: an invariant is broken.",
+    "chaos": "Run services and devices, kill them wherever something is stored or sent, and judge what is left.",
     "conform": "Hold an implementation against the standard.",
     "rm": "Write to people, over any services, and change them at any time.",
     "directory": "Give names to people, and watch a directory from outside.",
