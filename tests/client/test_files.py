@@ -191,6 +191,18 @@ def test_what_can_never_be_sent_is_refused_at_once(tmp_path: Path) -> None:
     assert [*ann.device.vault.keys("piece/")] == []
 
 
+def test_what_waited_when_a_backup_was_made_is_not_sent_again_by_itself(tmp_path: Path) -> None:
+    ann, ben, world = met(tmp_path)
+    world.down.update(URIS)
+    ann.attach(0, "the lake", tmp_path / "lake.jpg")
+    ann.device.restored()
+    world.down.clear()
+    turns((ann, ben), world, 12, 3_600_000)
+    ((_, waiting),) = ann.device.uploads.all().items()
+    assert "send it again" in waiting.error
+    assert of_peer(ben) == []
+
+
 # -------------------------------------------------------------------- fetching
 
 

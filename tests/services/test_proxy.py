@@ -12,13 +12,14 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from communicator_impl.errors import PeerError
 from communicator_impl.services.database import Database, migrate
 from communicator_impl.services.http import Frame, Rates, Work
 from communicator_impl.services.observation import Log, Metrics
 from communicator_impl.services.outward import Outward
 from communicator_impl.services.part import Kit
 from communicator_impl.services.paying import Till
-from communicator_impl.services.proxy import ProxyEndpoints
+from communicator_impl.services.proxy import ProxyEndpoints, _checked
 from communicator_impl.services.waiting import Bells
 from communicator_simulations.chaos.certificate import Certificate, certificate_for
 
@@ -158,3 +159,14 @@ def test_a_server_that_nobody_vouches_for_is_not_read(server: Server, certificat
     other.mkdir()
     answer, _ = fetch(server, certificate_for(PUBLIC, other), tmp_path, "/file")
     assert (answer.status_code, answer.json()["class"]) == (404, "unknown")
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://example.org/a", "http://10.0.0.1/a", "http://localhost/a", "http://user@127.0.0.1/a"]
+)
+def test_what_an_operator_did_not_name_on_its_machine_has_to_be_https(uri: str) -> None:  # RECV-15
+    named = frozenset({"127.0.0.1", "example.org", "10.0.0.1"})
+    assert _checked("http://127.0.0.1:8420/a", named)
+    assert _checked("https://example.org/a", named)
+    with pytest.raises(PeerError):
+        _checked(uri, named)

@@ -212,6 +212,7 @@ def test_the_proxy_refuses_what_is_not_public(open_client: httpx.Client, free: S
     for uri, status in (
         ("http://example.org/file", 400),
         ("ftp://example.org/file", 400),
+        (f"http://127.0.0.1:{free.port}/v1/state", 400),
         ("https://user@example.org/file", 400),
         (f"https://127.0.0.1:{free.port}/v1/state", 404),
         ("https://[::ffff:127.0.0.1]/", 404),
