@@ -6,6 +6,7 @@ from communicator_reports.commands.rm.filing import fetch, files
 from communicator_reports.commands.rm.keeping import backup, export, restore
 from communicator_reports.commands.rm.meeting import accept, fingerprint, init, invite, people, suite
 from communicator_reports.commands.rm.moving import addresses, end, leaving, move, services
+from communicator_reports.commands.rm.screen import open_screen
 from communicator_reports.commands.rm.shell import shell
 from communicator_reports.commands.rm.talking import log, say, show, sync, watch
 from communicator_reports.commands.rm.telling import name, profile, receipts
@@ -24,7 +25,7 @@ Examples:
 
   communicator rm say Ben 'hello'
 
-  communicator rm watch
+  communicator rm open
 """
 
 app = typer.Typer(no_args_is_help=True, help=_HELP)
@@ -33,3 +34,4 @@ for _command in (
     suite, services, addresses, move, leaving, end, export, backup, restore, log,
 ):  # fmt: skip
     app.command(_command.__name__)(_command)
+app.command("open")(open_screen)
