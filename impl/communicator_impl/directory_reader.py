@@ -29,7 +29,7 @@ from communicator_impl.storage import Storage
 from communicator_spec import ErrorClass
 from communicator_spec.transparency import verify_consistency
 
-__all__ = ["DirectoryReader", "Finding", "SplitView", "Succession"]
+__all__ = ["DirectoryReader", "Finding", "SplitView", "Succession", "kept_head"]
 
 _PREFIX: Final = "directory-reader/"
 
@@ -66,10 +66,7 @@ class DirectoryReader:
         self._uri = uri
         self._key = key
         self._storage = storage
-        self._head: Head | None = None
-        stored = storage.load(self._place("head"))
-        if stored is not None:
-            self._head = _own(stored)
+        self._head = kept_head(uri, storage)
 
     @property
     def head(self) -> Head | None:
@@ -160,7 +157,11 @@ def _succession(last: Entry | None, entry: Entry) -> Succession:
     return Succession.SIGNED if follows and entry.before is not None else Succession.UNSIGNED  # DIR-3
 
 
-def _own(stored: bytes) -> Head:
+def kept_head(uri: str, storage: Storage) -> Head | None:
+    """Return the newest head of a directory that a reader on this storage kept."""
+    stored = storage.load(f"{_PREFIX}{uri}/head")
+    if stored is None:
+        return None
     try:
         return Head.decode(stored)
     except PeerError as error:

@@ -14,6 +14,7 @@ from typing import IO, Final
 
 from communicator_impl.addresses import Profile
 from communicator_impl.client import Device, KeyFile, Vault
+from communicator_impl.client.asker import Asker
 from communicator_impl.client.courier import Courier, Progress, Silent, Stored
 from communicator_impl.content import Content
 from communicator_impl.core_event import CoreEvent
@@ -45,6 +46,7 @@ class Deaths:
         self.passed = 0
         self.at: tuple[int, bool] | None = None
         self.kinds: Counter[str] = Counter()
+        self.order: list[str] = []
 
     @contextmanager
     def point(self, kind: str) -> Iterator[None]:
@@ -52,6 +54,7 @@ class Deaths:
         number = self.passed
         self.passed += 1
         self.kinds[kind] += 1
+        self.order.append(kind)
         if self.at == (number, False):
             self.at = None
             raise Died(kind)
@@ -209,14 +212,17 @@ class DyingVault(Vault):
 class Host:
     """A device that starts again when it has died, until what it was asked for is done."""
 
-    def __init__(self, path: Path, world: World, name: str) -> None:
-        self.deaths, self.died = Deaths(), 0
+    def __init__(
+        self, path: Path, world: World, name: str, asker: Callable[[Deaths], Asker] = lambda _: Asker()
+    ) -> None:
+        self.deaths, self.died, self._asker = Deaths(), 0, asker
         self._path, self._world, self._name, self._lives = path, world, name, 0
         Vault.create(path, KEY).close()
         self.device = self._start()
         self.device.use(URIS, URIS)
         self.deaths.passed = 0
         self.deaths.kinds.clear()
+        self.deaths.order.clear()
 
     def _start(self) -> Device:
         vault = DyingVault.open(self._path, KEY)
@@ -225,25 +231,27 @@ class Host:
         self._lives += 1
         draws = self._world.entropy.fork(f"{self._name} {self._lives}")
         courier = WorldCourier(self._world, self.deaths)
-        return Device(vault, courier=courier, entropy=draws, clock=lambda: self._world.now_ms)
+        asker = self._asker(self.deaths)
+        return Device(vault, courier=courier, asker=asker, entropy=draws, clock=lambda: self._world.now_ms)
 
     def turn(self) -> None:
         """Take a turn; who dies in it begins again."""
-        self._survive(lambda: self.device.turn())
+        self.survive(lambda: self.device.turn())
 
     def say(self, relationship: int, text: str) -> None:
         """Write something once, whatever happens meanwhile: whether it was accepted shows its number."""
         number = self.device.core.next_number(relationship)
         while self.device.core.next_number(relationship) == number:
-            self._survive(lambda: self.device.say(relationship, text))
+            self.survive(lambda: self.device.say(relationship, text))
 
     def attach(self, relationship: int, text: str, path: Path) -> None:
         """Write something with a file once, whatever happens meanwhile: whether it was accepted shows the store."""
         content, number = Content("text/plain", text.encode()), self.device.core.next_number(relationship)
         while not self.device.uploads.all() and self.device.core.next_number(relationship) == number:
-            self._survive(lambda: self.device.attach(relationship, content, [(path, "image/jpeg")]))
+            self.survive(lambda: self.device.attach(relationship, content, [(path, "image/jpeg")]))
 
-    def _survive(self, what: Callable[[], object]) -> None:
+    def survive(self, what: Callable[[], object]) -> None:
+        """Do something; who dies in it begins again."""
         try:
             what()
         except Died:

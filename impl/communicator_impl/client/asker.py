@@ -144,7 +144,7 @@ class Asker:
 
         data = bytearray()
         try:
-            with (
+            with (  # TOK-11, KNOW-13: a connection for one request
                 httpx.Client(follow_redirects=False, verify=verifier(), timeout=_TIMEOUT_S) as client,  # SVC-9
                 client.stream(method, uri + target, headers=dict(headers or {}), content=content) as answer,
             ):

@@ -31,7 +31,7 @@ from communicator_impl.client.records import Stage, packed, unpacked
 from communicator_impl.client.suites import check_link
 from communicator_impl.content import Content, encode_content
 from communicator_impl.directory import Contact, Entry, Head, Proof, checked_name
-from communicator_impl.directory_reader import Finding, Succession
+from communicator_impl.directory_reader import Finding, Succession, kept_head
 from communicator_impl.errors import InputError, PeerError, ServiceError
 from communicator_impl.redemption import request_digest
 from communicator_impl.tokens import Purpose
@@ -120,6 +120,10 @@ class Finder:
     def confirm_identity(self, uri: str, name: str) -> None:
         """The person knows why an identity was replaced without a word of the one before."""
         self._vault.delete(f"{_DOUBT}{uri}/{name}")
+
+    def head(self, uri: str) -> Head | None:
+        """Return the head of a directory's log that was kept, to compare with what others saw."""
+        return kept_head(uri, self._vault)
 
     # ---------------------------------------------------------------- the entry
 

@@ -3,9 +3,11 @@
 import typer
 
 from communicator_reports.commands.rm.filing import fetch, files
+from communicator_reports.commands.rm.finding import accept_request, account, find, refuse, requests
 from communicator_reports.commands.rm.keeping import backup, export, restore
 from communicator_reports.commands.rm.meeting import accept, fingerprint, init, invite, people, suite
 from communicator_reports.commands.rm.moving import addresses, end, leaving, move, services
+from communicator_reports.commands.rm.naming import head, names, register, unregister
 from communicator_reports.commands.rm.screen import open_screen
 from communicator_reports.commands.rm.shell import shell
 from communicator_reports.commands.rm.talking import log, say, show, sync, watch
@@ -35,3 +37,5 @@ for _command in (
 ):  # fmt: skip
     app.command(_command.__name__)(_command)
 app.command("open")(open_screen)
+for _command in (register, unregister, names, head, find, account, requests, accept_request, refuse):
+    app.command(_command.__name__.replace("_", "-"))(_command)

@@ -120,10 +120,15 @@ def sync(store: Store = STORE, key_file: KeyFileOption = None, as_json: options.
     with opened(store, key_file) as device:
         turned = device.turn()
         silent = device.book.silent_now()
+        waiting = len(device.strangers.waiting())
+        troubles = [f"{name.name} at {name.uri}: {name.trouble}" for name in device.names.all() if name.trouble]
     if as_json:
-        print(json.dumps({"arrived": turned.arrived, "silent": silent}))
+        row = {"arrived": turned.arrived, "silent": silent, "waiting": waiting, "troubles": troubles}
+        print(json.dumps(row))
         return
     print(f"{turned.arrived} arrived")
+    for line in [f"{waiting} strangers wait: communicator rm requests"] * bool(waiting) + troubles:
+        print(line)
     for uri in silent:
         print(f"{uri} does not answer; it is asked again later")
 
