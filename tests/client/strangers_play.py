@@ -71,7 +71,8 @@ class Play:
     def let_in(self) -> int:
         for _ in range(4):
             for waiting in self.ann.device.strangers.waiting():
-                self.ann.survive(lambda number=waiting.relationship: self.ann.device.strangers.agree(number, "Ben"))
+                number = waiting.relationship
+                self.ann.survive(lambda: self.ann.device.strangers.agree(number, "Ben"))  # noqa: B023 - called at once
         found = list(self.ann.device.history.people())
         assert len(found) == 1, "a stranger was lost"
         return found[0]

@@ -255,13 +255,13 @@ def test_an_identity_that_nobody_signed_is_for_the_person_to_decide(play: Play, 
 
 def test_a_signed_replacement_ends_all_contacts_of_before(play: Play) -> None:  # DIR-4, DIR-6
     find(play.ben.device)
-    before, roots = set(play.ann.device.strangers.contacts()), set(play.world._owners.values())
+    before = set(play.ann.device.strangers.contacts())
+    roots = [root for rsa in play.world.rsa.values() for root in rsa._records]
     play.ann.device.names.replace(NAMES, "ann")
     after = play.ann.device.strangers.contacts()
     assert not before & set(after)
     assert play.stock() == len(after) == 2
-    for uri, rsa in play.world.rsa.items():
-        assert all(rsa.fetch(root) == () for root in roots if root in rsa._records), uri  # type: ignore[index]
+    assert not any(root in rsa._records for rsa in play.world.rsa.values() for root in roots)
     assert find(play.ben.device) == 1
 
 
@@ -279,7 +279,7 @@ def test_a_stock_is_filled_up_below_half_and_what_ends_is_replaced(tmp_path: Pat
         play.world.now_ms += 7 * DAY_MS
         play.town.wake()
         play.go_on(1)
-        assert 4 <= play.stock() <= 8
+        assert 4 <= play.stock() <= 16, "what is about to end is replaced before it has ended"
     now_s = play.world.now_ms // 1000
     assert all(now_s < contact.ends_s + 31 * 86_400 for contact in play.ann.device.strangers.contacts().values())
     play.close()
@@ -320,7 +320,7 @@ def test_one_stranger_takes_one_place_however_much_he_writes(play: Play) -> None
     assert len(contact.doors) < 2 * 2800
     number = play.let_in()
     play.go_on(8)
-    play.go_on(8, DAY_MS // 12)
+    play.go_on(16, DAY_MS // 8)
     assert len(play.ann.device.history.messages(number)) == 4
 
 
@@ -346,7 +346,7 @@ def test_two_contacts_of_a_name_share_no_bytes_at_a_receiving_service(tmp_path: 
             shown.append([request.root, request.access_key, request.verify_key or b""])
         right(uri, request)  # type: ignore[arg-type]
 
-    play.world.register = register  # type: ignore[assignment]
+    play.world.register = register  # type: ignore[method-assign]
     play.register(keeps=4)
     pieces = [{part[i : i + 8] for part in parts for i in range(len(part) - 7)} for parts in shown]
     assert len(pieces) == 8, "four contacts at two services"

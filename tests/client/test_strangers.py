@@ -1,6 +1,5 @@
 """A world in memory with a directory: what strangers may do, what a directory may not, and deaths at every point."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from communicator_impl.errors import CommunicatorError
 from communicator_impl.tokens import Purpose
 from communicator_impl.wallet import Purse, Wallet
 
-EVERY: Final = int(os.environ.get("EVERY", "4"))
+EVERY: Final = 4
 
 
 def played(folder: Path, at: tuple[int, bool] | None, whose: int) -> Play:

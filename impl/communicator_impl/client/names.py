@@ -172,10 +172,13 @@ class Names:
         if not known.keeps:  # giving up is over
             return known
         self._device.strangers.expire()
-        next_ms = self._next_look_ms(known)
-        left = self._refill(known, next_ms // 1000) if known.is_brokered else 0
         self._watch(known).look(self._device.clock(), heads)
-        known = msgspec.structs.replace(known, left=left, look_ms=next_ms, looks=known.looks + 1, trouble="")
+        next_ms, left, trouble = self._next_look_ms(known), 0, ""
+        if any(leaf.sequence > known.sequence for leaf in self.alarms(known)):
+            trouble = "somebody else made the newest entry; if it was nobody you know: register --replace"
+        elif known.is_brokered:
+            left = self._refill(known, next_ms // 1000)
+        known = msgspec.structs.replace(known, left=left, look_ms=next_ms, looks=known.looks + 1, trouble=trouble)
         self._keep(known)
         return known
 
@@ -290,8 +293,9 @@ class Names:
         return left
 
     def _ends_s(self, known: Name) -> list[int]:
-        contacts = self._device.strangers.contacts(known.uri, known.name).values()
-        return [contact.ends_s for contact in contacts if contact.way.state is State.OPEN]
+        """Return when the contacts end that may still lie there."""
+        contacts, now_s = self._device.strangers.contacts(known.uri, known.name).values(), self._device.clock() // 1000
+        return [one.ends_s for one in contacts if one.way.state is State.OPEN and now_s < one.ends_s]
 
     # ---------------------------------------------------------------- the log
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Contact", "Strangers", "Waiting"]
 
 _PREFIX: Final = "contact/"
+_NEXT: Final = "next-contact"
 _GRACE_S: Final = PARAMETERS.session.package_grace_s
 _CONTACT_S: Final = 28 * 86_400
 """How long a contact may be handed out: long enough for a device that is off for weeks."""
@@ -82,13 +83,18 @@ class Strangers:
         """Make one contact of a name; its bytes are to be left at the directory."""
         with self._device.step():
             device = self._device
-            relationship, setting = device.new_number(), device.setting()
+            relationship, setting = max(device.new_number(), self._next_number()), device.setting()
+            self._vault.save(_NEXT, (relationship + 1).to_bytes(8))
             data, step = device.core.offer(device.clock(), relationship, setting, identity, _CONTACT_S)
             device.plan(relationship, step)
             device.core.planned(relationship)
             package = self._opens(relationship)[1].package
             doors = Doors().give_out(package.identifier(), Door.DIRECTORY)
             self._keep(relationship, Contact(uri, name, doors.to_bytes(), package.not_after_s, data))
+
+    def _next_number(self) -> int:
+        """Return the lowest number that no contact has had: one that was taken back must not mean two people."""
+        return int.from_bytes(self._vault.load(_NEXT) or b"")
 
     def left_there(self, relationships: Sequence[int]) -> None:
         """Note that the directory has these contacts."""
