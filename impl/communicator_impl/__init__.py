@@ -20,6 +20,7 @@ from communicator_impl.issuer_keys import IssuerKey, read_issuer_document
 from communicator_impl.latency import Latency
 from communicator_impl.outbox import CONTENT_BYTES_MAX, Outbox
 from communicator_impl.own_addresses import OwnAddresses
+from communicator_impl.pairing import pair
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import (
     Delivered,
@@ -32,7 +33,7 @@ from communicator_impl.particle_fields import (
 from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.receiving_service import Acceptance, Answer, KeyLifetimes, ReceivingService
 from communicator_impl.redemption import Redeemed, Redemption, request_digest
-from communicator_impl.relationship_manager import RelationshipManager, Step, pair
+from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.root_owners import EpochRegistration, RootOwners, RootRegistration, Told
 from communicator_impl.root_record import Item
 from communicator_impl.sending_service import (

@@ -44,15 +44,7 @@ from communicator_impl.keys import Identity, IdentityKey, PackageSecret
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
-from communicator_impl.particle_fields import (
-    NEVER,
-    Delivered,
-    MayBeLost,
-    Request,
-    RevokeRoot,
-    Setting,
-    without_revoked,
-)
+from communicator_impl.particle_fields import NEVER, Delivered, MayBeLost, Request, RevokeRoot, Setting, without_revoked
 from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.resynchronisation import Resynchronisation
 from communicator_impl.root_record import Item
@@ -61,7 +53,7 @@ from communicator_impl.suite import Suite
 from communicator_impl.turn import NOTHING_REACHABLE, Outgoing, Reach, ServiceBook, Turn
 from communicator_spec import ErrorClass, Grant, Kind, Terms
 
-__all__ = ["RelationshipManager", "Step", "pair"]
+__all__ = ["RelationshipManager", "Step"]
 
 _PREFIX: Final = "particle/"
 
@@ -230,10 +222,9 @@ class RelationshipManager:
 
     def planned(self, relationship: int) -> None:
         """The host has written the last requests down: it need not be given them again."""
-        p = self._of(relationship).copy()
-        p.pending = ()
-        self._save(relationship, p)
-        self._particles[relationship] = p
+        turn = self._turn(0, relationship)
+        turn.particle.pending = ()
+        self._keep(turn)
 
     def withdraw(self, relationship: int) -> tuple[RevokeRoot, ...]:
         """Forget a contact by which nobody came in; return what revokes its roots. The host carries that out."""
@@ -503,17 +494,3 @@ class RelationshipManager:
 
     def _save(self, relationship: int, particle: Particle) -> None:
         self._storage.save(f"{_PREFIX}{relationship}", particle.to_bytes())
-
-
-def pair(
-    now_ms: int,
-    managers: tuple[RelationshipManager, RelationshipManager],
-    relationships: tuple[int, int],
-    settings: tuple[Setting, Setting],
-) -> tuple[Step, Step]:
-    """Let two devices meet: the whole exchange at one instant, the first end's events before the second's."""
-    (first, second), (one, other) = managers, relationships
-    package = first.invite(now_ms, one, settings[0])
-    answer = second.accept(now_ms, other, settings[1], package)
-    greeting, step = first.complete(now_ms, one, answer)
-    return step, second.conclude(now_ms, other, greeting)

@@ -26,12 +26,13 @@ from communicator_impl.envelope import label_request, two_layer_request
 from communicator_impl.inbox import Inbox
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
+from communicator_impl.pairing import pair
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request, RevokeRoot
 from communicator_impl.particle_fields import Setting as RealSetting
 from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.receiving_service import ReceivingService
-from communicator_impl.relationship_manager import RelationshipManager, Step, pair
+from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.sending_service import Attempt, RetryAt, SendingService, Ticket
 from communicator_impl.storage import MemoryStorage
 from communicator_impl.submission import Submission

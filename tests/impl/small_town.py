@@ -10,10 +10,11 @@ from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.inbox import Received
 from communicator_impl.introduction import CLASSICAL, Suites
+from communicator_impl.pairing import pair
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request, Setting
 from communicator_impl.receiving_service import ReceivingService
-from communicator_impl.relationship_manager import RelationshipManager, Step, pair
+from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.root_record import Item
 from communicator_impl.sending_service import RetryAt, SendingService, Ticket
 from communicator_impl.storage import MemoryStorage

@@ -9,9 +9,10 @@ from communicator_impl.addresses import KeySchedule, LabelGrant, Profile, Servic
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.errors import OwnError
+from communicator_impl.pairing import pair
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import Delivered, IssueGrant, Queued, RegisterRoot, RevokeRoot, Setting
-from communicator_impl.relationship_manager import RelationshipManager, pair
+from communicator_impl.relationship_manager import RelationshipManager
 from communicator_impl.storage import MemoryStorage
 from communicator_spec.terms import standard_terms
 

@@ -12,8 +12,9 @@ from communicator_impl.addresses import ServiceConfig
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.document import base64url
 from communicator_impl.entropy import SystemEntropy
+from communicator_impl.pairing import pair
 from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request, RevokeRoot, Setting
-from communicator_impl.relationship_manager import RelationshipManager, Step, pair
+from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.root_record import Item, item_of
 from communicator_impl.storage import MemoryStorage
 from communicator_impl.submission import Submission
