@@ -37,5 +37,5 @@ for _command in (
 ):  # fmt: skip
     app.command(_command.__name__)(_command)
 app.command("open")(open_screen)
-for _command in (register, unregister, names, head, find, account, requests, accept_request, refuse):
-    app.command(_command.__name__.replace("_", "-"))(_command)
+for _doors in (register, unregister, names, head, find, account, requests, accept_request, refuse):
+    app.command(_doors.__name__.replace("_", "-"))(_doors)
