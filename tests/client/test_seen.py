@@ -165,15 +165,15 @@ def leaving(tmp_path: Path) -> tuple[Host, Host, World]:
 
 def test_leaving_goes_on_in_sight_until_the_service_is_left(tmp_path: Path) -> None:  # PORT-3
     ann, ben, world = leaving(tmp_path)
-    (row,) = ann.device.departures.progress(ann.device.core)
+    (row,) = ann.device.departures.progress()
     assert row[:5] == (URIS[0], 1, 0, 0, 0)
     assert row.until_s >= max(g.valid_until_ms for g, _ in ann.device.core.own_grants(0)) // 1000
     turns((ann, ben), world, 20, 2 * HOUR_MS)  # the announcement, and a receipt
-    (row,) = ann.device.departures.progress(ann.device.core)
+    (row,) = ann.device.departures.progress()
     assert (row.waiting, row.confirmed) == (0, 1)
     assert 0 < row.until_s * 1000 - world.now_ms <= PARAMETERS.delivery.queue_lifetime_s * 1000
     turns((ann, ben), world, 30, 2 * HOUR_MS)
-    assert ann.device.departures.progress(ann.device.core) == []
+    assert ann.device.departures.progress() == []
     assert ann.device.core.root(0, ann.device.book.number(URIS[0])) is None  # PORT-5
     assert standings(ann, own=True, service=URIS[0]) == {Standing.EXPIRED}
     ben.say(0, "where are you?")
@@ -187,18 +187,18 @@ def test_a_service_is_not_left_while_it_stores_something_or_is_silent(tmp_path: 
         if turn == 25:
             world.down.add(URIS[0])
         turns((ann, ben), world, 1, 2 * HOUR_MS)
-    (row,) = ann.device.departures.progress(ann.device.core)
+    (row,) = ann.device.departures.progress()
     assert (row.waiting, row.confirmed, row.released, row.stored) == (0, 0, 1, None)
     world.down.clear()
     turns((ann, ben), world, 2)
-    assert ann.device.departures.progress(ann.device.core) == []
+    assert ann.device.departures.progress() == []
 
 
 def test_a_service_that_is_taken_up_again_is_not_left(tmp_path: Path) -> None:  # STATE-27
     ann, ben, world = leaving(tmp_path)
     ann.device.replace_receiving(URIS[1], URIS[0], leave=True)
     turns((ann, ben), world, 60, 2 * HOUR_MS)
-    assert ann.device.departures.progress(ann.device.core) == []
+    assert ann.device.departures.progress() == []
     assert ann.device.core.root(0, ann.device.book.number(URIS[0])) is not None
     assert ann.device.core.root(0, ann.device.book.number(URIS[1])) is None
 
@@ -210,4 +210,4 @@ def test_a_departure_survives_the_death_of_the_device(tmp_path: Path, at: int) -
     ann.deaths.passed, ann.deaths.at = 0, (at, True)
     turns((ann, ben), world, 20, 2 * HOUR_MS)
     assert ann.died == 1
-    assert ann.device.departures.progress(ann.device.core) == []
+    assert ann.device.departures.progress() == []

@@ -39,6 +39,7 @@ from communicator_impl.client.names import Names
 from communicator_impl.client.post import Post
 from communicator_impl.client.purses import Purses
 from communicator_impl.client.records import Stage, packed
+from communicator_impl.client.sight import look_again
 from communicator_impl.client.strangers import Strangers
 from communicator_impl.client.suites import check_link, chosen, keep
 from communicator_impl.client.uploads import Uploads, Waiting
@@ -53,7 +54,7 @@ from communicator_impl.particle_fields import NEVER, Request, Setting
 from communicator_impl.queue_entry import State
 from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.root_record import Item
-from communicator_spec import NONE, Command, ErrorClass, Kind, Terms
+from communicator_spec import ErrorClass, Terms
 from communicator_spec.parameters import PARAMETERS
 from communicator_spec.terms import standard_terms
 
@@ -99,7 +100,7 @@ class Device:
         self.uploads = Uploads(vault, self.book, self.courier, self.entropy, clock)
         self.files = Files(self.book, self.courier, clock)
         self.ledger = Ledger(vault)
-        self.departures = Departures(vault, self.book, self.courier)
+        self.departures = Departures(self)
         self.sent_with_files: dict[int, int] = {}  # drafts of this process, and the numbers that they got
         self._terms = terms or standard_terms("label/1")
         self._reported: list[CoreEvent] = []
@@ -249,40 +250,7 @@ class Device:
 
     def finish_leaving(self, uri: str) -> bool:
         """Leave a service for good if nothing there is needed any more; False while something is (STATE-11)."""
-        service = self.book.number(uri)
-        empty = set[bytes]()
-        for _, place, key in self.places():
-            if place == service and self._is_empty(uri, key):
-                empty.add(key)
-        keys = {r: self.core.access_key(r, service) for r in self.core.relationships()}
-        roots = {self.core.root(r, service) for r, key in keys.items() if key in empty}
-        with self._step():
-            requests = self.core.leave(self.clock(), service, lambda root: root in roots)
-            for request in requests or ():
-                self._plan_request(NONE, request)
-            if requests is not None:
-                self.departures.over(service)
-                for relationship in keys:
-                    self.ledger.revoked(relationship, service, self.clock())
-        self.post.carry_out()
-        return requests is not None
-
-    def _is_empty(self, uri: str, access_key: bytes) -> bool:
-        try:
-            return not self.courier.fetch(uri, access_key)
-        except Silent:
-            raise
-        except ServiceError as error:
-            return error.error_class in _NOT_KNOWN  # nothing was ever registered there
-
-    def leave_what_is_over(self) -> None:
-        """Leave for good each service at which nothing is needed any more; one that is silent is asked again."""
-        for service in self.departures.ready(self.core):
-            if self.book.may_ask(service, self.clock()):
-                try:
-                    self.finish_leaving(self.book.uri(service))
-                except Silent:
-                    self.book.silent(service, self.clock())
+        return self.departures.finish(self.book.number(uri))
 
     def restored(self) -> None:
         """Say that the store came from a backup: every relationship is synchronised before it is used (12.6)."""
@@ -297,8 +265,7 @@ class Device:
         with self._step():
             self.plan(relationship, self.core.refuse(self.clock(), relationship, tell=tell, reach=self.book))
             self.history.ended(relationship)
-            for service in range(len(self.book.receiving)):
-                self.ledger.revoked(relationship, service, self.clock())
+            self.ledger.ended(relationship, self.clock())
         self.post.carry_out()
         self.post.hand_over()
 
@@ -319,7 +286,7 @@ class Device:
             self.purses.turn()
         self.post.carry_out()
         self.post.hand_over()
-        self.leave_what_is_over()
+        self.departures.turn()
         return Turned(arrived, self._next_ms())
 
     def places(self) -> tuple[tuple[int, int, bytes], ...]:
@@ -456,8 +423,7 @@ class Device:
                     self.history.note(event)
                     if self.log is not None:
                         self.log.write(event, self.post.count())
-                for event in self._reported:
-                    self._look_again(event)
+                look_again(self, self._reported)
         except CommunicatorError as error:
             if not isinstance(error, InputError):
                 self._build()  # rule 3
@@ -467,18 +433,6 @@ class Device:
             raise
         finally:
             self._reported.clear()
-
-    def _look_again(self, event: CoreEvent) -> None:
-        """Take over what a person sees of a change, once all of a step was noted."""
-        relationship = event.relationship
-        if event.kind is Kind.ISSUED:
-            grants = self.core.own_grants(relationship)
-            self.ledger.note(relationship, self.clock(), own=True, grants=grants)
-        elif event.kind is Kind.UPDATED:
-            grants = self.core.peer_grants(relationship)
-            self.ledger.note(relationship, self.clock(), own=False, grants=grants)
-        elif event.kind is Kind.RECEIVED and event.value == Command.READ:
-            self.history.seen(relationship, self.core.seen(relationship))
 
     def plan(self, relationship: int, step: Step) -> None:
         """Write down what a step asks for, inside `step`."""

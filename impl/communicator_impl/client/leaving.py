@@ -15,18 +15,21 @@ Rules:
    answer is asked again with the next pass.
 """
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from communicator_impl.client.book import Book
-from communicator_impl.client.courier import Courier
+from communicator_impl.client.courier import Silent
 from communicator_impl.client.records import number_name
-from communicator_impl.client.vault import Vault
-from communicator_impl.errors import CommunicatorError
-from communicator_impl.relationship_manager import RelationshipManager
+from communicator_impl.errors import CommunicatorError, ServiceError
+from communicator_impl.relationship_manager import RelationshipManager, Step
+from communicator_spec import NONE, ErrorClass
+
+if TYPE_CHECKING:
+    from communicator_impl.client.device import Device
 
 __all__ = ["Departure", "Departures"]
 
 _PREFIX: Final = "leaving"
+_NOT_KNOWN: Final = (ErrorClass.FORGED, ErrorClass.UNKNOWN)
 
 
 class Departure(NamedTuple):
@@ -46,8 +49,8 @@ class Departure(NamedTuple):
 class Departures:
     """Rows `leaving/SERVICE`: since when, in seconds."""
 
-    def __init__(self, vault: Vault, book: Book, courier: Courier) -> None:
-        self._vault, self._book, self._courier = vault, book, courier
+    def __init__(self, device: "Device") -> None:
+        self._device, self._vault, self._book, self._courier = device, device.vault, device.book, device.courier
 
     def begin(self, service: int, now_ms: int) -> None:
         """Note the decision, in its transaction."""
@@ -61,15 +64,50 @@ class Departures:
         """Return the services that are being left."""
         return [int(name.rpartition("/")[2]) for name in self._vault.keys(f"{_PREFIX}/")]
 
-    def ready(self, core: RelationshipManager) -> list[int]:
+    def turn(self) -> None:
+        """Leave for good each service at which nothing is needed any more; one that is silent is asked again."""
+        for service in self._ready():
+            if self._book.may_ask(service, self._device.clock()):
+                try:
+                    self.finish(service)
+                except Silent:
+                    self._book.silent(service, self._device.clock())
+
+    def finish(self, service: int) -> bool:
+        """Leave a service for good if nothing there is needed any more; False while something is (STATE-11)."""
+        device = self._device
+        keys = {r: device.core.access_key(r, service) for r in device.core.relationships()}
+        empty = {key for _, place, key in device.places() if place == service and self._is_empty(service, key)}
+        roots = {device.core.root(r, service) for r, key in keys.items() if key in empty}
+        with device.step():
+            requests = device.core.leave(device.clock(), service, lambda root: root in roots)
+            if requests is not None:
+                device.plan(NONE, Step(requests))
+                self.over(service)
+                for relationship in keys:
+                    device.ledger.revoked(relationship, service, device.clock())
+        device.post.carry_out()
+        return requests is not None
+
+    def _ready(self) -> list[int]:
         """Return the services that every relationship has released (STATE-11)."""
-        held = {s for r in core.relationships() for s in core.leaving(r) if core.root(r, s) is not None}
+        core, now_ms = self._device.core, self._device.clock()
+        dates = [(s, r, due_ms) for r in core.relationships() for s, due_ms in core.leaving(r).items()]
+        held = {s for s, r, due_ms in dates if core.root(r, s) is not None or due_ms > now_ms}
         in_use = set(self._book.setting.receiving)
         return [service for service in self.services() if service not in held | in_use]
 
-    def progress(self, core: RelationshipManager) -> list[Departure]:
+    def _is_empty(self, service: int, access_key: bytes) -> bool:
+        try:
+            return not self._courier.fetch(self._book.uri(service), access_key)
+        except Silent:
+            raise
+        except ServiceError as error:
+            return error.error_class in _NOT_KNOWN  # nothing was ever registered there
+
+    def progress(self) -> list[Departure]:
         """Return how far each of them is; asks the services what they still store."""
-        return [self._departure(core, service) for service in self.services()]
+        return [self._departure(self._device.core, service) for service in self.services()]
 
     def _departure(self, core: RelationshipManager, service: int) -> Departure:
         there = [r for r in core.relationships() if core.root(r, service) is not None]

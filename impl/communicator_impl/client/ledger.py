@@ -93,9 +93,16 @@ class Ledger:
         ]
         return current + former
 
+    def ended(self, relationship: int, now_ms: int) -> None:
+        """A relationship has ended: all its roots were revoked."""
+        self._end(_prefix(relationship, True), now_ms)
+
     def revoked(self, relationship: int, service: int, now_ms: int) -> None:
         """The root of one relationship at a service was revoked: what was issued there has ended."""
-        for name, value in self._vault.items(f"{_prefix(relationship, True)}{service}/"):
+        self._end(f"{_prefix(relationship, True)}{service}/", now_ms)
+
+    def _end(self, prefix: str, now_ms: int) -> None:
+        for name, value in self._vault.items(prefix):
             kept = unpacked(value, _Kept)
             if kept.valid_until_ms > now_ms:
                 self._vault.save(name, packed(msgspec.structs.replace(kept, valid_until_ms=now_ms)))

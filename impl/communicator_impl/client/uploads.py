@@ -116,9 +116,18 @@ class Uploads:
         return waiting
 
     def _copy(self, number: int, place: int, path: Path, length: int) -> None:
-        with path.open("rb") as file:
-            for piece in range(-(-length // _PIECE)):
-                self._vault.save(_piece_name(number, place, piece), file.read(_PIECE))
+        left = length
+        try:
+            with path.open("rb") as file:
+                for piece in range(-(-length // _PIECE)):
+                    data = file.read(_PIECE)
+                    self._vault.save(_piece_name(number, place, piece), data)
+                    left -= len(data)
+                left -= len(file.read(1))
+        except OSError as error:
+            raise InputError(ErrorClass.UNKNOWN, f"{path} cannot be read: {error.strerror}") from error
+        if left:
+            raise InputError(ErrorClass.REFUSED, f"{path} was changed while it was read; try again")
 
     def _pieces(self, number: int, place: int) -> Iterator[bytes]:
         for name in self._vault.keys(f"{number_name('piece', number)}/{place}/"):
@@ -132,14 +141,16 @@ class Uploads:
 
     def carry_out(self, number: int, waiting: Waiting) -> bytes | None:
         """Store what can be stored now; return the content that may be submitted, once there is one (ATT-13)."""
-        now_s = self._clock() // 1000
+        now_s, before = self._clock() // 1000, waiting
         if any(place.valid_until_s <= now_s for file in waiting.draft.files for place in file.places):
             waiting = self._begun_again(waiting)
         tried: set[Upload] = set()
         while due := [upload for upload in waiting.draft.due() if upload not in tried]:
             tried.add(due[0])
-            waiting = self._keep(number, self._attempt(number, waiting, due[0]))
-        waiting = self._keep(number, msgspec.structs.replace(waiting, draft=waiting.draft.enough()))
+            waiting = self._attempt(number, waiting, due[0])
+        waiting = msgspec.structs.replace(waiting, draft=waiting.draft.enough())
+        if waiting != before:
+            self._keep(number, waiting)
         if self._clock() >= waiting.began_ms + _LIFETIME_MS:
             self.fail(number, waiting, "no sending service has answered for too long")
             return None
@@ -171,7 +182,7 @@ class Uploads:
         except CommunicatorError:
             return msgspec.structs.replace(waiting, draft=draft.failed(upload))
         self._book.heard(upload.service, self._clock())
-        return msgspec.structs.replace(waiting, draft=draft.stored(upload, place))
+        return self._keep(number, msgspec.structs.replace(waiting, draft=draft.stored(upload, place)))
 
     def _with_key(self, number: int, waiting: Waiting, upload: Upload) -> tuple[Waiting, bytes]:
         """Draw the key of one upload, and keep it before a byte leaves (rule 2)."""

@@ -131,7 +131,7 @@ def leaving(store: Store = STORE, key_file: KeyFileOption = None, as_json: optio
     """
     with opened(store, key_file) as device:
         device.turn()
-        rows = device.departures.progress(device.core)
+        rows = device.departures.progress()
     if as_json:
         print(json.dumps([row._asdict() for row in rows]))
         return
@@ -172,7 +172,7 @@ def end(
 
 def _leaving(device: Device) -> dict[str, int]:
     """Return how many relationships still hold the person at each service that is being left (PORT-3)."""
-    return {row.uri: row.waiting + row.confirmed for row in device.departures.progress(device.core)}
+    return {row.uri: row.waiting + row.confirmed for row in device.departures.progress()}
 
 
 def _addresses(device: Device, relationship: int, *, own: bool) -> list[_Address]:
