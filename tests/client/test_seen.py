@@ -136,8 +136,9 @@ def test_what_was_written_without_a_network_leaves_as_soon_as_there_is_one(tmp_p
     world.down.update(URIS)
     ann.say(0, "nobody hears this yet")
     turns((ann,), world, 3)
+    assert world.now_ms < ann.device.turn().next_ms <= world.now_ms + 60_000  # it rests meanwhile
     world.down.clear()
-    turns((ann, ben), world, 2)
+    turns((ann, ben), world, 3)
     assert ann.device.core.waiting(0) == (0,)
     assert ben.device.history.unread(0) == 1
     world.down.update(URIS)

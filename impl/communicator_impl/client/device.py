@@ -347,12 +347,14 @@ class Device:
         due = [r for r in self.core.relationships() if self.core.deadline_ms(r) <= self.clock()]
         if due:
             self.book.probe(self._senders(), self.clock())
-        can_send = any(self.book.sending[sender] for sender in self._senders())
         for relationship in due:
-            if not can_send and not self._has_overdue(relationship):
+            if not self._can_send() and not self._has_overdue(relationship):
                 continue  # it stays due: the core would wait for hours, and somebody may answer with the next pass
             with self._step():
                 self.plan(relationship, self.core.wake(self.clock(), relationship, self.book))
+
+    def _can_send(self) -> bool:
+        return any(self.book.sending[sender] for sender in self._senders())
 
     def _has_overdue(self, relationship: int) -> bool:
         """Tell whether a message is to be given up: that needs no service (DELIV-10)."""
@@ -361,7 +363,8 @@ class Device:
         return any(message is not None and message.date_s * 1000 <= oldest_ms for message in waiting)
 
     def _next_ms(self) -> int:
-        deadlines = (self.core.deadline_ms(r) for r in self.core.relationships())
+        rest_ms = 0 if self._can_send() else self.clock() + _REST_MS  # what is due waits for a service
+        deadlines = (max(self.core.deadline_ms(r), rest_ms) for r in self.core.relationships())
         is_done = self.post.is_empty() and self.uploads.is_empty()
         waits_ms = NEVER if is_done else self.clock() + _REST_MS
         return min((*deadlines, self.names.next_ms(), self.purses.next_ms(), waits_ms))

@@ -28,7 +28,7 @@ from communicator_impl.errors import CommunicatorError
 from communicator_reports.commands import options
 from communicator_reports.commands.rm.meeting import STORE
 from communicator_reports.commands.rm.opening import KeyFileOption, Store, holding, opened
-from communicator_reports.commands.rm.showing import said
+from communicator_reports.commands.rm.showing import plain, said
 
 __all__ = ["shell"]
 
@@ -96,11 +96,11 @@ class _News:
         }
 
     def arrivals(self) -> Iterator[_Arrival]:
-        for relationship, person in self._device.history.people().items():
+        for relationship in self._device.history.people():
             for own, number, message in self._device.history.messages(relationship):
                 if not own and (relationship, number) not in self._told:
                     self._told.add((relationship, number))
-                    yield _Arrival(person.name, number, said(message))
+                    yield _Arrival(plain(self._device.history.called(relationship)), number, said(message))
 
 
 def _waiting(lines: SimpleQueue[str]) -> Iterator[str]:
