@@ -34,6 +34,7 @@ from communicator_impl import wire
 from communicator_impl.addresses import Profile
 from communicator_impl.pace import VARIABLE, Pace
 from communicator_simulations.chaos import harm, judging
+from communicator_simulations.chaos.certificate import certificate_for
 from communicator_simulations.chaos.child import Start, environment
 from communicator_simulations.chaos.connections import Fault as Trouble
 from communicator_simulations.chaos.connections import Relay
@@ -49,6 +50,9 @@ from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["Outcome", "Wish", "run"]
 
+_HOST: Final = "127.0.0.1"
+_TRUSTED: Final = "SSL_CERT_FILE"
+"""What clients and services trust, in place of what the system does."""
 _TICK_S: Final = 0.01
 _ORDER_S: Final = 3.0
 _CALM_PACE: Final = 6000
@@ -123,7 +127,8 @@ class _Run:
         self._wish, self._folder, self._tell = wish, folder, tell
         folder.mkdir(parents=True, exist_ok=True)
         self._chance = random.Random(f"{wish.seed} run")
-        self._relay = stack.enter_context(Relay(wish.seed))
+        certificate = certificate_for(_HOST, folder)
+        self._relay = stack.enter_context(Relay(wish.seed, certificate))
         self._ports = [stack.enter_context(held_port()) for _ in range(OPERATORS)]
         self._public = [self._relay.open(_port(held)) for held in self._ports]
         self._uris = tuple(map(self._relay.uri, self._public))
@@ -138,7 +143,7 @@ class _Run:
         self._ledger = Ledger(folder / "ledger", rows, len(self._points))
         self._pace = Pace(self._plan.pace, time.time_ns())
         self._skews: dict[str, int] = {}
-        self._nursery = stack.enter_context(Nursery({}, folder / "nursery.log"))
+        self._nursery = stack.enter_context(Nursery({_TRUSTED: str(certificate.certificate)}, folder / "nursery.log"))
         self._kills: Counter[tuple[int, int]] = Counter()
         self._tries: Counter[tuple[int, int]] = Counter()
         self._fired: Counter[str] = Counter()

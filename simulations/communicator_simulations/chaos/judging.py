@@ -94,20 +94,29 @@ def judged(parts: Sequence[Part], databases: Mapping[str, str], *, dropped: int,
 
 
 def kept_before_confirmed(rows: Iterable[Row]) -> list[str]:
-    """Return the messages that a device confirmed at its service before it had delivered them (DELIV-27)."""
+    """Return the messages that a device confirmed at its service before it had delivered them (DELIV-27).
+
+    What came to an address of a contact after the reply was answered may be confirmed unopened, and comes again: its
+    opening is good for nothing by then (SES-11).
+    """
     sent: dict[tuple[int, int, int, int], tuple[int, int]] = {}
     known, found = set[tuple[int, int]](), list[str]()
+    contacts, answered = set[tuple[int, int, int]](), set[int]()
     for row in rows:
-        end, message = row[2], row[3]
-        address = (end ^ 1, row[4], row[5], row[6])
-        if row[1] == Kind.SENT and row[8] == Command.MESSAGE:
-            sent[address] = (end ^ 1, message)
-        elif row[1] in (Kind.DELIVERED, Kind.DUPLICATE):
+        _, kind, end, message, service, serial, position, _, value = row
+        grant, address = (end, service, serial), (end, service, serial, position)
+        if kind == Kind.ISSUED and message == 0:
+            contacts.add(grant)
+        elif kind == Kind.SENT and value == Command.MESSAGE:
+            sent[end ^ 1, service, serial, position] = (end ^ 1, message)
+        elif kind in (Kind.DELIVERED, Kind.DUPLICATE):
             known.add((end, message))
-        elif row[1] == Kind.CONFIRMED:
-            carried = sent.get((end, row[4], row[5], row[6]))
-            if carried is not None and carried not in known:
-                found.append(f"kept-before-confirmed: {_said(Event(*row))}: message {carried[1]} was not delivered")
+        elif kind == Kind.CONFIRMED and grant not in contacts:
+            answered.add(end)
+        unopened = kind == Kind.CONFIRMED and address in sent and sent[address] not in known
+        if unopened and not (grant in contacts and end in answered):
+            message = sent[address][1]
+            found.append(f"kept-before-confirmed: {_said(Event(*row))}: message {message} was not delivered")
     return found
 
 

@@ -38,7 +38,11 @@ _TROUBLES: Final = (
     "cut-answer",
     "throttle",
     "silence",
+    "corrupt",
 )
+_SHARES: Final = (0.2, 0.6)
+_SHARES_OF_BYTES: Final = (0.02, 0.1)
+"""Of what goes through, for bits that flip: a request is in several pieces, and one of them is enough."""
 
 
 class Kind(StrEnum):
@@ -191,7 +195,8 @@ def _others(plan: Plan) -> list[Fault]:
     span = (end - begin) / (rounds * len(_TROUBLES))  # one after the other, so that none takes another's place
     for number, how in enumerate(chance.sample(_TROUBLES * rounds, rounds * len(_TROUBLES))):
         at_s, which = begin + number * span, chance.randrange(OPERATORS)
-        found.append(Fault(at_s, Kind.TROUBLE, "service", which, how, 0.9 * span, chance.uniform(0.2, 0.6)))
+        shares = _SHARES_OF_BYTES if how == "corrupt" else _SHARES
+        found.append(Fault(at_s, Kind.TROUBLE, "service", which, how, 0.9 * span, chance.uniform(*shares)))
     for _ in range(rounds):
         for role in ("person", "service"):
             add(Kind.PAUSE, role, "", chance.uniform(0.5, 3.0))

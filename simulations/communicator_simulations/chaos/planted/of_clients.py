@@ -241,8 +241,8 @@ OF_CLIENTS: Final = (
         "acknowledges-what-is-missing",
         "A receipt covers everything below the highest number that came.",
         _acknowledges_what_is_missing,
-        (),
-        ((Fault.DELAY, "/v1/accept"), (Fault.RESET, "/v1/accept")),
+        ("services.receiving:accept before", "services.forwarder:Forwarder._post:1 before"),
+        ((Fault.DELAY, "/v1/accept"), (Fault.SILENCE, "/v1/accept")),
         ("nothing-lost",),
     ),
     Bug(
