@@ -11,6 +11,7 @@ Rules:
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import msgspec
@@ -148,6 +149,12 @@ class Book:
                     takes = False
                 if not takes:
                     self.silent(number, now_ms)
+
+    def hear(self, number: int, now_ms: int) -> None:
+        """Ask a sending service for whatever it says, its time above all; one that is left alone is not asked."""
+        if self.may_ask(number, now_ms):
+            with suppress(CommunicatorError):
+                self._heard(number, now_ms, self._courier.takes_submissions)
 
     def _heard(self, number: int, now_ms: int, ask: Callable[[str], T]) -> T:
         try:

@@ -15,11 +15,12 @@ Rules:
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC
 from functools import cache
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
-from communicator_impl import wire
+from communicator_impl import pace, wire
 from communicator_impl.document import Document, base64url, unbase64url
 from communicator_impl.envelope import Delivery
 from communicator_impl.errors import PeerError, ServiceError
@@ -69,8 +70,10 @@ class Stored(NamedTuple):
 class Courier:
     """All connections of one device."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int] = pace.now_ms) -> None:
+        self._clock = clock
         self._clients: dict[tuple[str, bytes], httpx.Client] = {}
+        self.ahead_s: dict[str, int] = {}  # how far the clock was ahead of each origin's at its last answer
 
     def close(self) -> None:
         """Close all connections."""
@@ -190,8 +193,10 @@ class Courier:
         if access_key is not None:
             shown["authorization"] = f"Bearer {base64url(access_key)}"
         client, data = self._made(uri) if once else self._client(uri, access_key or apart), bytearray()
+        begun_ms = self._clock()
         try:
             with client.stream(method, target, content=content, headers=shown, timeout=timeout_s) as answer:
+                self._note_date(uri, answer.headers.get("date", ""), begun_ms)
                 for part in answer.iter_bytes():
                     data += part
                     if len(data) > most:
@@ -206,6 +211,11 @@ class Courier:
         if not answer.is_success:
             raise ServiceError(class_of(bytes(data)), f"{uri} refuses: status {answer.status_code}")
         return bytes(data)
+
+    def _note_date(self, uri: str, date: str, begun_ms: int) -> None:
+        found = _ahead_s(date, begun_ms, self._clock())
+        if found is not None:
+            self.ahead_s[uri] = found
 
     def _client(self, uri: str, apart: bytes) -> "httpx.Client":
         if (uri, apart) not in self._clients:  # KNOW-10, KNOW-11
@@ -255,6 +265,18 @@ def _octets(value: object) -> bytes:
         return unbase64url(str(value))
     except PeerError as error:
         raise ServiceError(ErrorClass.MALFORMED, "base64url") from error
+
+
+def _ahead_s(date: str, begun_ms: int, ended_ms: int) -> int | None:
+    """Return how far a clock that showed these times around an answer is ahead of the `Date` in it; None: no date."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        there_s = int(parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return None
+    begun_s, ended_s = begun_ms // 1000, ended_ms // 1000
+    return begun_s - there_s if there_s < begun_s else min(ended_s - there_s, 0)
 
 
 def class_of(data: bytes) -> ErrorClass:

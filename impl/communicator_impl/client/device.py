@@ -28,6 +28,7 @@ from communicator_impl import pace
 from communicator_impl.attachment import Shelf
 from communicator_impl.client.asker import Asker
 from communicator_impl.client.book import Book
+from communicator_impl.client.clocks import Clocks
 from communicator_impl.client.courier import Courier, Silent
 from communicator_impl.client.files import Files
 from communicator_impl.client.finding import Finder
@@ -49,7 +50,7 @@ from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import Entropy, SystemEntropy
 from communicator_impl.errors import CommunicatorError, InputError, ServiceError
 from communicator_impl.fingerprint import fingerprint
-from communicator_impl.introduction import Suites
+from communicator_impl.introduction import INVITATION_S, Suites
 from communicator_impl.particle_fields import NEVER, Request, Setting
 from communicator_impl.queue_entry import State
 from communicator_impl.relationship_manager import RelationshipManager, Step
@@ -89,9 +90,10 @@ class Device:
         person: int = 0,
     ) -> None:
         self.vault = vault
-        self.courier = courier or Courier()
+        self.courier = courier or Courier(clock)
         self.clock = clock
         self.book = Book(vault, self.courier)
+        self.clocks = Clocks(self.book, self.courier, clock)
         self.history = History(vault, self.book)
         self.post = Post(vault, self.book, self.courier, clock, self.history.travelled)
         self.log = EventLog(vault, self.book) if log else None
@@ -145,11 +147,14 @@ class Device:
         keep(self.vault, suites)
         self._build()
 
-    def invite(self, name: str, relationship: int | None = None) -> tuple[int, bytes]:
-        """Make a contact for somebody who is to be called `name`; return the relationship's number and the contact."""
+    def invite(self, name: str, relationship: int | None = None, lifetime_s: int = INVITATION_S) -> tuple[int, bytes]:
+        """Make a contact for somebody who is to be called `name`; return the relationship's number and the contact.
+
+        It begins a relationship for `lifetime_s`, a day if nothing is said.
+        """
         number, setting = self.new_number(relationship), self.setting()
         with self._step():
-            contact, step = self.core.offer(self.clock(), number, setting)
+            contact, step = self.core.offer(self.clock(), number, setting, lifetime_s=lifetime_s)
             self.history.begin(number, name, Stage.INVITED, self.clock() // 1000, contact)
             self.plan(number, step)
         self.post.carry_out()
@@ -220,6 +225,7 @@ class Device:
 
     def replace_receiving(self, old: str, new: str, *, leave: bool) -> None:
         """Receive at another service from now on, everywhere; with `leave`, the old one is left in good order."""
+        self.clocks.demand()
         number, chosen = self.book.number(new), self.book.setting
         gone = self.book.number(old)
         if gone not in chosen.receiving or number in chosen.receiving:
@@ -273,6 +279,8 @@ class Device:
 
     def turn(self, *, fetches: bool = True, wakes: bool = True) -> Turned:
         """Do everything that is due, once; somebody else may look what has arrived, or nothing is to be sent yet."""
+        if self.clocks.check() is not None:
+            return Turned(0, self.clock() + _REST_MS)
         setting = self.book.setting
         self.book.refresh([*dict.fromkeys((*setting.receiving, *setting.sending))], self.clock())
         self.post.carry_out()
@@ -458,7 +466,8 @@ class Device:
         return number
 
     def setting(self) -> Setting:
-        """Return the services of new relationships; `InputError` if none are chosen."""
+        """Return the services of new relationships; `InputError` if none are chosen, or while the clock is wrong."""
+        self.clocks.demand()
         setting = self.book.setting
         if not setting.receiving or not setting.sending:
             raise InputError(ErrorClass.REFUSED, "no services are chosen yet")

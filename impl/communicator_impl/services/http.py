@@ -24,6 +24,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from email.utils import formatdate
 from functools import partial
 from typing import Final, NoReturn, TypeVar
 
@@ -38,6 +39,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from communicator_impl import wire
 from communicator_impl.document import unbase64url
 from communicator_impl.errors import PeerError
+from communicator_impl.services.clock import now_s
 from communicator_impl.services.observation import Log, Metrics
 from communicator_spec import ErrorClass
 from communicator_spec.errors import STATUS
@@ -62,6 +64,7 @@ CBOR: Final = "application/cbor"
 CBOR_SEQUENCE: Final = "application/cbor-seq"
 OCTETS: Final = "application/octet-stream"
 PROBLEM: Final = "application/problem+json"
+DATE: Final = "Date"
 REVISION: Final = "Communicator-Revision"
 RETRY_AFTER: Final = "Retry-After"
 
@@ -130,6 +133,7 @@ class Frame:
             response = await self._answered(name, answer, request)
             if to_device:
                 response.headers[REVISION] = str(self._revision())  # SVC-18
+            response.headers[DATE] = formatdate(now_s(), usegmt=True)
             self._metrics.count("requests", endpoint=name, status=str(response.status_code))
             return response
 

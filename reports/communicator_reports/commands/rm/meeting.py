@@ -15,10 +15,13 @@ from communicator_reports.commands.rm.opening import KeyFileOption, Relationship
 from communicator_reports.commands.rm.qr import draw
 from communicator_reports.commands.rm.showing import plain
 from communicator_reports.commands.rm.suites import SuiteName, name_of, suites_of
+from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["STORE", "accept", "fingerprint", "init", "invite", "people", "suite"]
 
 STORE: Final = Path.home() / ".local/share/communicator/store"
+_DAY_S: Final = 86_400
+_DAYS_MAX: Final = (PARAMETERS.session.package_lifetime_s_max - PARAMETERS.session.backdate_s) // _DAY_S - 1
 _LOCAL: Final = "http://127.0.0.1:8420"
 _Services = Annotated[
     list[str] | None,
@@ -99,6 +102,9 @@ def suite(
 def invite(
     name: Annotated[str, typer.Argument(help="What you call the person; left out: what the person says.")] = "",
     qr: Annotated[bool, typer.Option("--qr", help="Draw the link as a QR code, too.")] = False,
+    days: Annotated[
+        int, typer.Option(min=1, max=_DAYS_MAX, metavar="N", help="For how many days the link is good.")
+    ] = 1,
     number: _Number = None,
     store: Store = STORE,
     key_file: KeyFileOption = None,
@@ -106,12 +112,14 @@ def invite(
 ) -> None:
     """Make a link for one person. Send it over a way that you trust: whoever uses it first is that person.
 
-    Example:
+    Examples:
 
       communicator rm invite Ben --qr
+
+      communicator rm invite Ben --days 7
     """
     with opened(store, key_file) as device:
-        relationship, contact = device.invite(name, number)
+        relationship, contact = device.invite(name, number, days * _DAY_S)
         device.turn()
     link = link_of(contact)
     if as_json:

@@ -59,6 +59,8 @@ def opened(store: Path, key_file: Path | None) -> Iterator[Device]:
     device = _device(Vault.open(store, _secret(key_file, confirm=False)))
     try:
         yield device
+        for line in device.clocks.lines():
+            print(f"communicator: {line}", file=sys.stderr)
     finally:
         device.close()
 
