@@ -86,6 +86,13 @@ class Outbox:
             p.credit += 1
         return number
 
+    def rewind(self, turn: Turn) -> None:
+        """Take what was accepted at a time that has not come as accepted now."""
+        outbox = turn.particle.outbox
+        for number, entry in outbox.items():
+            if entry.accepted_ms > turn.now_ms:
+                outbox[number] = msgspec.structs.replace(entry, accepted_ms=turn.now_ms, due_ms=turn.now_ms)
+
     def send_messages(self, turn: Turn) -> None:
         """Send or escalate what is due."""
         p = turn.particle

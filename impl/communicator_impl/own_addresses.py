@@ -81,9 +81,14 @@ class OwnAddresses:
         self._plan_renewal(turn, in_conversation=in_conversation)
 
     def contact_set(self, turn: Turn, until_s: int) -> WireSet:
-        """Return a set of no version for one stranger: addresses of roots that serve nothing else (8.4)."""
-        p = turn.particle
-        return WireSet(0, tuple(self._contact_entry(turn, service, until_s) for service in _first(p)))
+        """Return a set of no version for one stranger: addresses of roots that serve nothing else (8.4).
+
+        A service whose keys are not good until then has no place in it; if there is no other, `InputError`.
+        """
+        services = [service for service in _first(turn.particle) if self._lasts(turn, service, until_s)]
+        if not services:
+            raise InputError(ErrorClass.EXPIRED, "no receiving service has keys that are good now; is its clock right?")
+        return WireSet(0, tuple(self._contact_entry(turn, service, until_s) for service in services))
 
     def complete_set(self, p: Particle) -> WireSet:
         """Return the own set as the peer gets it."""
@@ -183,12 +188,16 @@ class OwnAddresses:
             return False
         if self._profile(turn.particle, service) is Profile.LABEL:
             return True
+        until_ms = round_up_to_hour(turn.now_ms + self._terms.long_term_lifetime_ms)
+        return self._lasts(turn, service, until_ms // 1000)
+
+    def _lasts(self, turn: Turn, service: int, until_s: int) -> bool:
+        """Tell whether a service has a key now that outlives such addresses (ADDR-9)."""
+        config = self._book.config(service)
         try:
-            until_ms = round_up_to_hour(turn.now_ms + self._terms.long_term_lifetime_ms)
-            config.inner_for(turn.now_s, until_ms // 1000)  # ADDR-9
+            return config is not None and config.inner_for(turn.now_s, until_s) is not None
         except PeerError:
             return False
-        return True
 
     def _lacks_room(self, p: Particle) -> bool:
         """Tell whether ephemeral stock has no room: batches of two-layer/1 beside an opening of suite 2."""

@@ -249,6 +249,14 @@ class RelationshipManager:
         self._keep(turn)
         return number
 
+    def rewind(self, now_ms: int, relationship: int) -> None:
+        """Make due at once what was accepted at a time that has not come: the clock was ahead then, and is not now."""
+        outbox = self._of(relationship).outbox
+        if any(entry.accepted_ms > now_ms for entry in outbox.values()):
+            turn = self._turn(now_ms, relationship)
+            self._outbox.rewind(turn)
+            self._keep(turn)
+
     def waiting(self, relationship: int) -> tuple[int, ...]:
         """Return the numbers of the own messages that are neither acknowledged nor given up, ascending."""
         return tuple(sorted(self._of(relationship).outbox))

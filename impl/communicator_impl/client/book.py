@@ -123,7 +123,7 @@ class Book:
 
     def may_ask(self, number: int, now_ms: int) -> bool:
         """Tell whether a service is to be asked now, or left alone for a while."""
-        return self._silent_ms.get(number, 0) + _LEFT_ALONE_MS <= now_ms or number not in self._silent_ms
+        return number not in self._silent_ms or abs(now_ms - self._silent_ms[number]) >= _LEFT_ALONE_MS
 
     def silent_now(self) -> list[str]:
         """Return the origins that did not answer lately."""
@@ -142,7 +142,7 @@ class Book:
     def probe(self, numbers: Sequence[int], now_ms: int) -> None:
         """Find out whether sending services take something now, unless that is known."""
         for number in numbers:
-            if self.may_ask(number, now_ms) and self._heard_ms.get(number, 0) + _TRUSTED_MS <= now_ms:
+            if self.may_ask(number, now_ms) and abs(now_ms - self._heard_ms.get(number, 0)) >= _TRUSTED_MS:
                 try:
                     takes = self._heard(number, now_ms, self._courier.takes_submissions)
                 except CommunicatorError:

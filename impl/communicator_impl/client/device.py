@@ -26,6 +26,7 @@ import msgspec
 
 from communicator_impl import pace
 from communicator_impl.attachment import Shelf
+from communicator_impl.client import links
 from communicator_impl.client.asker import Asker
 from communicator_impl.client.book import Book
 from communicator_impl.client.clocks import Clocks
@@ -148,10 +149,7 @@ class Device:
         self._build()
 
     def invite(self, name: str, relationship: int | None = None, lifetime_s: int = INVITATION_S) -> tuple[int, bytes]:
-        """Make a contact for somebody who is to be called `name`; return the relationship's number and the contact.
-
-        It begins a relationship for `lifetime_s`, a day if nothing is said.
-        """
+        """Make a contact for somebody who is to be called `name`, good for so long; return number and contact."""
         number, setting = self.new_number(relationship), self.setting()
         with self._step():
             contact, step = self.core.offer(self.clock(), number, setting, lifetime_s=lifetime_s)
@@ -163,10 +161,11 @@ class Device:
     def approach(self, name: str, contact: bytes, relationship: int | None = None) -> int:
         """Take a contact up: the relationship's number. Messages may be written at once."""
         number, setting = self.new_number(relationship), self.setting()
-        check_link(contact, self.clock() // 1000, self.suites)
-        with self._step():
+        self.history.refuse_used(contact)
+        with links.explained(), self._step():
+            check_link(contact, self.clock() // 1000, self.suites)
             step = self.core.approach(self.clock(), number, setting, contact)
-            self.history.begin(number, name, Stage.ANSWERED, self.clock() // 1000)
+            self.history.begin(number, name, Stage.ANSWERED, self.clock() // 1000, taken=contact)
             self.plan(number, step)
         return number
 
@@ -281,6 +280,8 @@ class Device:
         """Do everything that is due, once; somebody else may look what has arrived, or nothing is to be sent yet."""
         if self.clocks.check() is not None:
             return Turned(0, self.clock() + _REST_MS)
+        for relationship in self.core.relationships():
+            self.core.rewind(self.clock(), relationship)
         setting = self.book.setting
         self.book.refresh([*dict.fromkeys((*setting.receiving, *setting.sending))], self.clock())
         self.post.carry_out()

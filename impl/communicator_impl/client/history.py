@@ -10,6 +10,7 @@ Rules:
 """
 
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 
 import msgspec
 
@@ -49,9 +50,22 @@ class History:
 
     # ---------------------------------------------------------------- people
 
-    def begin(self, relationship: int, name: str, stage: Stage, began_s: int, link: bytes = b"") -> None:
-        """Note a relationship that begins."""
-        self._save_person(relationship, Person(name, stage, began_s, link.hex()))
+    def begin(
+        self, relationship: int, name: str, stage: Stage, began_s: int, link: bytes = b"", taken: bytes = b""
+    ) -> None:
+        """Note a relationship that begins, with the contact that was made, or the one that was taken up."""
+        digest = sha256(taken).hexdigest() if taken else ""
+        self._save_person(relationship, Person(name, stage, began_s, link.hex(), taken=digest))
+
+    def refuse_used(self, contact: bytes) -> None:
+        """Raise `InputError` for a contact that was made here, or taken up here before."""
+        link, digest = contact.hex(), sha256(contact).hexdigest()
+        for number, person in self.people().items():
+            if person.link == link:
+                raise InputError(ErrorClass.REFUSED, "this is a link of your own; give it to one other person")
+            if person.taken == digest:
+                text = f"you have used this link already: relationship {number}; ask for a new one to begin another"
+                raise InputError(ErrorClass.REPLAYED, text)
 
     def person(self, relationship: int) -> Person:
         """Return the person of one relationship."""

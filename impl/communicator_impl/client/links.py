@@ -4,15 +4,31 @@ A link is `communicator:contact/` and the contact in base64url. Whoever has it c
 one person over a way that the person trusts; it is used up by whoever comes first, and ends by itself.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from communicator_impl.document import base64url, unbase64url
 from communicator_impl.errors import InputError, PeerError
 from communicator_spec import ErrorClass
 
-__all__ = ["contact_of", "link_of"]
+__all__ = ["contact_of", "explained", "link_of"]
 
 _SCHEME: Final = "communicator:contact/"
+_NO_LINK: Final = "the link is not complete, or of another version; copy all of it, or ask for a new one"
+_WHY: Final = {
+    ErrorClass.EXPIRED: "the link has ended; ask for a new one",
+    ErrorClass.FORGED: "the link was changed on its way; ask for a new one, over a way that you trust",
+}
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Say of a contact that cannot be used what helps: another link."""
+    try:
+        yield
+    except PeerError as error:
+        raise InputError(error.error_class, _WHY.get(error.error_class, _NO_LINK)) from error
 
 
 def link_of(contact: bytes) -> str:

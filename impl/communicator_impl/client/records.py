@@ -68,7 +68,7 @@ class Stage(StrEnum):
 
 
 class Person(msgspec.Struct, frozen=True, array_like=True):
-    """One relationship as its owner sees it; `link` as long as nobody has used it."""
+    """One relationship as its owner sees it; `link` as long as nobody has used it, `taken` the digest of the peer's."""
 
     name: str
     stage: Stage
@@ -78,6 +78,7 @@ class Person(msgspec.Struct, frozen=True, array_like=True):
     peer_profile: bytes = b""
     peer_profile_number: int = -1
     verified: bool = False
+    taken: str = ""
 
 
 class Way(msgspec.Struct, frozen=True, array_like=True):

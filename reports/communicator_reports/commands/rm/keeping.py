@@ -10,7 +10,7 @@ import typer
 from communicator_impl import backup as backups
 from communicator_impl.client.records import Stage
 from communicator_impl.entropy import SystemEntropy
-from communicator_impl.errors import InputError
+from communicator_impl.errors import InputError, PeerError
 from communicator_impl.export import Kept, Relationship
 from communicator_impl.export import export as exported
 from communicator_reports.commands import options
@@ -85,7 +85,7 @@ def restore(
 
       communicator rm restore phone.backup --store new.store
     """
-    values = backups.restore(source.read_bytes(), backups.Passphrase(recovery))
+    values = _values(source, recovery)
     device = created(store, key_file)
     try:
         with device.vault.together():
@@ -102,6 +102,17 @@ def restore(
         again.turn()
         count = len(again.core.relationships())
     print(json.dumps({"relationships": count}) if as_json else f"{count} relationships are being synchronised")
+
+
+def _values(source: Path, recovery: str) -> dict[str, bytes]:
+    try:
+        return backups.restore(source.read_bytes(), backups.Passphrase(recovery))
+    except PeerError as error:
+        if error.error_class is ErrorClass.FORGED:
+            text = f"the passphrase is not that of {source}, or the file was changed; nothing was made"
+        else:
+            text = f"{source} is no backup, or not all of it; nothing was made"
+        raise InputError(error.error_class, text) from error
 
 
 def _write(target: Path, data: bytes) -> None:

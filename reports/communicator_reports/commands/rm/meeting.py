@@ -17,11 +17,12 @@ from communicator_reports.commands.rm.showing import plain
 from communicator_reports.commands.rm.suites import SuiteName, name_of, suites_of
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["STORE", "accept", "fingerprint", "init", "invite", "people", "suite"]
+__all__ = ["DAYS_MAX", "STORE", "accept", "fingerprint", "init", "invite", "people", "suite"]
 
 STORE: Final = Path.home() / ".local/share/communicator/store"
+_P: Final = PARAMETERS.session
 _DAY_S: Final = 86_400
-_DAYS_MAX: Final = (PARAMETERS.session.package_lifetime_s_max - PARAMETERS.session.backdate_s) // _DAY_S - 1
+DAYS_MAX: Final = (_P.package_lifetime_s_max - _P.backdate_s - _P.package_grace_s) // _DAY_S - 1
 _LOCAL: Final = "http://127.0.0.1:8420"
 _Services = Annotated[
     list[str] | None,
@@ -103,7 +104,7 @@ def invite(
     name: Annotated[str, typer.Argument(help="What you call the person; left out: what the person says.")] = "",
     qr: Annotated[bool, typer.Option("--qr", help="Draw the link as a QR code, too.")] = False,
     days: Annotated[
-        int, typer.Option(min=1, max=_DAYS_MAX, metavar="N", help="For how many days the link is good.")
+        int, typer.Option(min=1, max=DAYS_MAX, metavar="N", help="For how many days the link is good.")
     ] = 1,
     number: _Number = None,
     store: Store = STORE,
