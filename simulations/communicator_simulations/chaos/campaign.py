@@ -148,7 +148,6 @@ class _Run:
         self._tries: Counter[tuple[int, int]] = Counter()
         self._fired: Counter[str] = Counter()
         self._endings: list[str] = []
-        self._excused_s: dict[str, float] = {}
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._ordered_s: dict[int, float] = {}
         self._dying: set[int] = set()
@@ -306,8 +305,6 @@ class _Run:
         if row in self._dying:
             self._dying.remove(row)
             return
-        if self._excused_s.get(process.name, 0.0) > time.monotonic():
-            return
         if self._full.pop(process.name, 0.0) > time.monotonic() - _FULL_S:
             self._fired[Kind.FULL] += 1
             self._fired["full person"] += 1
@@ -401,12 +398,11 @@ class _Run:
             return
         match fault.kind:
             case Kind.KILL_ANYWHERE:
-                self._excuse(process, 1.0)
                 victims = process.children() if fault.role == "resolver" else []
                 for victim in victims:
                     _kill(victim)
                 if not victims:
-                    process.kill()
+                    self._kill(process)
                 self._seen(fault)
             case Kind.PAUSE:
                 stopped = harm.pause(process.pid) if process.lives else []
@@ -417,8 +413,7 @@ class _Run:
                 self._fill(process, fault)
             case Kind.SKEW:
                 self._skews[process.name] = int(fault.amount)
-                self._excuse(process, 1.0)
-                process.kill()
+                self._kill(process)
                 self._seen(fault)
             case Kind.TROUBLE:
                 self._trouble(fault)
@@ -477,8 +472,10 @@ class _Run:
     def _seen(self, fault: Fault) -> None:
         self._fired[fault.kind] += 1
 
-    def _excuse(self, process: Process, for_s: float) -> None:
-        self._excused_s[process.name] = time.monotonic() + for_s
+    def _kill(self, process: Process) -> None:
+        """End a process, which is then not one that ended by itself."""
+        process.kill()
+        self._dying.add(self._row(process))
 
     # ---------------------------------------------------------------- what came out
 
