@@ -463,8 +463,9 @@ class RelationshipManager:
 
     def _may_leave(self, p: Particle, service: int, is_empty: Callable[[Root], bool]) -> bool:
         own = p.roots.get(service)
-        in_use = service in p.services or service in p.release_due
-        return p.ended or own is None or (not in_use and is_empty(own.root))
+        if p.ended or service in p.release_due:  # STATE-10: also where no root is but that of a contact
+            return p.ended
+        return own is None or (service not in p.services and is_empty(own.root))
 
     # ---------------------------------------------------------------- state
 

@@ -167,3 +167,5 @@ def test_who_moves_while_a_contact_is_out_stays_at_its_services_until_it_ends() 
     town.people[0].wake(town.now, 5, town)
     assert town.people[0].leaving(5) == {old: until_ms}
     assert not [e for e in town.reported(Kind.RELEASED) if e.relationship == 5]
+    town.people[0].refuse(town.now, 0)
+    assert town.people[0].leave(town.now, old, lambda root: True) is None

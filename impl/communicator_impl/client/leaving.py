@@ -91,9 +91,8 @@ class Departures:
 
     def _ready(self) -> list[int]:
         """Return the services that every relationship has released (STATE-11)."""
-        core, now_ms = self._device.core, self._device.clock()
-        dates = [(s, r, due_ms) for r in core.relationships() for s, due_ms in core.leaving(r).items()]
-        held = {s for s, r, due_ms in dates if core.root(r, s) is not None or due_ms > now_ms}
+        core = self._device.core
+        held = {s for r in core.relationships() for s in core.leaving(r) if not core.released(r, s)}
         in_use = set(self._book.setting.receiving)
         return [service for service in self.services() if service not in held | in_use]
 

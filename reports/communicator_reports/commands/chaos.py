@@ -22,6 +22,7 @@ _SHOWN: Final = 20
 _PLANT_PEOPLE: Final = 3
 _PLANT_MINUTES: Final = 0.2
 _PLANT_KILLS: Final = 25
+_PLANT_CALM_S: Final = 25.0
 _WHOLE_KILLS: Final = 300
 
 
@@ -66,7 +67,8 @@ def chaos(
         raise typer.BadParameter(f"known are all, {', '.join(BUGS)}", param_hint="--plant")
     if plant:
         names = list(BUGS) if plant == "all" else [plant]
-        wishes = [Wish(_PLANT_PEOPLE, _PLANT_MINUTES, seed, _PLANT_KILLS, database, name) for name in names]
+        of = (_PLANT_PEOPLE, _PLANT_MINUTES, seed, _PLANT_KILLS, database)
+        wishes = [Wish(*of, name, calm_s=_PLANT_CALM_S) for name in names]
         raise typer.Exit(_planted(wishes, keep, as_json))
     outcome, folder = _run(Wish(people, minutes, seed, kills, database), keep)
     size = f"--people {people} --minutes {minutes:g} --kills {kills}"

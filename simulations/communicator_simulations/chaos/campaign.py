@@ -56,7 +56,6 @@ _TRUSTED: Final = "SSL_CERT_FILE"
 _TICK_S: Final = 0.01
 _ORDER_S: Final = 3.0
 _CALM_PACE: Final = 6000
-_CALM_S: Final = 120.0
 _REST_S: Final = 2.0
 _OVERTIME: Final = 1.0
 _NS: Final = 1_000_000_000
@@ -79,6 +78,7 @@ class Wish(msgspec.Struct, frozen=True):
     database: str = "sqlite"
     plant: str = ""
     faults: bool = True
+    calm_s: float = 120.0
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -268,7 +268,7 @@ class _Run:
         self._skews.clear()
         for process in (*self._services, *self._people):
             process.start()
-        until, still = time.monotonic() + _CALM_S, time.monotonic()
+        until, still = time.monotonic() + self._wish.calm_s, time.monotonic()
         while time.monotonic() < until:
             self._tend()
             states = self._states()

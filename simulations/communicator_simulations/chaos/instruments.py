@@ -13,6 +13,7 @@ Rules:
 2. A transaction that another thread carries out is named by the function that made its work (`Database.transact`).
 """
 
+import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -115,6 +116,13 @@ def watch_client(ledger: Ledger, row: int) -> None:
         with watch.point("send"):
             return handle(self, request)
 
+    flush = os.fsync
+
+    def flushed(file: int) -> None:
+        with watch.point("file"):
+            flush(file)
+
+    os.fsync = flushed  # type: ignore[assignment]
     Vault._commit, Vault.save, Vault.delete = committed, saved, deleted  # type: ignore[method-assign]
     httpx.HTTPTransport.handle_request = handled  # type: ignore[method-assign]
 

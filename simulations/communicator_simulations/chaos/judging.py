@@ -107,6 +107,8 @@ def kept_before_confirmed(rows: Iterable[Row]) -> list[str]:
         grant, address = (end, service, serial), (end, service, serial, position)
         if kind == Kind.ISSUED and message == 0:
             contacts.add(grant)
+        elif kind == Kind.SENT and value == Command.RESYNC:  # what was sealed before opens no more, and is sent again
+            sent = {way: carried for way, carried in sent.items() if way[0] not in (end, end ^ 1)}
         elif kind == Kind.SENT and value == Command.MESSAGE:
             sent[end ^ 1, service, serial, position] = (end ^ 1, message)
         elif kind in (Kind.DELIVERED, Kind.DUPLICATE):
@@ -167,6 +169,9 @@ def _read(part: Part) -> _Device:
                     own[end][name] = message.state
                 else:
                     peer[end].append(name)
+        for waiting in device.uploads.all().values():
+            state = State.FAILED if waiting.error else State.WAITING
+            own[waiting.relationship][waiting.draft.data.decode()] = state
         over = {end for end, person in people.items() if person.stage is Stage.ENDED}
         held = [unpacked(value, Parcel) for _, value in device.vault.items("outgoing/")]
         parcels = [(device.book.uri(one.via), device.book.uri(one.service)) for one in held]

@@ -28,6 +28,7 @@ _PACES: Final = (60, 6000)
 _MESSAGES_S: Final = 0.25
 _LOAD: Final = (0.12, 0.95)
 _OVERTIME: Final = 2.0
+_FILES: Final = 4
 _TROUBLES: Final = (
     "reset",
     "lost-answer",
@@ -145,7 +146,11 @@ def _steps(plan: Plan, person: int, uris: tuple[str, ...]) -> tuple[Step, ...]:
         decided.append(Step(chance.uniform(begin, end), "senders", -1, "senders", turned))
         decided.append(Step(chance.uniform(begin, end), "tell_read", ends[0], "tell read"))
     if person % 3 == 2:
+        decided.append(Step(chance.uniform(begin, 0.6 * end), "next", -1, "next"))
         decided.append(Step(chance.uniform(begin, end), "secret", -1, "secret"))
+    if person < _FILES:
+        decided.append(Step(chance.uniform(begin, 0.5 * end), "attach", ends[0], f"{plan.seed}:{person}:file"))
+    decided.append(Step(begin, "take", -1, "take"))
     if person == plan.people - 1 and len(ends) > 2:
         decided.append(Step(0.8 * plan.seconds, "end", ends[-1], "end"))
     return tuple(sorted([*said, *decided], key=lambda step: (step.at_s, step.name)))

@@ -19,17 +19,25 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from communicator_impl.client import Device, KeyFile, Vault
+from communicator_impl import backup as backups
+from communicator_impl.client import Device, KeyFile, Vault, suites
+from communicator_impl.client.files import listed
 from communicator_impl.client.records import Stage
+from communicator_impl.client.shelf import FolderShelf
 from communicator_impl.client.watching import Watch
-from communicator_impl.content import Profile, decode_content
+from communicator_impl.content import Content, Profile, decode_content
+from communicator_impl.entropy import SystemEntropy
 from communicator_impl.errors import CommunicatorError, InputError, PeerError, ServiceError
+from communicator_impl.introduction import Suites
+from communicator_impl.suite import Suite
+from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["KEY", "Bond", "Part", "Status", "Step", "opened", "read_status", "run", "text_of"]
@@ -38,6 +46,7 @@ KEY: Final = KeyFile(bytes(range(32)))
 _NUDGE_S: Final = 0.1
 _REST_S: Final = 0.04
 _FINISH_S: Final = 1.0
+_FILE_BYTES: Final = 70_000
 
 
 class Bond(msgspec.Struct, frozen=True):
@@ -131,7 +140,15 @@ def text_of(content: bytes) -> str:
 def run(path: str) -> None:
     """Be a person until the process ends."""
     part = msgspec.json.decode(Path(path).read_bytes(), type=Part)
-    _Person(part, opened(part)).live()
+    while True:
+        try:
+            _Person(part, opened(part)).live()
+        except _NextDevice:
+            continue
+
+
+class _NextDevice(Exception):
+    """The person goes on with another device."""
 
 
 class _Person:
@@ -145,7 +162,14 @@ class _Person:
 
     def live(self) -> None:
         """Begin with services, and then do what is due after each pass."""
+        mark = self._folder / "restored"
+        if mark.exists():
+            self._tried(lambda: self._device.turn(wakes=False))
+            self._device.restored()
+            mark.unlink()
         while not self._device.book.setting.receiving:
+            if self._part.person % 2:
+                suites.keep(self._device.vault, Suites(Suite.HYBRID, Suite.CLASSICAL))
             self._tried(lambda: self._device.use(self._part.services, self._part.senders))
             time.sleep(_NUDGE_S)
         threading.Thread(target=self._nudge, daemon=True).start()
@@ -165,11 +189,10 @@ class _Person:
         """Return the names of what is done, and write down what was promised and is not there."""
         history = self._device.history
         there = {text_of(m.content) for end in history.people() for own, _, m in history.messages(end) if own}
+        there |= {waiting.draft.data.decode() for waiting in self._device.uploads.all().values()}
         done = set[str]()
         for line in (self._folder / "record.jsonl").read_text().splitlines():
             found = json.loads(line)
-            if "restored" in found:
-                done.clear()
             if "said" in found and found["said"] not in there:
                 self._write(lost=found["said"], end=found["end"])
             done |= {str(found[key]) for key in ("said", "did") if key in found}
@@ -194,7 +217,7 @@ class _Person:
         is_over = Path(self._part.over).exists()
         now_s = Path(self._part.over).stat().st_mtime - self._part.began_s if is_over else 0.0
         left = [step for step in self._part.steps if step.name not in self._done]
-        return [step for step in left if not is_over or step.at_s <= now_s]
+        return [step for step in left if not is_over or (step.at_s <= now_s and step.do != "take")]
 
     def _meet(self) -> None:
         known = self._device.history.people()
@@ -232,14 +255,50 @@ class _Person:
             "end": lambda: device.end(step.end, tell=True),
             "move": lambda: self._move(uris[0], uris[1]),
             "senders": lambda: device.replace_senders(uris),
+            "attach": lambda: number.append(self._attach(step.end, step.name)),
+            "take": self._take,
+            "next": self._next,
             "secret": lambda: device.vault.change_secret(KEY),
         }
         if self._tried(actions[step.do]):
             self._done.add(step.name)
-            if step.do == "say":
+            if step.do in ("say", "attach"):
                 self._write(said=step.name, end=step.end, number=number[0])
             else:
                 self._write(did=step.name)
+
+    def _attach(self, end: int, name: str) -> int:
+        """Write a message with a file of two chunks."""
+        path = self._folder / f"{name.replace(':', ' ')}.txt"
+        path.write_text(name * (_FILE_BYTES // len(name)))
+        return self._device.attach(end, Content(PARAMETERS.content.text_type, name.encode()), [(path, "text/plain")])
+
+    def _take(self) -> None:
+        """Fetch the first file of a peer; `InputError` as long as there is none."""
+        history = self._device.history
+        for end in history.people():
+            for file in listed((own, number, message) for own, number, message in history.messages(end) if not own):
+                shelf = FolderShelf(self._folder / "shelf", "file.txt")
+                self._device.fetch(end, file.attachment, shelf, directly=True)
+                return
+        raise InputError(ErrorClass.UNKNOWN, "no file has come")
+
+    def _next(self) -> None:
+        """Go on with another device: from a backup, which a device that was not used since has just made."""
+        secret = backups.Passphrase("a device after another")
+        vault = self._device.vault
+        data = backups.make(backups.snapshot(vault), secret, SystemEntropy(), backups.COST_MIN)
+        store, fresh = self._folder / "store", self._folder / "next"
+        for left in self._folder.glob("next*"):
+            left.unlink()
+        with closing(Vault.create(fresh, KEY)) as new, new.together():
+            for name, value in backups.restore(data, secret).items():
+                new.save(name, value)
+        (self._folder / "restored").touch()
+        self._write(did="next")
+        self._device.close()
+        fresh.replace(store)
+        raise _NextDevice
 
     def _move(self, old: str, new: str) -> None:
         receiving = [self._device.book.uri(number) for number in self._device.book.setting.receiving]
