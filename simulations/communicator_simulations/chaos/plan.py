@@ -151,8 +151,8 @@ def _steps(plan: Plan, person: int, uris: tuple[str, ...]) -> tuple[Step, ...]:
     if person < _FILES:
         decided.append(Step(chance.uniform(begin, 0.5 * end), "attach", ends[0], f"{plan.seed}:{person}:file"))
     decided.append(Step(begin, "take", -1, "take"))
-    if person == plan.people - 1 and len(ends) > 2:
-        decided.append(Step(0.8 * plan.seconds, "end", ends[-1], "end"))
+    if plan.people > 2 and 2 * len(plan.pairs) - 1 in ends:
+        decided.append(Step(0.8 * plan.seconds, "end", 2 * len(plan.pairs) - 1, "end"))
     return tuple(sorted([*said, *decided], key=lambda step: (step.at_s, step.name)))
 
 

@@ -61,6 +61,8 @@ RARE: Final[dict[str, str]] = {
     "client.post:Post._hand_over": "a service refuses a parcel",
     "services.proxy": "a proxy reaches the file: loopback addresses are refused to it",
     "services.receiving:ReceivingEndpoints._fetch": "a device asks without waiting, and its class has changed",
+    "client.device:Device.forgotten": "a service has forgotten a device",
+    "client.ledger:Ledger.note:2": "an address has ended so long ago that it is forgotten",
     "client.device:Device._ask_after:3": "a service is silent for so long that it is told",
     "services.forwarder:Forwarder._bring_back": "a pause makes the clock of a process look as if it had gone back",
 }
@@ -77,7 +79,8 @@ UNREACHED: Final[dict[str, str]] = {
     "client.purses": "no issuer runs",
     "client.strangers": "no directory runs",
     "relationship_manager:RelationshipManager.withdraw": "no directory runs",
-    "client.device:Device.forgotten": "no service forgets: test_old_stores puts old ones back",
+    "client.uploads:Uploads.plan": "inside the transaction of Device.attach",
+    "client.uploads:Uploads.forget:1": "inside the transaction of Device._submit_draft",
     "services.receiving:latency": "the client leaves the class at `immediate`",
     "services.receiving:notify": "the client polls, and opens no WebSocket",
 }

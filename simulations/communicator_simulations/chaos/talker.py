@@ -34,7 +34,7 @@ from communicator_impl.client.shelf import FolderShelf
 from communicator_impl.client.watching import Watch
 from communicator_impl.content import Content, Profile, decode_content
 from communicator_impl.entropy import SystemEntropy
-from communicator_impl.errors import CommunicatorError, InputError, PeerError, ServiceError
+from communicator_impl.errors import InputError, PeerError, ServiceError
 from communicator_impl.introduction import Suites
 from communicator_impl.suite import Suite
 from communicator_spec import ErrorClass
@@ -45,7 +45,6 @@ __all__ = ["KEY", "Bond", "Part", "Status", "Step", "opened", "read_status", "ru
 KEY: Final = KeyFile(bytes(range(32)))
 _NUDGE_S: Final = 0.1
 _REST_S: Final = 0.04
-_FINISH_S: Final = 1.0
 _FILE_BYTES: Final = 70_000
 
 
@@ -158,7 +157,6 @@ class _Person:
         self._record = os.open(self._folder / "record.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._passes = 0
         self._done = self._look_back()
-        self._leaving: dict[str, float] = {}
 
     def live(self) -> None:
         """Begin with services, and then do what is due after each pass."""
@@ -207,8 +205,6 @@ class _Person:
         for step in self._left():
             if step.at_s <= now_s:
                 self._do(step)
-        for uri in [uri for uri, due_s in self._leaving.items() if due_s <= time.time()]:
-            self._leave(uri)
         self._tell()
         time.sleep(_REST_S)
 
@@ -302,18 +298,8 @@ class _Person:
 
     def _move(self, old: str, new: str) -> None:
         receiving = [self._device.book.uri(number) for number in self._device.book.setting.receiving]
-        if old in receiving:
+        if old in receiving:  # the device leaves it by itself, when it may
             self._device.replace_receiving(old, new, leave=True)
-        self._leaving[old] = time.time()
-
-    def _leave(self, uri: str) -> None:
-        """Try to leave a service that is moved away from, until nothing there is needed."""
-        self._leaving[uri] = time.time() + _FINISH_S
-        try:
-            if self._device.finish_leaving(uri):
-                del self._leaving[uri]
-        except CommunicatorError as error:
-            self._write(tried=str(error))
 
     def _tell(self) -> None:
         device = self._device
