@@ -21,7 +21,7 @@ def sight(place: str, events: Sequence[Event], name_of: Callable[[str], str]) ->
     """Say what a place saw: `place` is a role and an operator, or the name of a person."""
     role = place.split()[0]
     parts = _ROLES.get(role, _person)(events, name_of)
-    return "; ".join(part for part in parts if part) or "nothing"
+    return ", ".join(part for part in parts if part) or "nothing"
 
 
 def learns(role: Role) -> str:
@@ -37,17 +37,17 @@ def _person(events: Sequence[Event], name_of: Callable[[str], str]) -> Iterable[
         _said(_of(events, "ACCEPTED"), "wrote {}"),
         _said(sent[Command.MESSAGE], "sent {}"),
         _said(_of(events, "DELIVERED"), "read {}"),
-        _said(_of(events, "DUPLICATE"), "dropped {} as known"),
-        _said(_of(events, "ACKNOWLEDGED"), "got {} receipted"),
-        _said(automatic, "sent {} by itself"),
-        _said(_of(events, "ISSUED"), "made {} grants"),
+        _said(_of(events, "ACKNOWLEDGED"), "{} receipts"),
+        _said(automatic, "{} automatic"),
+        _said(_of(events, "DUPLICATE"), "{} known already"),
+        _said(_of(events, "ISSUED"), "{} new grants"),
         _said(_of(events, "LEFT"), "left a service"),
     )
 
 
 def _sending(events: Sequence[Event], name_of: Callable[[str], str]) -> Iterable[str]:
     taken = Counter(name_of(str(event["service"])) for event in events if event["kind"] == "TAKEN")
-    to = ", ".join(f"{count} to {name}" for name, count in sorted(taken.items()))
+    to = ", ".join(f"{count} for {name}" for name, count in sorted(taken.items()))
     return (
         f"took {taken.total()} ({to})" if taken else "",
         _said(_of(events, "FORWARDED"), "handed on {}"),
@@ -68,7 +68,7 @@ def _receiving(events: Sequence[Event], name_of: Callable[[str], str]) -> Iterab
 
 def _directory(events: Sequence[Event], name_of: Callable[[str], str]) -> Iterable[str]:
     return (
-        _said(_of(events, "ENTERED"), "{} entry"),
+        _said(_of(events, "ENTERED"), "{} entries"),
         _said(_of(events, "DEPOSITED"), "got {} contacts"),
         _said(_of(events, "HANDED"), "gave {} to strangers"),
         _said(_of(events, "SPENT"), "took {} tokens"),
@@ -92,4 +92,6 @@ def _of(events: Sequence[Event], kind: str) -> int:
 
 
 def _said(count: int, text: str) -> str:
+    if count == 1 and text.endswith("s") and text.startswith("{}"):
+        text = text[:-1]
     return text.format(count) if count else ""
