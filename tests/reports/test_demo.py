@@ -1,7 +1,9 @@
 """`communicator demo`: every scene happens, a broken promise is found, and nothing is left of it."""
 
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,9 +11,14 @@ import uuid
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from tests.patience import PATIENCE_S, eventually
 
+from communicator_reports.demo.recording import SHOWN, block, shape
+from communicator_reports.demo.telling import WIDTH, Teller
+
 COMMAND = (sys.executable, "-c", "from communicator_reports.cli import main; main()", "demo")
+ROOT = Path(__file__).parents[2]
 MARK = "COMMUNICATOR_TEST_MARK"
 
 
@@ -31,26 +38,48 @@ def left(marked: dict[str, str]) -> list[str]:
     return found
 
 
-def played(tmp_path: Path, *options: str) -> tuple[int, dict[str, object]]:
+def played(tmp_path: Path, *options: str) -> tuple[int, str]:
     """Run a demonstration; nothing of it is left."""
     marked = environment(tmp_path)
-    done = subprocess.run((*COMMAND, "--json", *options), env=marked, capture_output=True, text=True)
+    done = subprocess.run((*COMMAND, *options), env=marked, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
     assert eventually(lambda: left(marked), lambda found: not found) == []
     assert not [*tmp_path.glob("communicator-*")]
-    outcome: dict[str, object] = json.loads(done.stdout)
-    return done.returncode, outcome
+    return done.returncode, done.stdout
+
+
+def titles(text: str) -> list[str]:
+    return [line for line in shape(text) if line.startswith("#  ")]
+
+
+def test_the_readme_shows_what_the_program_prints() -> None:
+    text = io.StringIO()
+    teller = Teller(Console(file=text, width=WIDTH))
+    for title in SHOWN:
+        teller.begin(title, 0.0)
+    shown = block((ROOT / "README.md").read_text("utf-8"))
+    assert titles(shown) == titles(text.getvalue())
+    sources = "".join(
+        path.read_text("utf-8") for path in sorted((ROOT / "reports/communicator_reports/demo").glob("*.py"))
+    )
+    said = [line for line in shape(shown) if not line.startswith(("#  ", "✓", "<!--"))]
+    assert said
+    for line in said:
+        words = max(line.split("#"), key=len).strip()
+        assert words in sources, line
+    picture = (ROOT / "docs/figures/demo.svg").read_text("utf-8")
+    assert "url(" not in re.sub(r"url\(#[^)]*\)", "", picture)
 
 
 @pytest.mark.slow
 def test_every_scene_happens_and_the_judges_find_nothing(tmp_path: Path) -> None:
-    code, outcome = played(tmp_path)
+    code, printed = played(tmp_path, "--json")
+    outcome = json.loads(printed)
     assert code == 0, outcome
     assert outcome["holds"] is True
     assert outcome["violations"] == []
     assert outcome["missing"] == {}
     scenes = outcome["scenes"]
-    assert isinstance(scenes, list)
     facts = {name: value for scene in scenes for name, value in scene["facts"].items()}
     assert facts["same_fingerprint"] is True
     assert facts["ways"] > 1
@@ -62,19 +91,17 @@ def test_every_scene_happens_and_the_judges_find_nothing(tmp_path: Path) -> None
     last = scenes[-2]["seen"]
     assert "read" in last["Ben"]
     events = outcome["events"]
-    assert isinstance(events, dict)
     assert events["ACCEPTED"] == events["DELIVERED"] == events["ACKNOWLEDGED"] == outcome["messages"]
 
 
 @pytest.mark.slow
 def test_a_service_that_loses_what_it_accepted_is_found(tmp_path: Path) -> None:
-    code, outcome = played(tmp_path, "--broken")
-    assert code == 1, outcome
-    violations = outcome["violations"]
-    assert isinstance(violations, list)
-    assert violations
-    assert {line.partition(":")[0] for line in violations} == {"accounted"}
-    assert all("receiving" in line for line in violations)
+    code, printed = played(tmp_path, "--broken")
+    assert code == 1, printed
+    found = [line for line in printed.splitlines() if line.startswith("✗")]
+    assert found
+    assert all(line.startswith("✗ accounted: taken, and became nothing (receiving ") for line in found), printed
+    assert max(map(len, printed.splitlines())) <= WIDTH
 
 
 @pytest.mark.slow

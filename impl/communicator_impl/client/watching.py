@@ -37,6 +37,8 @@ _LONGER_S: Final = 15
 _PAUSE_S: Final = 2.0
 _PAUSE_S_MAX: Final = 300.0
 _LOOK_S: Final = 60.0
+_BREATH_S: Final = 0.03
+"""Between two passes, unless something came: where clocks go fast, what is due soon is always due."""
 
 
 class _Place(NamedTuple):
@@ -84,7 +86,7 @@ class Watch:
         self._got.put(None)
 
     def _wait(self, next_ms: int) -> None:
-        left_s = min(_LOOK_S, pace.real_s(max(0, next_ms - self._device.clock()) / 1000))
+        left_s = min(_LOOK_S, max(_BREATH_S, pace.real_s((next_ms - self._device.clock()) / 1000)))
         try:
             got = self._got.get(timeout=left_s)
         except queue.Empty:

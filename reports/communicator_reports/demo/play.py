@@ -110,7 +110,7 @@ def _say(outcome: Outcome, teller: Teller, places: int) -> None:
     count = sum(outcome.events.values())
     teller.says(f"{count} events in the logs of {places} places were brought together and judged.")
     if outcome.holds:
-        teller.shows([(role.value, learns(role)) for role in _ROLES], ("who", "may learn that two things are of"))
+        teller.shows([(role.value, learns(role)) for role in _ROLES], ("who", "may find out what is of the"))
         teller.says(f"✓ all invariants of the standard hold over {count} events", style="green")
     for line, times in Counter(outcome.violations).most_common(_SHOWN):
         teller.says(f"✗ {line}{f', {times} times' if times > 1 else ''}", style="red")

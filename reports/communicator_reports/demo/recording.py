@@ -3,7 +3,7 @@
     python -m communicator_reports.demo.recording
 
 The text stands between two markers, and a test holds its shape against what the program prints (`shape`): times, counts
-and ports differ from run to run, headings, sentences and who saw something do not.
+and ports differ from run to run, headings and sentences do not.
 """
 
 import io
@@ -63,10 +63,9 @@ def title_of(scene: str) -> str:
 
 
 def shape(text: str) -> list[str]:
-    """Return what every run prints alike: titles and sentences, without numbers."""
-    lines = [line.strip() for line in text.splitlines()]
-    spoken = [line for line in lines if line and (line[0].isupper() or line[0] in "✓0123456789")]
-    return [re.sub(r"[\d,.─]+", "#", line) for line in spoken if "  " not in line or _TITLE.match(line)]
+    """Return what is alike in every run: what stands at the beginning of a line, without numbers."""
+    spoken = (line.removeprefix("    ") for line in text.splitlines())
+    return [re.sub(r"[\d,.─]+", "#", line) for line in spoken if line[:1].strip()]
 
 
 if __name__ == "__main__":

@@ -112,7 +112,9 @@ def a_rotation(stage: Stage, teller: Teller) -> None:
     def look() -> None:
         found = {(str(row["service"]), int(row["valid_until_s"])): row for row in _short_lived(stage)}
         drained.update(place for place, row in found.items() if row["state"] == "draining")
-        known.update(found)
+        for place, row in found.items():
+            before = known.get(place, row)
+            known[place] = {**row, "used": max(int(row["used"]), int(before["used"]))}
 
     def talks() -> bool:
         look()

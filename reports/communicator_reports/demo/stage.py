@@ -29,6 +29,7 @@ OPERATORS: Final = ("North", "South")
 NEWCOMER: Final = "West"
 DAY_S: Final = 86_400
 _NAMES: Final = ("Ann", "Ben")
+_ORDER: Final = (*_NAMES, *ROLES)
 _MS: Final = 1000
 
 
@@ -37,8 +38,8 @@ class Stage:
 
     def __init__(self, folder: Path, times: int, faults: Mapping[str, str]) -> None:
         self.folder, self.times = folder, times
-        self._since_ms = time.time_ns() // 1_000_000
-        os.environ[pace.VARIABLE] = f"{times}@{self._since_ms}"  # before the first process is started
+        os.environ[pace.VARIABLE] = f"{times}@{time.time_ns() // 1_000_000}"  # before the first process is started
+        self._opened_ms = pace.now_ms()
         ports = iter(free_ports(2 * len(ROLES) + 1 + len(OPERATORS)))
         self._services: dict[tuple[str, str], Service] = {}
         self._relays: dict[str, Relay] = {}
@@ -83,12 +84,12 @@ class Stage:
         return self.people[1 - person.number]
 
     def hours(self) -> float:
-        """Return how many hours have passed by the clocks of the demonstration."""
-        return (time.time_ns() // 1_000_000 - self._since_ms) * self.times / (3600 * _MS)
+        """Return how many hours have passed, by the clocks of the demonstration, since everything ran."""
+        return (pace.now_ms() - self._opened_ms) / (3600 * _MS)
 
     def day_of(self, at_s: int) -> int:
         """Return the day of the demonstration on which a time is."""
-        return (at_s - self._since_ms // _MS) // DAY_S
+        return (at_s - self._opened_ms // _MS) // DAY_S
 
     # ---------------------------------------------------------------- life
 
@@ -106,6 +107,7 @@ class Stage:
         for person in self.people:
             person.run("init", *uses)
             person.start()
+        self._opened_ms = pace.now_ms()
 
     def start(self, service: Service) -> None:
         """Start a service, and wait until it answers."""
@@ -169,7 +171,7 @@ class Stage:
         for name, lines in self.logs().items():
             events = [event for event in map(json.loads, lines) if "kind" in event]
             found[name], self._read[name] = events[self._read.get(name, 0) :], len(events)
-        return found
+        return dict(sorted(found.items(), key=lambda one: _ORDER.index(one[0].split()[0])))
 
     def save_logs(self) -> list[Path]:
         """Write the event logs as files, as `communicator judge` reads them."""

@@ -15,6 +15,8 @@ from rich.text import Text
 __all__ = ["WIDTH", "Teller"]
 
 WIDTH: Final = 80
+_PLACE: Final = 15
+"""As wide as the longest name of a place."""
 
 
 class Teller:
@@ -62,11 +64,10 @@ class Teller:
     def seen(self, sights: Mapping[str, str]) -> None:
         """Show what each place saw in this scene; places that saw nothing share a line."""
         self.scenes[-1]["seen"] = dict(sights)
-        rows = [(name, said) for name, said in sights.items() if said != "nothing"]
-        self.shows(rows)
         idle = [name for name, said in sights.items() if said == "nothing"]
+        self.shows([(f"{name:<{_PLACE}}", said) for name, said in sights.items() if said != "nothing"])
         if idle:
-            self.shows([("nothing", f"{_together(idle)}")], style="dim")
+            self.shows([(f"{'nothing':<{_PLACE}}", _together(idle))], style="dim")
 
     def fact(self, name: str, value: object) -> None:
         """Keep a value of this scene."""
