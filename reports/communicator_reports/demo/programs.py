@@ -35,7 +35,7 @@ Seen = TypeVar("Seen")
 
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(list(LOADED))
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 180.0
 _PAUSE_S: Final = 0.03
 _PORTS_FROM: Final = 12_000
 _CLIENTS: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
