@@ -209,8 +209,10 @@ def _link(descriptor: Path) -> str:
 # -------------------------------------------------------------------- the end of a log
 
 
-def lose_tail(database: Path | str, commits: int) -> int:
+def lose_tail(database: Path | str, commits: int, kept: int = 0) -> int:
     """Cut the last commits off the write-ahead log of a database that nobody has open; returns how many are lost.
+
+    The first `kept` commits of the log stay, such as those that made the tables.
 
     The log is a header with two salts, and frames of a page each; a frame that ends a commit says how many pages the
     database has then, and frames with other salts are older than the log (https://www.sqlite.org/fileformat2.html).
@@ -221,7 +223,7 @@ def lose_tail(database: Path | str, commits: int) -> int:
         return 0
     _wait(lambda: not users(path), f"{path} is in use")
     ends = _commits(log.read_bytes())
-    lost = min(commits, len(ends))
+    lost = min(commits, max(0, len(ends) - kept))
     if lost:
         os.truncate(log, ends[-lost - 1] if lost < len(ends) else 0)
         path.with_name(f"{path.name}-shm").unlink(missing_ok=True)

@@ -152,6 +152,7 @@ def test_a_log_that_lost_its_end_has_lost_its_last_commits(database: Database, l
     numbers = list(range(8))
     assert [database.write(n) for n in numbers] == ["kept"] * 8
     database.kill()
+    assert harm.lose_tail(database.path, lost, kept=9) == 0
     assert harm.lose_tail(database.path, lost) == lost
     left = numbers[: 8 - lost] if lost < 9 else []
     assert (database.rows() if lost < 9 else []) == left

@@ -34,6 +34,8 @@ __all__ = ["OF_CLIENTS"]
 _NONCE_BYTES: Final = 12
 _TICKET_BYTES: Final = 16
 _LOST: Final = 2
+_KEPT: Final = 12
+"""Commits that make a store what it is: without them it does not open, and nothing is to be judged."""
 
 
 def _confirms_before_it_stores(patch: Patch, reached: Reached) -> None:
@@ -172,7 +174,7 @@ def _does_not_flush(patch: Patch, reached: Reached) -> None:
     right = Vault.open.__func__  # type: ignore[attr-defined]
 
     def opened(cls: type[Vault], path: Path, secret: Secret) -> Vault:
-        if lose_tail(path, _LOST):
+        if lose_tail(path, _LOST, _KEPT):
             reached()
         found: Vault = right(cls, path, secret)
         return found

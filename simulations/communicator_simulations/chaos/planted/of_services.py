@@ -28,6 +28,8 @@ __all__ = ["OF_SERVICES"]
 Found = TypeVar("Found")
 
 _LOST: Final = 2
+_KEPT: Final = 24
+"""Commits that make a store what it is: without them it does not open, and nothing is to be judged."""
 _CONFIRMED_MOST: Final = 64
 
 
@@ -166,7 +168,7 @@ def _confirms_everything(patch: Patch, reached: Reached) -> None:
 def _does_not_flush(patch: Patch, reached: Reached) -> None:
     def lost(settings: Settings, connections: int) -> Database:
         path = make_url(settings.database.url).database
-        if path and lose_tail(path, _LOST):
+        if path and lose_tail(path, _LOST, _KEPT):
             reached()
         return database_of(settings, connections)
 
