@@ -166,7 +166,7 @@ _NAMES: Final = {
     " secret_key seed shared signing_seed submission token tree verify_key",
     "number": "announce_s automated capacity confirmed count credit delay_mean_s epoch first floor"
     " held_version holds index kind lane lanes last length made_s newest_s next next_number not_after_s"
-    " notice_attempts number position previous relationship revision sent sequence serial size"
+    " notice_attempts number position previous relationship revision sent sequence serial size suite"
     " valid_until_s version",
     "number?": "deadline_s next_s notice_due receipt_due renew_at request_due update_due",
     "text": "issuer name origin profile state ticket type uri",

@@ -234,7 +234,7 @@ _APART: Final = "silent_receiving silent_sending"
 
 LIVE_OPERATIONS: dict[str, Operation] = {
     # A person's relationship manager, with its disk.
-    "person.create": _op("rm live", "profile", "handle", "terms"),
+    "person.create": _op("rm live", "profile", "handle", "suite terms"),
     "person.learn": _op("rm live", "person config:service-config"),
     "person.invite": _op("rm live", f"{_OF} {_SETTING}", "package"),
     "person.accept": _op("rm live", f"{_OF} {_SETTING} package", "answer"),

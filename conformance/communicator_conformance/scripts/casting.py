@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from communicator_conformance.errors import TesteeError
-from communicator_conformance.scripts.playing import play, script_id
+from communicator_conformance.scripts.playing import HYBRID, play, script_id
 from communicator_conformance.scripts.script import Script
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Result, Status
@@ -23,7 +23,7 @@ LIVE = "live"
 
 def scripts_of(script: Script, name: str) -> Iterator[tuple[str, str]]:
     """Return the id of each play of a script, with its profile."""
-    for profile in script.profiles:
+    for profile in (*script.profiles, *(f"{profile}{HYBRID}" for profile in script.hybrid)):
         yield script_id(name, profile), profile
 
 
@@ -90,6 +90,8 @@ def _missing(first: Testee, second: Testee, profile: str, both: bool) -> str:
 
 
 def can_play(testee: Testee, kind: str, profile: str) -> bool:
-    """Tell whether a program plays this kind of role; a sending service knows no profile."""
-    wanted = {LIVE, ROLES[kind]} | (set() if kind == "sender" else {profile})
+    """Tell whether a program plays this kind of role; a service knows no suite, a sending service no profile either."""
+    base, _, suite = profile.partition("+")
+    wanted = {LIVE, ROLES[kind]} | (set() if kind == "sender" else {base})
+    wanted |= {suite} if suite and kind == "person" else set()
     return wanted <= testee.hello.offers

@@ -30,17 +30,19 @@ from communicator_conformance.verdicts import Fault, Result, Status
 from communicator_spec.invariants import Monitors
 from communicator_spec.terms import standard_terms
 
-__all__ = ["Cast", "play", "script_id"]
+__all__ = ["HYBRID", "Cast", "play", "script_id"]
 
 Cast = Callable[[str, str], Testee]
 """(kind, name) → the program that plays it."""
 
 _EVENTS: Final = "events"
+HYBRID: Final = "+hybrid"
+"""Behind a profile: in suite 2."""
 
 
 def script_id(name: str, profile: str) -> str:
     """Return the id of a play, which never changes."""
-    return f"script/{name}:{profile.partition('/')[0]}"
+    return f"script/{name}:{profile.partition('/')[0]}{HYBRID if profile.endswith(HYBRID) else ''}"
 
 
 def play(name: str, script: Script, profile: str, cast: Cast, seed: int = 0) -> Result:

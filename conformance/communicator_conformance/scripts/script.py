@@ -94,7 +94,10 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole script; `lasts` is when it ends; with `second` it is played again with the parts changed."""
+    """A whole script; `lasts` is when it ends; with `second` it is played again with the parts changed.
+
+    In the profiles of `hybrid` it is played again in suite 2, by programs that offer the feature `hybrid`.
+    """
 
     title: str
     clauses: tuple[str, ...]
@@ -104,6 +107,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     faults: tuple[Fault, ...] = ()
     expects: tuple[Expect, ...] = ()
     profiles: tuple[str, ...] = ("label/1", "two-layer/1")
+    hybrid: tuple[str, ...] = ()
     loses: bool = False
     second: bool = False
 

@@ -32,6 +32,7 @@ from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import ErrorClass
 from communicator_spec.events import NONE, Kind, Row
+from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["MEETINGS", "Actor", "Device", "Service", "Stage"]
 
@@ -109,7 +110,8 @@ class Stage:
     """All roles of one script in one play."""
 
     def __init__(self, script: Script, profile: str, seed: bytes, cast: Callable[[str, str], Testee]) -> None:
-        self.profile = profile
+        self.profile, _, suite = profile.partition("+")
+        self._suite = {"suite": PARAMETERS.extension.suite_hybrid} if suite else {}
         self.now_s = 0
         self.rows: list[Row] = []
         self.passages = Passages(script.faults)
@@ -367,7 +369,7 @@ class Stage:
             started = self.ask(service, "start", uri=service.uri)
             service.handle, service.config = started["handle"], started.get("config", "")
         for device in self.devices.values():
-            device.handle = self.ask(device, "create", profile=self.profile)["handle"]
+            device.handle = self.ask(device, "create", profile=self.profile, **self._suite)["handle"]
             for service in self.receivers.values():
                 self.ask(device, "learn", config=service.config)
 

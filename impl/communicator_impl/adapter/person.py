@@ -12,11 +12,13 @@ from communicator_impl.address_set import encode_set
 from communicator_impl.entropy import Entropy
 from communicator_impl.envelope import Delivery
 from communicator_impl.errors import InputError
+from communicator_impl.introduction import Suites
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import NEVER, IssueGrant, RegisterRoot, Request, RevokeRoot, Setting
 from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.root_record import item_of
 from communicator_impl.submission import Submission
+from communicator_impl.suite import Suite
 from communicator_impl.turn import Outgoing
 from communicator_spec import Terms
 from communicator_spec.errors import ErrorClass
@@ -35,8 +37,9 @@ class _Reach:
 
 
 class _Person(Role):
-    def __init__(self, profile: str, entropy: Entropy, terms: Terms) -> None:
+    def __init__(self, profile: str, suite: Suite, entropy: Entropy, terms: Terms) -> None:
         super().__init__(entropy)
+        self._suites = Suites(suite, suite)
         self.book = Book()
         self._terms = terms
         self.opened: list[bytes] = []
@@ -45,7 +48,7 @@ class _Person(Role):
 
     def restart(self, now_ms: int) -> None:
         report, shows = self.reported.append, manager_that_shows(self.opened)
-        self.core = shows(0, self._terms, self.book, self.disk, self.draws, report, self._profiles)
+        self.core = shows(0, self._terms, self.book, self.disk, self.draws, report, self._profiles, self._suites)
 
     def restored(self, now_ms: int) -> None:
         self.core.restored(now_ms)
@@ -58,7 +61,10 @@ def _create(c: Call) -> object:
     profile = c.text("profile")
     if profile not in _PROFILES:
         raise InputError(ErrorClass.UNKNOWN, "profile")
-    person = _Person(profile, c.entropy, terms_of(c, profile))
+    suite = c.number("suite") if "suite" in c.args else Suite.CLASSICAL
+    if suite not in list(Suite):
+        raise InputError(ErrorClass.UNKNOWN, "suite")
+    person = _Person(profile, Suite(suite), c.entropy, terms_of(c, profile))
     person.draws.least = "terms" in c.args
     return c.keep(person)
 
