@@ -1,5 +1,6 @@
-"""Files travel over connections that carry nothing else: what a server sees of them."""
+"""What a server sees of connections: each carries one root, one relationship, or one file."""
 
+import contextlib
 import io
 import json
 import threading
@@ -64,6 +65,22 @@ def test_each_file_has_a_connection_of_its_own(server: Seeing) -> None:  # ATT-1
     assert len({*files, others}) == 7
     sent = {name for _, _, names in server.seen for name in names}
     assert sent <= {"host", "content-length", "content-type"}
+
+
+def test_each_root_and_each_relationship_has_a_connection_of_its_own(server: Seeing) -> None:  # KNOW-10, KNOW-11
+    courier = Courier()
+    for _ in range(2):
+        for number in range(2):
+            courier.confirm(server.uri, bytes([number]) * 32, frozenset({1}))
+            with contextlib.suppress(ServiceError):  # this server knows no submission
+                courier.progress(server.uri, bytes(16), number)
+    courier.close()
+    ports = [port for _, port, _ in server.seen]
+    assert len(set(ports)) == 4
+    assert ports[:4] == ports[4:]
+    assert {name for _, _, names in server.seen for name in names} <= {
+        "host", "authorization", "content-length", "content-type"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -193,9 +193,9 @@ class Courier:
         if access_key is not None:
             shown["authorization"] = f"Bearer {base64url(access_key)}"
         client, data = self._made(uri) if once else self._client(uri, access_key or apart), bytearray()
-        begun_ms = self._clock()
+        begun_ms, patience = self._clock(), httpx.Timeout(timeout_s, connect=_TIMEOUT_S)
         try:
-            with client.stream(method, target, content=content, headers=shown, timeout=timeout_s) as answer:
+            with client.stream(method, target, content=content, headers=shown, timeout=patience) as answer:
                 self._note_date(uri, answer.headers.get("date", ""), begun_ms)
                 for part in answer.iter_bytes():
                     data += part
