@@ -19,7 +19,7 @@ from communicator_impl.errors import CommunicatorError
 from communicator_impl.tokens import Purpose
 from communicator_impl.wallet import Purse, Wallet
 
-EVERY: Final = 4
+EVERY: Final = 6
 
 
 def played(folder: Path, at: tuple[int, bool] | None, whose: int) -> Play:

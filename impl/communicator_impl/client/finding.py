@@ -177,7 +177,8 @@ class Finder:
             contact = watch.reader.read_contact(self._device.clock(), search.name, data)  # DIR-6
             if self._vault.load(_TAKEN + contact.package.identifier().hex()) is not None:
                 raise PeerError(ErrorClass.REPLAYED, f"{search.uri} gives one contact of {search.name} twice")
-        except PeerError as error:
+            check_link(data, self._device.clock() // 1000, self._device.suites)
+        except (InputError, PeerError) as error:
             self._purses.settled(payment)  # rule 2: what it paid for is no good
             if error.error_class is ErrorClass.EXPIRED:
                 raise ServiceError(
@@ -189,7 +190,6 @@ class Finder:
     def _begin(self, search: _Search, data: bytes, called: str, content: bytes, wanted: int | None) -> int:
         device, now_ms = self._device, self._device.clock()
         number, package = device.new_number(wanted), Contact.decode(data, now_ms // 1000).package
-        check_link(data, now_ms // 1000, device.suites)
         step = device.core.approach(now_ms, number, device.setting(), data)
         device.history.begin(number, called, Stage.ANSWERED, now_ms // 1000)
         device.plan(number, step)

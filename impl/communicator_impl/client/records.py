@@ -14,6 +14,9 @@ name                              value
 `draft/S`, `piece/S/F/P`          a message that waits for its files, and the files in pieces (`uploads`)
 `address/R/own|peer/SERVICE/N`    a grant that is or was in a set (`ledger`)
 `leaving/SERVICE`                 a receiving service that is being left (`leaving`)
+`contact/R`                       a contact at a directory by which nobody was let in (`strangers`)
+`name/URI/NAME`                   an own name at a directory (`names`); `search/…`, `doubt/…`, `taken/…` (`finding`)
+`account/URI`, `wallet/…`         accounts and tokens (`purses`, `wallet`)
 `event/S`                         a line of the event log, where one is wanted
 ================================  ==================================================================
 
