@@ -447,25 +447,29 @@ class RelationshipManager:
 
         The host carries the requests out. `is_empty` looks at the store of one root.
         """
-        if not all(self._may_leave(p, service, is_empty) for p in self._particles.values()):
+        if not all(self._may_leave(p, now_ms, service, is_empty) for p in self._particles.values()):
             return None
         requests: list[RevokeRoot] = []
         for relationship in self.relationships():
-            if service in self._of(relationship).roots:
+            stores = self.stores(relationship, service)
+            if stores:
                 turn = self._turn(now_ms, relationship)
-                own = turn.particle.roots.pop(service)
-                request = RevokeRoot(service, own.root, own.access_key())
-                turn.requests.append(request)  # PORT-5
+                for roots in (turn.particle.roots, turn.particle.contact):
+                    roots.pop(service, None)
+                revoked = [RevokeRoot(service, root, key) for root, key in stores]
+                turn.requests.extend(revoked)  # PORT-5
                 self._finish(turn)
-                requests.append(request)
+                requests.extend(revoked)
         self._emit(CoreEvent(now_ms, Kind.LEFT, service=service, value=self._person))
         return tuple(requests)
 
-    def _may_leave(self, p: Particle, service: int, is_empty: Callable[[Root], bool]) -> bool:
-        own = p.roots.get(service)
-        if p.ended or service in p.release_due:  # STATE-10: also where no root is but that of a contact
+    def _may_leave(self, p: Particle, now_ms: int, service: int, is_empty: Callable[[Root], bool]) -> bool:
+        due_ms = p.release_due.get(service)
+        waits = due_ms is not None and (p.session is not None or due_ms > now_ms)  # a contact that is out is not woken
+        if p.ended or waits:  # STATE-10: also where no root is but that of a contact
             return p.ended
-        return own is None or (service not in p.services and is_empty(own.root))
+        held = [roots[service].root for roots in (p.roots, p.contact) if service in roots]
+        return not held or (service not in p.services and all(map(is_empty, held)))
 
     # ---------------------------------------------------------------- state
 

@@ -204,6 +204,22 @@ def test_a_service_that_is_taken_up_again_is_not_left(tmp_path: Path) -> None:  
     assert ann.device.core.root(0, ann.device.book.number(URIS[1])) is None
 
 
+def test_a_link_that_nobody_uses_holds_a_service_until_it_ends(tmp_path: Path) -> None:
+    world = World()
+    ann = Host(tmp_path / "ann", world, "ann")
+    ann.device.use(URIS[:1], URIS)
+    ann.device.invite("Ben")
+    ann.device.replace_receiving(URIS[0], URIS[1], leave=True)
+    turns((ann,), world, 3)
+    (row,) = ann.device.departures.progress()
+    assert row.waiting == 1
+    assert row.until_s * 1000 > world.now_ms
+    world.now_ms = row.until_s * 1000
+    turns((ann,), world, 2)
+    assert ann.device.departures.progress() == []
+    assert ann.device.core.stores(0, ann.device.book.number(URIS[0])) == ()  # PORT-5
+
+
 @pytest.mark.parametrize("at", range(3))
 def test_a_departure_survives_the_death_of_the_device(tmp_path: Path, at: int) -> None:
     ann, ben, world = leaving(tmp_path)

@@ -183,7 +183,7 @@ class ReleasesAtOnce(OwnAddresses):
 
 
 class LeavesAtOnce(RelationshipManager):
-    def _may_leave(self, p: Particle, service: int, is_empty: Callable[[Root], bool]) -> bool:
+    def _may_leave(self, p: Particle, now_ms: int, service: int, is_empty: Callable[[Root], bool]) -> bool:
         return True
 
 

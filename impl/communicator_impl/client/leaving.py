@@ -76,23 +76,24 @@ class Departures:
     def finish(self, service: int) -> bool:
         """Leave a service for good if nothing there is needed any more; False while something is (STATE-11)."""
         device = self._device
-        keys = {r: device.core.access_key(r, service) for r in device.core.relationships()}
-        empty = {key for _, place, key in device.places() if place == service and self._is_empty(service, key)}
-        roots = {device.core.root(r, service) for r, key in keys.items() if key in empty}
+        relationships = device.core.relationships()
+        stores = [store for r in relationships for store in device.core.stores(r, service)]
+        roots = {root for root, key in stores if self._is_empty(service, key)}
         with device.step():
             requests = device.core.leave(device.clock(), service, lambda root: root in roots)
             if requests is not None:
                 device.plan(NONE, Step(requests))
                 self.over(service)
-                for relationship in keys:
+                for relationship in relationships:
                     device.ledger.revoked(relationship, service, device.clock())
         device.post.carry_out()
         return requests is not None
 
     def _ready(self) -> list[int]:
         """Return the services that every relationship has released (STATE-11)."""
-        core = self._device.core
-        held = {s for r in core.relationships() for s in core.leaving(r) if not core.released(r, s)}
+        core, now_ms = self._device.core, self._device.clock()
+        dates = [(s, r, due_ms) for r in core.relationships() for s, due_ms in core.leaving(r).items()]
+        held = {s for s, r, due_ms in dates if core.root(r, s) is not None or due_ms > now_ms}  # a link ends by itself
         in_use = set(self._book.setting.receiving)
         return [service for service in self.services() if service not in held | in_use]
 
@@ -109,7 +110,7 @@ class Departures:
         return [self._departure(self._device.core, service) for service in self.services()]
 
     def _departure(self, core: RelationshipManager, service: int) -> Departure:
-        there = [r for r in core.relationships() if core.root(r, service) is not None]
+        there = [r for r in core.relationships() if core.stores(r, service)]
         dates = [core.leaving(r)[service] for r in there if service in core.leaving(r)]
         waiting = sum(service in core.leaving(r) and service in core.moving(r) for r in there)
         confirmed = len(dates) - waiting
