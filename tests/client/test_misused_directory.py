@@ -1,7 +1,9 @@
 """What goes wrong at a directory, or is made to go wrong: who is told what, and what is kept; a world in memory."""
 
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from tests.client.small_post import Host
@@ -11,6 +13,7 @@ from tests.impl.issuing import RepeatsKeys
 
 from communicator_impl.authorization_service import AuthorizationService
 from communicator_impl.client import Device
+from communicator_impl.client.asker import Asker
 from communicator_impl.directory import Head, make_entry
 from communicator_impl.directory_service import Mode
 from communicator_impl.doors import State
@@ -362,3 +365,51 @@ def test_tokens_are_fetched_before_they_are_needed(play: Play) -> None:  # TOK-1
     assert left(play, Purpose.QUERY) == 13
     play.go_on(24, DAY_MS // 24)
     assert left(play, Purpose.QUERY) == 13 + 64
+
+
+def test_each_request_of_a_stranger_has_a_connection_of_its_own() -> None:  # KNOW-13, TOK-11
+    ports, paths = list[int](), list[str]()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            ports.append(self.client_address[1])
+            paths.append(self.path)
+            self.send_response(200)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_GET = do_POST = answer
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    uri, asker = f"http://127.0.0.1:{server.server_port}", Asker()
+    for _ in range(2):
+        asker.lookup(uri, "a/../b", None)
+        asker.contact(uri, "a/../b", None)
+        asker.tokens(uri, b"k" * 32, b"")
+        asker.issuer_keys(uri)
+    server.shutdown()
+    server.server_close()
+    assert len(set(ports)) == len(ports) == 8
+    assert paths[:2] == ["/v1/names/a%2F%2E%2E%2Fb", "/v1/names/a%2F%2E%2E%2Fb/contact"]
+
+
+def test_what_comes_by_a_contact_that_was_taken_back_is_left_alone(play: Play) -> None:
+    find(play.ben.device)
+    play.ben.turn()
+    play.world.post()
+    (place, *_) = [one for one in play.ann.device.places() if play.ann.device.courier.fetch(*named(play, one))]
+    items = play.ann.device.courier.fetch(*named(play, place))
+    play.ann.device.names.give_up(NAMES, "ann")
+    assert play.ann.device.take(*place, items) == 0
+    assert play.ann.device.strangers.waiting() == []
+
+
+def named(play: Play, place: tuple[int, int, bytes]) -> tuple[str, bytes]:
+    return play.ann.device.book.uri(place[1]), place[2]

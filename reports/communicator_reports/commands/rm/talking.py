@@ -152,6 +152,10 @@ def watch(
         shown = {(r, n) for r in device.history.people() for n in device.history.numbers(r)}
 
         def tell() -> None:
+            for one in device.strangers.waiting():
+                if (one.relationship, -1) not in shown:
+                    shown.add((one.relationship, -1))
+                    print(f"{time.strftime('%H:%M:%S')}  a stranger waits: communicator rm requests", flush=True)
             for relationship in device.history.people():
                 for number in device.history.numbers(relationship):
                     if (relationship, number) in shown:
