@@ -268,6 +268,18 @@ def test_a_signed_replacement_ends_all_contacts_of_before(play: Play) -> None:  
     assert find(play.ben.device) == 1
 
 
+def test_a_restored_backup_replaces_contacts_that_it_may_not_know(play: Play) -> None:
+    before = set(play.ann.device.strangers.contacts())
+    play.ann.device.restored()
+    play.ann.turn()
+    after = set(play.ann.device.strangers.contacts())
+    assert not before & after
+    assert play.stock() == len(after) == 2
+    find(play.ben.device)
+    play.go_on()
+    assert len(play.ann.device.strangers.waiting()) == 1
+
+
 def test_a_stock_is_filled_up_below_half_and_what_ends_is_replaced(tmp_path: Path) -> None:  # DIR-7
     play = Play(tmp_path)
     play.register(keeps=8)

@@ -261,6 +261,7 @@ class Device:
         """Say that the store came from a backup: every relationship is synchronised before it is used (12.6)."""
         with self._step():
             self.core.restored(self.clock())
+            self.names.restored()
             for draft, waiting in self.uploads.all().items():  # the lost device may have sent it
                 self.uploads.fail(draft, waiting, "written before the backup; send it again if it did not arrive")
 

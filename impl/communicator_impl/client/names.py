@@ -145,6 +145,12 @@ class Names:
         self._enter(self.name(uri, name))
         return taken
 
+    def restored(self) -> None:
+        """The store came from a backup: contacts may lie there that it does not know, so all are replaced."""
+        for known in self.all():
+            if known.in_log:
+                self._plan(msgspec.structs.replace(known, look_ms=0), known.sequence + 1, known.secret)
+
     def _settled(self, uri: str, name: str) -> Name:
         """Return a name whose last entry is in the log: another one follows on it."""
         known = self.name(uri, name)
