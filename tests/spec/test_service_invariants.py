@@ -95,6 +95,13 @@ def test_each_way_to_break_a_promise_is_found(detail: str) -> None:
     assert (invariant, detail) in judged(rows)
 
 
+def test_what_was_forwarded_before_a_service_wrote_anything_is_not_forgotten() -> None:
+    early = (at_sender(Kind.TAKEN), at_sender(Kind.FORWARDED))
+    later = event(Kind.TAKEN, service=RECEIVING, message=1)
+    assert ("accounted", "forwarded, and the receiving service never took it") in judged((*early, later))
+    assert judged(early) == []  # a service that writes no log
+
+
 def test_what_died_with_its_service_is_not_missed() -> None:
     assert judged((*without(of_owner(Kind.CONFIRMED)), event(Kind.DIED, service=RECEIVING))) == []
 

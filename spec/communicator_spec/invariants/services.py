@@ -9,6 +9,7 @@ A log begins with its database: what was taken before it was switched on looks a
 """
 
 from collections import Counter
+from typing import Final
 
 from communicator_spec.events import NONE, Command, Kind, Row
 from communicator_spec.monitors import Handler, Invariant, Violation
@@ -16,6 +17,7 @@ from communicator_spec.monitors import Handler, Invariant, Violation
 __all__ = ["Accounted", "CountedOnce", "KeptUntilConfirmed"]
 
 _Address = tuple[int, int, int, int]
+_NEVER_TOOK: Final = "forwarded, and the receiving service never took it"
 
 
 class Accounted(Invariant):
@@ -27,12 +29,13 @@ class Accounted(Invariant):
     name = "accounted"
     clauses = ("RECV-1", "SEND-1", "SEND-10")
     of_live_services = True
-    __slots__ = ("_open", "_settled", "_taken")
+    __slots__ = ("_early", "_open", "_settled", "_taken")
 
     def __init__(self, *, settled: bool = False) -> None:
         self._settled = settled
         self._open: dict[tuple[int, int, int], list[Row]] = {}  # (via, service, request)
         self._taken: dict[int, set[int]] = {}  # by receiving service
+        self._early: list[Row] = []  # forwarded before it was known whether the receiving service writes a log
         super().__init__()
 
     def handlers(self) -> dict[Kind, Handler]:
@@ -56,9 +59,12 @@ class Accounted(Invariant):
 
     def _forward(self, row: Row) -> None:
         self._conclude(row)
-        known = self._taken.get(row[4])
-        if row[3] != NONE and known is not None and row[3] not in known:
-            self._report([row], "forwarded, and the receiving service never took it")
+        if row[3] == NONE:
+            return
+        if row[4] not in self._taken:
+            self._early.append(row)
+        elif row[3] not in self._taken[row[4]]:
+            self._report([row], _NEVER_TOOK)
 
     def _conclude(self, row: Row) -> None:
         self._end((row[7], row[4], row[3]), row)
@@ -79,7 +85,10 @@ class Accounted(Invariant):
             del self._open[key]
 
     def finish(self, t_ms: int) -> list[Violation]:
-        """Add what was taken and became nothing."""
+        """Add what was forwarded to nobody, and what was taken and became nothing."""
+        for row in self._early:
+            if row[3] not in self._taken.get(row[4], {row[3]}):
+                self._report([row], _NEVER_TOOK)
         if self._settled:
             for rows in self._open.values():
                 self._report(rows[:1], "taken, and became nothing")
