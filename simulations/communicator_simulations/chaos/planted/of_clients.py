@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from communicator_impl.body import Received as Receipt
 from communicator_impl.client.courier import Courier, Silent
@@ -89,8 +89,9 @@ def _begins_with_an_empty_outbox(patch: Patch, reached: Reached) -> None:
         storage: Storage,
         entropy: Entropy,
         emit: Emit,
+        **chosen: Any,  # noqa: ANN401 - handed on as it comes
     ) -> None:
-        right(self, person, terms, book, storage, entropy, emit)
+        right(self, person, terms, book, storage, entropy, emit, **chosen)
         for particle in self._particles.values():
             if particle.outbox:
                 reached()
