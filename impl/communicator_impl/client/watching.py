@@ -93,7 +93,9 @@ class Watch:
             return
         if got is not None:
             try:
-                if got.items is None:
+                if got.place not in map(_Place._make, self._device.places()):
+                    pass  # it was left, or the relationship ended, while the thread waited there
+                elif got.items is None:
                     self._device.forgotten(got.place.relationship, got.place.service)
                 else:
                     self._device.take(*got.place, got.items)

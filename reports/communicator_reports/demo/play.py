@@ -21,7 +21,7 @@ import msgspec
 from communicator_reports.commands.judge import Verdict, verdict
 from communicator_reports.demo.broken import LOSES
 from communicator_reports.demo.programs import DemoError
-from communicator_reports.demo.scenes import SCENES
+from communicator_reports.demo.scenes import FIRST, SCENES
 from communicator_reports.demo.seen import learns
 from communicator_reports.demo.stage import Stage
 from communicator_reports.demo.telling import Teller
@@ -34,7 +34,6 @@ __all__ = ["PACE", "Outcome", "play"]
 PACE: Final = 28_800
 """How many times as fast the clocks go: one second is eight hours."""
 _PROFILE: Final = "label/1"
-_BROKEN: Final = 2
 _SHOWN: Final = 6
 _ROLES: Final = (Role.SENDING, Role.RECEIVING, Role.DIRECTORY, Role.AUTHORIZATION, Role.NETWORK)
 
@@ -66,7 +65,7 @@ def play(folder: Path, teller: Teller, times: int = PACE, *, broken: bool = Fals
         _introduce(teller, times, broken=broken)
         try:
             stage.open()
-            for scene in SCENES[:_BROKEN] if broken else SCENES:
+            for scene in FIRST if broken else SCENES:
                 scene(stage, teller)
         except DemoError as error:  # rule 1
             failure = str(error)

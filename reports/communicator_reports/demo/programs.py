@@ -111,6 +111,17 @@ class Program:
         self._process, self._line = process, own
         return process
 
+    def said(self, words: Sequence[str]) -> str:
+        """Run the program with other words to its end, and return its output; `DemoError` if it failed."""
+        process = self._start(words)
+        assert self._line is not None
+        with self._line.makefile("r", encoding="utf-8") as output:
+            text = output.read()
+        process.join()
+        if process.exitcode:
+            raise self.ended()
+        return text
+
     @property
     def was_started(self) -> bool:
         """Tell whether there ever was a process."""
@@ -153,6 +164,7 @@ class Service(Program):
         self.file = folder / f"{role}-{operator.lower()}.sqlite3"
         self._database = f"sqlite:///{self.file}"
         named = {"COMMUNICATOR_SERVICE_OPERATOR": operator, "COMMUNICATOR_SERVICE_ADDRESS_BURST": "1000000"}
+        named |= {"COMMUNICATOR_DIRECTORY_MODE": "brokered"} if role == "directory" else {}
         words = ("serve", role, "--port", str(port), "--uri", self.uri)
         logged = ("--database", f"sqlite:///{self.file.name}", "--event-log")
         super().__init__((*words, *logged), named, folder, f"{self.file.stem}.txt")
@@ -212,14 +224,7 @@ class Person(Program):
 
     def run(self, *words: str) -> str:
         """Run one command of `communicator rm` as a program of its own, while the shell does not run."""
-        process = self._start(("rm", words[0], *self._files, *words[1:]))
-        assert self._line is not None
-        with self._line.makefile("r", encoding="utf-8") as output:
-            said = output.read()
-        process.join()
-        if process.exitcode:
-            raise self.ended()
-        return said
+        return self.said(("rm", words[0], *self._files, *words[1:]))
 
     def start(self) -> None:
         """Start the shell, and listen to it in a thread."""

@@ -13,7 +13,7 @@ from communicator_reports.demo.seen import sight
 from communicator_reports.demo.stage import DAY_S, NEWCOMER, OPERATORS, Stage
 from communicator_reports.demo.telling import Teller
 
-__all__ = ["SCENES"]
+__all__ = ["FIRST", "SCENES"]
 
 Way = Mapping[str, str]
 Row = Mapping[str, str | int]
@@ -38,6 +38,30 @@ def a_link(stage: Stage, teller: Teller) -> None:
         "They are in contact: both see one fingerprint. No service learnt who they are,",
         "only that something was sent, and where to.",
     )
+    _tell_seen(stage, teller)
+
+
+def a_name(stage: Stage, teller: Teller) -> None:
+    """A stranger asks at a directory, and waits to be let in."""
+    ann, ben = stage.people
+    directory = stage.service("directory", OPERATORS[1])
+    teller.begin("First contact, by a name", stage.hours())
+    teller.says("Ben has a name at a directory, and keeps contacts there: one for each stranger.")
+    key = stage.operator.said(("directory", "open", _NAME, "--database", f"sqlite:///{directory.file.name}")).strip()
+    ben.asks(f"register {_NAME} --directory {directory.uri} --key {key} --keep 2")
+    teller.typed("Ben", f"communicator rm register {_NAME} --directory {directory.uri}")
+    ann.asks(f"find {_NAME} --directory {directory.uri} --name {_CALLED} --say 'May I?' --number {_FOUND}")
+    teller.typed("Ann", f"communicator rm find {_NAME} --directory {directory.uri}")
+    waiting = eventually(lambda: json.loads(ben.asks("requests --json")), "a stranger waits at Ben's door")
+    _must(waiting[0]["text"] == "May I?", "what the stranger says")
+    number = waiting[0]["number"]
+    ben.asks(f"accept-request {number} --name '{_CALLED}'")
+    teller.typed("Ben", f"communicator rm accept-request {number} --name Cleo")
+    stage.pairs(_FOUND, number)
+    eventually(lambda: _is_known(ann, _CALLED), "the stranger learns that the door is open")
+    taken = json.loads(ben.asks(f"unregister {_NAME} --directory {directory.uri} --json"))["taken_back"]
+    teller.fact("taken_back", taken)
+    teller.says("Ben saw what she wrote before he let her in; until then she learnt nothing.")
     _tell_seen(stage, teller)
 
 
@@ -206,11 +230,17 @@ def a_crash(stage: Stage, teller: Teller) -> None:
 
 
 SCENES: Final[Sequence[Callable[[Stage, Teller], None]]] = (
-    a_link, a_conversation, a_death, a_return, a_rotation, a_sunset, a_crash,
+    a_link, a_name, a_conversation, a_death, a_return, a_rotation, a_sunset, a_crash,
 )  # fmt: skip
+FIRST: Final = (a_link, a_conversation)
+"""What is enough to see that a service loses messages."""
 
 
 _LEFT: Final = "left"
+_NAME: Final = "ben@school"
+_CALLED: Final = "Cleo"
+"""What both call each other in the second relationship: nothing tells them, or anybody, that they know each other."""
+_FOUND: Final = 1000
 _AT_A_DEATH: Final = ("Still there?", "Yes.", "One of my services died.", "Mine too.")
 
 
@@ -247,6 +277,12 @@ def _rescued(stage: Stage, uri: str) -> list[tuple[Person, str, list[Way]]]:
 def _ways(value: object) -> list[Way]:
     assert isinstance(value, list)
     return value
+
+
+def _is_known(person: Person, called: str) -> bool:
+    """Tell whether a person knows that everything written to somebody arrived."""
+    rows = json.loads(person.asks(f"show {called} --json --peek"))
+    return all(row["state"] in ("delivered", "seen") for row in rows if row["from"] == "me")
 
 
 def _pair(way: Way) -> tuple[str, str]:

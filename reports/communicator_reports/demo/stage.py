@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,7 @@ DAY_S: Final = 86_400
 _NAMES: Final = ("Ann", "Ben")
 _ORDER: Final = (*_NAMES, *ROLES)
 _MS: Final = 1000
+_PAIRS_FROM: Final = 2000
 
 
 class Stage:
@@ -52,6 +53,8 @@ class Stage:
                 self._relays[operator] = Relay(front, service.port)
         self.people = [Person(name, number, folder) for number, name in enumerate(_NAMES)]
         self.ann, self.ben = self.people
+        self.operator = Program((), {}, folder, "operators.txt")
+        self._ends: dict[str, dict[int, int]] = {name: {} for name in _NAMES}
         self.written: dict[str, list[str]] = {name: [] for name in _NAMES}
         self._read: dict[str, int] = {}
 
@@ -116,7 +119,7 @@ class Stage:
 
     def close(self) -> None:
         """End everything (rule 2)."""
-        everything: list[Program] = [*self.people, *self._services.values()]
+        everything: list[Program] = [*self.people, *self._services.values(), self.operator]
         for program in everything:
             program.end()
         for relay in self.relays:
@@ -163,7 +166,25 @@ class Stage:
     def logs(self) -> dict[str, list[str]]:
         """Return the event log of each place by its name; services first: a device names a root before it is used."""
         found = {service.name: service.events() for service in self.services}
-        return found | {person.name: person.asks("log").splitlines() for person in self.people}
+        return found | {person.name: [*map(self._renamed(person), self._log(person))] for person in self.people}
+
+    def _log(self, person: Person) -> list[str]:
+        return person.asks("log").splitlines()
+
+    def pairs(self, ann: int, ben: int) -> None:
+        """Say that two relationships are one: two devices number them as they like, and a log has ends n and n ^ 1."""
+        end = _PAIRS_FROM + 2 * len(self._ends[self.ann.name])
+        self._ends[self.ann.name][ann], self._ends[self.ben.name][ben] = end, end + 1
+
+    def _renamed(self, person: Person) -> Callable[[str], str]:
+        """Return what puts the ends of the common log into a line of a person's log."""
+        ends = self._ends[person.name]
+
+        def rename(line: str) -> str:
+            found = json.loads(line)
+            return json.dumps({**found, "end": ends[found["end"]]}) if found.get("end") in ends else line
+
+        return rename
 
     def news(self) -> dict[str, list[dict[str, object]]]:
         """Return the events of each place since this was asked last."""
