@@ -315,19 +315,16 @@ class _Run:
 
     def _look_at(self, row: int) -> None:
         """See whether a process died as it was ordered; an order that was not met for a while is taken back."""
-        ordered = self._ledger.ordered(row)
-        if ordered is None:
-            return
-        place = (ordered.point, ordered.phase)
-        if self._ledger.died_as_ordered(row):
-            self._kills[place] += 1
+        died, ordered = self._ledger.death(row), self._ledger.ordered(row)
+        if died is not None:
+            self._kills[died] += 1
             self._ledger.order(row, None)
             self._ordered_s.pop(row, None)
             if row < self._wish.people + OPERATORS:
                 self._dying.add(row)
             return
-        if time.monotonic() - self._ordered_s.get(row, 0.0) > _ORDER_S:
-            self._tries[place] += 1
+        if ordered is not None and time.monotonic() - self._ordered_s.get(row, 0.0) > _ORDER_S:
+            self._tries[ordered.point, ordered.phase] += 1
             self._ledger.order(row, None)
             if not self._give(row):
                 self._wanted.append(_role_of(row, self._wish.people))

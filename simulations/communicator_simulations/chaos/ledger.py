@@ -4,7 +4,7 @@ Theory. A process that is killed at an instant says nothing afterwards. So what 
 keeps it, in a shared file, one row for each process that is ever to die, and the order to die stands in the same row: a
 point, before or after it, and how many times it is passed first. ::
 
-    row of a process    point+1 · phase · passes left · died at point+1 · how often (point 0, before) (point 0, after) …
+    row of a process    point+1 · phase · passes left · where it died · how often (point 0, before) (point 0, after) …
 
 Rules:
 
@@ -65,7 +65,7 @@ class Ledger:
             if left:
                 self._put(row, 2, left - 1)
                 return
-            self._put(row, 3, point + 1)
+            self._put(row, 3, 2 * point + phase + 1)
             os.kill(os.getpid(), signal.SIGKILL)  # rule 2
             threading.Event().wait()
 
@@ -74,7 +74,6 @@ class Ledger:
     def order(self, row: int, order: Order | None) -> None:
         """Say where a process is to die; None: nowhere."""
         self._put(row, 0, 0)
-        self._put(row, 3, 0)
         if order is not None:
             self._put(row, 1, order.phase)
             self._put(row, 2, order.passes)
@@ -85,9 +84,13 @@ class Ledger:
         point = self._get(row, 0)
         return Order(point - 1, self._get(row, 1), self._get(row, 2)) if point else None
 
-    def died_as_ordered(self, row: int) -> bool:
-        """Tell whether a process reached the point at which it was to die."""
-        return self._get(row, 3) != 0
+    def death(self, row: int) -> tuple[int, int] | None:
+        """Return the point and phase at which a process has died since this was asked last."""
+        place = self._get(row, 3)
+        if not place:
+            return None
+        self._put(row, 3, 0)
+        return (place - 1) // 2, (place - 1) % 2
 
     def passes(self, row: int) -> tuple[int, ...]:
         """Return how often a process passed each (point, phase): 2 · point + phase."""

@@ -33,4 +33,4 @@ def test_an_order_is_seen_by_all_who_open_the_ledger(tmp_path: Path) -> None:
     assert mine.ordered(1) == Order(3, 1, 6)
     assert mine.passes(1) == (0, 0, 0, 0, 0, 0, 1, 1, 0, 0)
     assert mine.ordered(0) is None
-    assert not mine.died_as_ordered(1)
+    assert mine.death(1) is None
