@@ -12,11 +12,13 @@ Rules:
 1. Nothing here waits: not for the store, and not for a service.
 2. What came is read when its conversation has the focus, in a terminal that has it, and not before.
 3. A text stays in its writing line until it is on its way into the store; one that is refused comes back.
+4. What is typed fast is typed in order: a key takes effect before the next one is looked at, so no letter of a message
+   becomes a command because the focus has not moved yet.
 """
 
 import os
-import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import ClassVar, Final
 
 import msgspec
@@ -42,6 +44,24 @@ _THREE_PANES: Final = 120
 _WIDE: Final = 150
 _FOCUS: Final = {"people": "people", "talk": "conversation", "details": "details"}
 
+_DESK: Final = {
+    "enter": "enter",
+    "escape": "out",
+    "q": "leave_desk",
+    "i": "invite",
+    "a": "accept",
+    "l": "link",
+    "f": "fingerprint",
+    "m": "move",
+    "r": "receipts",
+    "e": "end",
+    "d": "details",
+    "w": "write",
+    "t": "light",
+    "question_mark": "help",
+}
+"""Keys of the desk, where nothing is typed (rule 4)."""
+
 Key = tuple[str, str, str]
 _KEYS: Final[dict[str, tuple[Key, ...]]] = {
     "people": (("enter", "write", "write"), ("i", "invite", "invite"), ("a", "accept", "accept")),
@@ -50,7 +70,7 @@ _KEYS: Final[dict[str, tuple[Key, ...]]] = {
     "writing": (("enter", "send", "send"), ("esc", "out", "out"), ("ctrl+j", "new line", "new_line")),
 }
 _ALWAYS: Final[tuple[Key, ...]] = (("?", "help", "help"), ("q", "leave", "leave"))
-_WHILE_WRITING: Final[tuple[Key, ...]] = (("f1", "help", "help"), ("ctrl+c", "leave", "leave"))
+_WHILE_WRITING: Final[tuple[Key, ...]] = (("f1", "help", "show_help"), ("ctrl+c", "leave", "leave"))
 _MORE: Final[tuple[Key, ...]] = (
     ("d", "details", "details"),
     ("e", "end", "end"),
@@ -71,18 +91,8 @@ class Terminal(App[None]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "leave", priority=True, show=False),
-        Binding("q", "leave", show=False),
-        Binding("escape", "out", show=False),
-        Binding("i", "invite", show=False),
-        Binding("a", "accept", show=False),
-        Binding("l", "link", show=False),
-        Binding("f", "fingerprint", show=False),
-        Binding("m", "move", show=False),
-        Binding("e", "end", show=False),
-        Binding("d", "details", show=False),
-        Binding("w", "write", show=False),
-        Binding("t", "light", show=False),
-        Binding("question_mark,f1", "help", show=False),
+        Binding("f1", "show_help", show=False),
+        *(Binding(key, action, priority=True, show=False) for key, action in _DESK.items()),
     ]
 
     def __init__(
@@ -96,6 +106,7 @@ class Terminal(App[None]):
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.worker = Worker(device, self.call_later, self._show, self.note, self.exit, watching)
         self._is_light = themes.is_light() if is_light is None else is_light
+        self._clock = device.clock
         self.store = on_one_line(name)
         self.desk = Desk()
         self.number: int | None = None
@@ -133,7 +144,7 @@ class Terminal(App[None]):
         self.theme = (themes.LIGHT if self._is_light else themes.DARK).name
         self._arrange()
         self.line_to_write.display = False
-        self.blocks("people").focus()
+        self.screen.set_focus(self.blocks("people"))
         self.worker.start()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -173,7 +184,7 @@ class Terminal(App[None]):
         """Give a pane the focus, and show it where it was hidden."""
         self._pane, self._has_details = pane, pane == "details"
         self._arrange()
-        (self.line_to_write if writing else self.blocks(_FOCUS[pane])).focus()
+        self.screen_stack[0].set_focus(self.line_to_write if writing else self.blocks(_FOCUS[pane]))  # rule 4: now
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Follow the focus, wherever the mouse or Tab has put it."""
@@ -280,7 +291,7 @@ class Terminal(App[None]):
 
     def note(self, words: str, role: str = "warn") -> None:
         """Say something that hinders nothing."""
-        self._note = (time.strftime("%H:%M"), words, role) if words else None
+        self._note = (f"{datetime.fromtimestamp(self._clock() / 1000):%H:%M}", words, role) if words else None
         self._paint("note")
 
     # ---------------------------------------------------------------- one relationship
@@ -325,11 +336,8 @@ class Terminal(App[None]):
             self._paint("details")
 
     @on(Blocks.Chosen)
-    def _chosen(self, event: Blocks.Chosen) -> None:
-        if event.blocks.id == "people":
-            self.action_write()
-        elif event.blocks.id == "conversation":
-            self.go("details")
+    def _chosen(self) -> None:
+        self.action_enter()
 
     @on(Writing.Sent)
     def _sent(self, event: Writing.Sent) -> None:
@@ -337,7 +345,7 @@ class Terminal(App[None]):
         if number is None:
             return
         place = -1 - len(self._writing.get(number, []))
-        said = Said(True, place, int(time.time()), seen(text), Standing.WRITING)
+        said = Said(True, place, self._clock() // 1000, seen(text), Standing.WRITING)
         self._writing.setdefault(number, []).append(said)
         self.line_to_write.load_text("")
         self._unread = None
@@ -363,6 +371,20 @@ class Terminal(App[None]):
         self._repaint()
 
     # ---------------------------------------------------------------- the way through the panes
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave letters to whoever takes text, and all keys to a dialog that is open."""
+        if action not in _DESK.values():
+            return True
+        is_open = len(self.screen_stack) == 1
+        return is_open and (action == "out" or isinstance(self.focused, Blocks))
+
+    def action_enter(self) -> None:
+        """Go in: from a person to the writing line, from a message to its path."""
+        if self._pane == "people":
+            self.action_write()
+        elif self._pane == "talk":
+            self.go("details")
 
     def action_write(self) -> None:
         """Go to the writing line."""
@@ -397,6 +419,10 @@ class Terminal(App[None]):
         """Change between the light and the dark theme."""
         self.theme = (themes.LIGHT if self.current_theme.dark else themes.DARK).name
 
+    def action_leave_desk(self) -> None:
+        """End, by a letter."""
+        self.action_leave()
+
     def action_leave(self) -> None:
         """End, after everything is stored; a text that was not sent is worth a second key."""
         unsent = [number for number, text in self._drafts.items() if text.strip()]
@@ -430,13 +456,22 @@ class Terminal(App[None]):
         """Receive at another service."""
         doings.move(self)
 
+    def action_receipts(self) -> None:
+        """Tell what is read, or not."""
+        doings.receipts(self)
+
     def action_end(self) -> None:
         """End a relationship."""
         doings.end(self)
 
     def action_help(self) -> None:
-        """Say what the keys are."""
+        """Say what the keys are, by a letter."""
         doings.show_help(self)
+
+    def action_show_help(self) -> None:
+        """Say what the keys are, from wherever one is."""
+        if len(self.screen_stack) == 1:
+            doings.show_help(self)
 
 
 def _key(key: str, word: str, action: str) -> tuple[Span, ...]:

@@ -4,12 +4,9 @@ Theory. A dialog asks, the desk acts: each gives back a value, or None where the
 store nor the thread that owns it. Escape always goes back and changes nothing; the keys stand on the lower edge.
 """
 
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
-import segno
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,10 +14,14 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
+from communicator_reports.commands.rm.qr import codes
 from communicator_reports.terminal.blocks import Blocks
 from communicator_reports.terminal.typesetting import Block, Span, block, cut, line
 
-__all__ = ["Answer", "Ask", "Field", "Link", "Tell", "qr_lines"]
+if TYPE_CHECKING:
+    from segno import QRCode
+
+__all__ = ["Answer", "Ask", "Field", "Link", "Tell", "qr_codes"]
 
 _QUIET_ZONE: Final = 2
 _HALVES: Final = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
@@ -155,25 +156,24 @@ class Tell(ModalScreen[bool]):
 
 
 class Link(ModalScreen[None]):
-    """Shows a link as text, and as a QR code where the window is large enough."""
+    """Shows a link as text, and as QR codes: one, or as many as the window makes necessary."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "back", show=False),
         Binding("c", "copy", show=False),
-        Binding("r", "draw", show=False),
-        Binding("s", "save", show=False),
+        Binding("r,space", "draw", show=False),
     ]
 
-    def __init__(self, name: str, link: str, picture: Path) -> None:
+    def __init__(self, name: str, link: str) -> None:
         super().__init__()
-        self._name, self._link, self._picture = name, link, picture
-        self._is_drawn = False
+        self._name, self._link = name, link
+        self._drawn = 0  # which code is seen; 0: the text
 
     def compose(self) -> ComposeResult:
         """Lay the link out."""
         with VerticalScroll(classes="box") as box:
             box.border_title = f"link for {self._name}"
-            box.border_subtitle = "c copy · r QR code · s save · esc"
+            box.border_subtitle = "c copies · r QR code · esc"
             why = "Give it to this one person over a way that you trust. Whoever uses it first is that person."
             yield Static(why, classes="why", markup=False)
             yield Static(self._link, id="link", markup=False)
@@ -181,12 +181,12 @@ class Link(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Begin with the text."""
-        self._turn(drawn=False)
+        self._turn(0)
 
     def action_back(self) -> None:
         """Go back: from the code to the text, from the text to the desk."""
-        if self._is_drawn:
-            self._turn(drawn=False)
+        if self._drawn:
+            self._turn(0)
         else:
             self.dismiss(None)
 
@@ -196,29 +196,21 @@ class Link(ModalScreen[None]):
         self._note("The terminal was asked to copy the link.")
 
     def action_draw(self) -> None:
-        """Draw the code over the whole window."""
-        lines = qr_lines(self._link)
-        if len(lines) > self.app.size.height or len(lines[0]) > self.app.size.width:
-            self._note(f"The code needs a window of {len(lines[0])} × {len(lines)}; s saves it as a picture.")
+        """Draw the first code over the whole window, the next one, and after the last one the text."""
+        width, height = self.app.size
+        drawn = qr_codes(self._link, width, height - 1)
+        lines = drawn[self._drawn] if self._drawn < len(drawn) else []
+        if lines and (len(lines) >= height or len(lines[0]) > width):
+            self._note(f"The QR codes need a window of {len(lines[0])} × {len(lines) + 1}.")
             return
-        self.query_one("#qr", Static).update("\n".join(lines))
-        self._turn(drawn=not self._is_drawn)
+        caption = f" {self._drawn + 1} of {len(drawn)}   r the next one" if len(drawn) > 1 else ""
+        self.query_one("#qr", Static).update("\n".join([*lines, caption]))
+        self._turn(self._drawn + 1 if lines else 0)
 
-    def action_save(self) -> None:
-        """Save the code as a picture, for its owner's eyes."""
-        try:
-            handle = os.open(self._picture, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                segno.make(self._link, error="l", micro=False).save(file, kind="png", scale=6)
-        except OSError as error:
-            self._note(f"{self._picture} cannot be written: {error.strerror}")
-        else:
-            self._note(f"The QR code is saved in {self._picture}.")
-
-    def _turn(self, *, drawn: bool) -> None:
-        self._is_drawn = drawn
+    def _turn(self, drawn: int) -> None:
+        self._drawn = drawn
         self.query_one(".box").display = not drawn
-        self.query_one("#qr").display = drawn
+        self.query_one("#qr").display = bool(drawn)
 
     def _note(self, words: str) -> None:
         why = self.query_one(".why", Static)
@@ -226,11 +218,14 @@ class Link(ModalScreen[None]):
         why.scroll_visible(animate=False)
 
 
-def qr_lines(text: str) -> list[str]:
-    """Return a QR code in half blocks, dark on light, two rows of it on each line."""
-    rows = [
-        [bool(dark) for dark in row] for row in segno.make(text, error="l", micro=False).matrix_iter(border=_QUIET_ZONE)
-    ]
+def qr_codes(text: str, width: int, height: int) -> list[list[str]]:
+    """Return a text as QR codes for a window, in half blocks, dark on light, two rows of them on each line."""
+    margins = 8 - 2 * _QUIET_ZONE
+    return [_lines(code) for code in codes(text, min(width, 2 * height) + margins)]
+
+
+def _lines(code: "QRCode") -> list[str]:
+    rows = [[bool(dark) for dark in row] for row in code.matrix_iter(border=_QUIET_ZONE)]
     if len(rows) % 2:
         rows.append([False] * len(rows[0]))
     return ["".join(_HALVES[two] for two in zip(*rows[n : n + 2], strict=True)) for n in range(0, len(rows), 2)]

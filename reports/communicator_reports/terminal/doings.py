@@ -5,7 +5,6 @@ comes back as a note in the words of the client.
 """
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from communicator_impl.client import Device, contact_of, link_of
@@ -18,12 +17,13 @@ from communicator_reports.terminal.typesetting import Block, Span, block, line, 
 if TYPE_CHECKING:
     from communicator_reports.terminal.app import Terminal
 
-__all__ = ["accept", "end", "fingerprint", "invite", "link", "move", "show_help"]
+__all__ = ["accept", "end", "fingerprint", "invite", "link", "move", "receipts", "show_help"]
 
 _INVITE: Final = "What do you call the person? The name stays on this device."
 _ACCEPT: Final = "You got a link over a way that you trust. You may write at once."
 _COMPARE: Final = "Both of you see these numbers if nobody stands in between. Compare them in person or by voice."
 _MOVE: Final = "Everybody learns of it by itself, with the next message or within days. Nothing is lost meanwhile."
+_WORD: Final = "end"  # more than a key, because there is no way back
 _END: Final = "Its addresses are revoked and its keys erased. What was written stays with you."
 
 
@@ -38,7 +38,7 @@ def invite(screen: "Terminal") -> None:
         def made(found: tuple[int, bytes]) -> None:
             number, contact = found
             screen.open(number)
-            _show_link(screen, number, name, link_of(contact))
+            _show_link(screen, name, link_of(contact))
 
         screen.note("making a link", "dim")
         screen.worker.do(lambda device: device.invite(name), made)
@@ -52,12 +52,12 @@ def link(screen: "Terminal") -> None:
     if someone is None or not someone.link:
         screen.note("a link is shown as long as nobody has used it; i invites somebody")
         return
-    _show_link(screen, someone.number, someone.name, someone.link)
+    _show_link(screen, someone.name, someone.link)
 
 
-def _show_link(screen: "Terminal", number: int, name: str, text: str) -> None:
+def _show_link(screen: "Terminal", name: str, text: str) -> None:
     screen.note("")
-    screen.push_screen(Link(name, text, Path(f"invitation-{number}.png")))
+    screen.push_screen(Link(name, text))
 
 
 def accept(screen: "Terminal") -> None:
@@ -133,6 +133,16 @@ def move(screen: "Terminal") -> None:
     screen.push_screen(question, asked)
 
 
+def receipts(screen: "Terminal") -> None:
+    """Let the person know what was read from now on, or not any more."""
+    someone = screen.someone
+    if someone is None or someone.is_over:
+        return
+    number, on = someone.number, not someone.tells_read
+    words = f"{someone.name} is {'told' if on else 'not told any more'} what you have read"
+    screen.worker.do(lambda device: device.tell_read(number, on=on), lambda _: screen.note(words, "dim"))
+
+
 def end(screen: "Terminal") -> None:
     """End a relationship."""
     someone = screen.someone
@@ -141,12 +151,15 @@ def end(screen: "Terminal") -> None:
     number, name = someone.number, someone.name
 
     def asked(answer: Answer | None) -> None:
-        if answer is not None:
+        if answer is not None and answer.typed != (_WORD,):
+            screen.note(f"nothing has ended: {_WORD} was not typed")
+        elif answer is not None:
             tell = answer.is_ticked
             done = f"the relationship with {name} has ended"
             screen.worker.do(lambda device: device.end(number, tell=tell), lambda _: screen.note(done, "dim"))
 
-    screen.push_screen(Ask(f"end the relationship with {name}?", _END, tick="let the person know"), asked)
+    fields = [Field(f"type {_WORD}")]
+    screen.push_screen(Ask(f"end the relationship with {name}?", _END, fields, tick="let the person know"), asked)
 
 
 def show_help(screen: "Terminal") -> None:

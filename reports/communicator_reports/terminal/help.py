@@ -16,6 +16,7 @@ _KEYS: Final[dict[str, tuple[Row, ...]]] = {
         ("a", "accept a link"),
         ("l", "show a link again"),
         ("f", "compare fingerprints"),
+        ("r", "tell what you read"),
         ("m", "receive at another service"),
         ("e", "end a relationship"),
         ("d", "path, addresses, services"),

@@ -85,9 +85,9 @@ def heading(one: Someone | None, width: int) -> Line:
     """Return the head of a conversation."""
     if one is None:
         return line(Span("", ""))
-    marks = (("verified", one.verified), (one.suite, one.suite), ("tells what is read", one.tells_read))
+    marks = (("verified", one.verified), (one.suite, one.suite), ("read is told", one.tells_read))
     words = [one.state, *(word for word, holds in marks if holds)]
-    return pair(Span(f" {one.name}", "strong"), Span(cut(" · ".join(words), width // 2), "dim"), width)
+    return pair(Span(f" {one.name}", "strong"), Span(cut(" · ".join(words), width * 2 // 3), "dim"), width)
 
 
 # -------------------------------------------------------------------- conversation
@@ -178,7 +178,7 @@ def _attempt(number: int, attempt: Attempt, width: int) -> Iterator[Line]:
     yield line(" ", Span(f"{number:>2}", "strong"), " ", Span(f"{at:%H:%M:%S}", "dim"), " ", Span(f"{mark} ", role),
                Span(cut(words, max(0, width - 16)), role))  # fmt: skip
     if attempt.without:
-        yield from _paragraph(f"without {', '.join(map(host, attempt.without))}: silent", width, "dim", indent=4)
+        yield from _paragraph(f"passed over, silent: {', '.join(map(host, attempt.without))}", width, "dim", indent=4)
     if cell_len(via) + cell_len(service) + 7 <= width:
         yield line("    ", via, Span(" → ", "dim"), service)
         return

@@ -11,7 +11,7 @@ from communicator_impl.client.ledger import Standing as Given
 from communicator_reports.terminal import help, pages
 from communicator_reports.terminal.characters import on_one_line, seen
 from communicator_reports.terminal.desk import Address, Attempt, Desk, Opened, Said, Service, Someone, Standing
-from communicator_reports.terminal.dialogs import qr_lines
+from communicator_reports.terminal.dialogs import qr_codes
 from communicator_reports.terminal.typesetting import Block, Line, cut, fitted, length, wrapped
 
 ONE, TWO = "https://one.example", f"https://{'two.' * 20}example:8443"
@@ -117,7 +117,14 @@ def test_addresses_are_shown_with_their_states_and_silent_services() -> None:
     assert "being left by 3" in words(pages.services(DESK, 60))
 
 
-def test_a_qr_code_is_square() -> None:
-    found = qr_lines("communicator:contact/abc")
-    assert len({len(row) for row in found}) == 1
-    assert len(found[0]) in (2 * len(found), 2 * len(found) - 1)
+@pytest.mark.parametrize(
+    ("length", "width", "height", "count"), [(20, 80, 40, 1), (1300, 160, 64, 1), (3000, 100, 40, 7)]
+)
+def test_qr_codes_fit_the_window(length: int, width: int, height: int, count: int) -> None:
+    found = qr_codes("x" * length, width, height)
+    assert len(found) == count
+    for lines_ in found:
+        assert {len(row) for row in lines_} == {len(lines_[0])}
+        assert len(lines_[0]) in (2 * len(lines_), 2 * len(lines_) - 1)
+        assert len(lines_[0]) <= width
+        assert len(lines_) <= height

@@ -18,12 +18,13 @@ from communicator_spec.parameters import PARAMETERS
 __all__ = ["day", "draft_row", "file_row", "message_row", "minute", "plain", "said", "size", "state_of", "way_lines"]
 
 _C = PARAMETERS.content
+_KEPT = "\n\t\u200c\u200d"  # joiners: emoji of several parts, and Persian, need them
 _FAILED = {"not taken", "unreachable", "refused", "expired"}
 
 
 def plain(text: str) -> str:
     """Return a text that does nothing to a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(c if c.isprintable() or c in _KEPT else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def minute(date_s: float) -> str:
