@@ -12,8 +12,8 @@ Rules:
 1. Nothing here waits: not for the store, and not for a service.
 2. What came is read when its conversation has the focus, in a terminal that has it, and not before.
 3. A text stays in its writing line until it is on its way into the store; one that is refused comes back.
-4. What is typed fast is typed in order: a key takes effect before the next one is looked at, so no letter of a message
-   becomes a command because the focus has not moved yet.
+4. A key of the desk takes effect before the next one is looked at, so that letters of a message that is typed fast do
+   not become commands; and what cannot be undone asks for a word, not for a key (`doings.end`).
 """
 
 import os

@@ -51,8 +51,8 @@ class Window:
     def press(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
-    def sees(self, words: str) -> bool:
-        return bool(eventually(lambda: words.encode() in bytes(self.output)))
+    def sees(self, words: str) -> None:
+        assert eventually(lambda: words.encode() in self.output), bytes(self.output[-4000:]).decode(errors="replace")
 
     def ended(self) -> int:
         code = eventually(self.process.poll, lambda found: found is not None)
@@ -86,9 +86,11 @@ def test_a_person_opens_writes_and_leaves(tmp_path: Path) -> None:
                 assert b"is not that of this store" in window.output
                 assert ALTERNATE_SCREEN not in window.output
             with Window(tmp_path / "ann", key) as window:
-                assert window.sees("write to Ben")
-                window.press("\rhello from a terminal\r")
-                assert window.sees("sent")
+                window.sees("write to Ben")
+                window.press("\r")
+                window.sees("new line")  # the keys of the writing line
+                window.press("hello from a terminal\r")
+                window.sees("→  sent")
                 ben.say(0, "welcome back")
                 go_on([ben], lambda: b"welcome back" in window.output)
                 window.press("\x03")
