@@ -20,7 +20,17 @@ LABELS = {"state-body": KINDS, "resync": ("resync-content",)}
 BODIES = ("message-body", *KINDS)
 TOP = (
     *("two-layer-request", "label-request", "delivery", *BODIES, "service-config", "key-package", "submission"),
-    *("directory-entry", "contact", "log-leaf", "log-head", "directory-proof", "content", "person", "resync-content"),
+    *(
+        "hybrid-package",
+        "directory-entry",
+        "contact",
+        "log-leaf",
+        "log-head",
+        "directory-proof",
+        "content",
+        "person",
+        "resync-content",
+    ),
 )
 VALUE = {
     "uint": ("mistyped", "long-head", "negative", "float", "over"),
