@@ -1,6 +1,7 @@
 """`communicator demo`: watch the protocol work, with real processes."""
 
 import json
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,7 +71,8 @@ def _folder(keep: Path) -> Path:
 
 
 def _wait() -> None:
-    typer.prompt("\nEnter for the next scene", default="", show_default=False, err=True)
+    print("\nEnter for the next scene: ", end="", file=sys.stderr, flush=True)
+    sys.stdin.readline()
 
 
 def _go_on() -> None:
