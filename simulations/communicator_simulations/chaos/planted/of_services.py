@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from queue import Queue
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 from sqlalchemy.engine import make_url
 
 from communicator_impl.queue_entry import Entry, State, Ticket
@@ -74,10 +74,10 @@ def _deletes_before_it_stores(patch: Patch, reached: Reached) -> None:
 
     def apart(self: resolver.Resolver, looked: resolver.Looked) -> resolver.Resolved:
         reached()
-        these = accepted.c.id.in_(looked.ids)
-        with self._database.writing() as connection:
-            rows = [row._asdict() for row in connection.execute(accepted.select().where(these))]
-            connection.execute(delete(accepted).where(these))
+        with self._database.reading() as connection:
+            found = connection.execute(accepted.select().where(accepted.c.id.in_(looked.ids)))
+            rows = [row._asdict() for row in found]
+        decide(self, resolver.Looked(looked.ids, [], {}))
         time.sleep(LATE_S)
         with self._database.writing() as connection:
             connection.execute(accepted.insert(), rows)
@@ -196,7 +196,7 @@ OF_SERVICES: Final = (
         "deletes-before-it-stores",
         "What was accepted is taken out in one transaction, and stored in another one.",
         _deletes_before_it_stores,
-        ("resolver",),
+        ("services.resolver:Resolver.decide:1 after",),
         (),
         ("accounted",),
     ),
@@ -212,7 +212,7 @@ OF_SERVICES: Final = (
         "takes-silence-for-a-yes",
         "A receiving service that does not answer counts as one that has taken a request.",
         _takes_silence_for_a_yes,
-        (),
+        ("services.receiving:accept before",),
         ((Fault.RESET, "/v1/accept"),),
         ("accounted",),
     ),
