@@ -68,6 +68,9 @@ class Start(msgspec.Struct, frozen=True):
 def main() -> None:
     """Fork a child for each line, until there are no more; or be the helper of a service that lost its first one."""
     if _HELPER in os.environ:
+        _die_with_parent()
+        if os.getppid() == 1:  # its service died before that
+            return
         start = msgspec.json.decode(os.environ[_HELPER], type=Start)
         _prepare(start, start.helper_row)
         resolving.main()
