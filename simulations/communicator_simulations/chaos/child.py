@@ -141,6 +141,7 @@ class _Forked:
         read, answers = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
+            _die_with_parent()
             os.setsid()
             os.dup2(theirs, 0)
             os.dup2(answers, 1)
