@@ -32,26 +32,24 @@ Rules:
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from communicator_impl.address_set import WireSet
 from communicator_impl.addresses import Profile, Root
-from communicator_impl.body import Received as Receipt
 from communicator_impl.core_event import CoreEvent, Emit
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError
 from communicator_impl.inbox import Inbox, Received
 from communicator_impl.introduction import CLASSICAL, INVITATION_S, Introduction, Suites
-from communicator_impl.keys import Identity, IdentityKey, PackageSecret
+from communicator_impl.keys import Identity, PackageSecret
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
 from communicator_impl.particle import Particle
-from communicator_impl.particle_fields import NEVER, Delivered, MayBeLost, Request, RevokeRoot, Setting, without_revoked
+from communicator_impl.particle_fields import NEVER, Request, RevokeRoot, Setting, without_revoked
 from communicator_impl.peer_addresses import PeerAddresses
+from communicator_impl.relationships import Relationships
 from communicator_impl.resynchronisation import Resynchronisation
 from communicator_impl.root_record import Item
 from communicator_impl.storage import Storage
-from communicator_impl.suite import Suite
 from communicator_impl.turn import NOTHING_REACHABLE, Outgoing, Reach, ServiceBook, Turn
-from communicator_spec import ErrorClass, Grant, Kind, Terms
+from communicator_spec import ErrorClass, Kind, Terms
 
 __all__ = ["RelationshipManager", "Step"]
 
@@ -65,7 +63,7 @@ class Step(NamedTuple):
     transmissions: tuple[Outgoing, ...] = ()
 
 
-class RelationshipManager:
+class RelationshipManager(Relationships):
     """All relationships of one person; `person` is the number in the log, never on the wire.
 
     `own_type`, `peer_type`, `outbox_type` and `inbox_type` are the parts of a step; a subclass may replace them.
@@ -87,6 +85,7 @@ class RelationshipManager:
         profiles: tuple[Profile, ...] = (Profile.LABEL, Profile.TWO_LAYER),
         suites: Suites = CLASSICAL,
     ) -> None:
+        super().__init__()
         self._person = person
         self._terms = terms
         self._storage = storage
@@ -97,70 +96,15 @@ class RelationshipManager:
         self._introduction = Introduction(person, own, peer, entropy, suites)
         self._inbox = self.inbox_type(terms, book, own, peer, entropy, self._introduction)
         self._resync = Resynchronisation(terms, peer, entropy)
-        self._particles: dict[int, Particle] = {}
         self._handed: set[int] = set()  # whose requests this process has returned already
         for key in storage.keys(_PREFIX):
             data = storage.load(key)
             if data is not None:
                 self._particles[int(key.removeprefix(_PREFIX))] = Particle.from_bytes(data)
 
-    def relationships(self) -> tuple[int, ...]:
-        """Return the local numbers of all relationships, ascending."""
-        return tuple(sorted(self._particles))
-
-    def root(self, relationship: int, service: int) -> Root | None:
-        """Return the root to fetch for one relationship at one service, if there is one."""
-        own = self._of(relationship).roots.get(service)
-        return None if own is None else own.root
-
-    def access_key(self, relationship: int, service: int) -> bytes | None:
-        """Return what shows a service that one may fetch and confirm there, if there is a root."""
-        own = self._of(relationship).roots.get(service)
-        return None if own is None else own.access_key()
-
     def registrations(self, relationship: int, service: int) -> tuple[Request, ...]:
         """Return what one service has to know of one relationship: for one that has forgotten it (RECV-6)."""
         return self._own.registrations(self._of(relationship), service)
-
-    def stores(self, relationship: int, service: int) -> tuple[tuple[Root, bytes], ...]:
-        """Return the roots to fetch at one service, each with its access key: the own one, and that of a contact."""
-        p = self._of(relationship)
-        found = (roots.get(service) for roots in (p.roots, p.contact))
-        return tuple((own.root, own.access_key()) for own in found if own is not None)
-
-    def identities(self, relationship: int) -> tuple[IdentityKey, IdentityKey] | None:
-        """Return the own and the peer's public identity in one relationship, once both are known (SEC-6)."""
-        p = self._of(relationship)
-        return None if p.identity is None or p.session is None else (p.identity.public, p.session.peer)
-
-    def suite(self, relationship: int) -> Suite | None:
-        """Return the suite of one relationship, or of the package that was given out for it; None after the end."""
-        p = self._of(relationship)
-        if p.session is not None:
-            return p.session.suite
-        return None if p.invitation is None else p.invitation.package.suite
-
-    def own_grants(self, relationship: int) -> tuple[tuple[Grant, int], ...]:
-        """Return the grants of the own set, each with how many of its addresses were used."""
-        p = self._of(relationship)
-        return tuple((grant, p.spent.get((grant.service, grant.serial), 0)) for grant in p.mine)
-
-    def peer_grants(self, relationship: int) -> tuple[tuple[Grant, int], ...]:
-        """Return the grants of the peer that are held, each with how many of its addresses were used here."""
-        p = self._of(relationship)
-        return tuple((grant, p.used.get((grant.service, grant.serial), 0)) for grant in p.held)
-
-    def leaving(self, relationship: int) -> dict[int, int]:
-        """Return the services that are being left, and when the last address there ends, in milliseconds."""
-        return dict(self._of(relationship).release_due)
-
-    def moving(self, relationship: int) -> tuple[int, ...]:
-        """Return the replaced services of whose replacement the peer has not confirmed to know."""
-        return tuple(sorted(self._of(relationship).moved))
-
-    def peer_set(self, relationship: int) -> WireSet | None:
-        """Return the peer's complete address set that is held: all that this end knows of where the peer is."""
-        return self._of(relationship).peer
 
     # ---------------------------------------------------------------- two people meet
 
@@ -257,14 +201,6 @@ class RelationshipManager:
             self._outbox.rewind(turn)
             self._keep(turn)
 
-    def waiting(self, relationship: int) -> tuple[int, ...]:
-        """Return the numbers of the own messages that are neither acknowledged nor given up, ascending."""
-        return tuple(sorted(self._of(relationship).outbox))
-
-    def next_number(self, relationship: int) -> int:
-        """Return the number that the next message gets: after a crash it tells whether the last one was accepted."""
-        return self._of(relationship).next_number
-
     def move(
         self, now_ms: int, relationship: int, old: int, setting: Setting, announce_ms: int, *, leave: bool
     ) -> None:
@@ -284,19 +220,11 @@ class RelationshipManager:
         turn.particle.read_due = NEVER
         self._keep(turn)
 
-    def tells_read(self, relationship: int) -> bool:
-        """Tell whether the peer is told what the person sees."""
-        return self._of(relationship).tells_read
-
     def read(self, now_ms: int, relationship: int, numbers: frozenset[int]) -> None:
         """The person has seen these messages of the peer; one that never came raises `InputError`."""
         turn = self._turn(now_ms, relationship)
         self._inbox.note_read(turn, sorted(numbers))
         self._keep(turn)
-
-    def seen(self, relationship: int) -> Receipt:
-        """Return which own messages the peer's person has seen, as far as the peer tells."""
-        return self._of(relationship).seen
 
     def change_senders(self, now_ms: int, relationship: int, senders: tuple[int, ...]) -> None:
         """Use other sending services from now on; nobody else needs to know, not even the old ones (ROLE-4, PORT-1)."""
@@ -375,10 +303,6 @@ class RelationshipManager:
         # DELIV-27: all of it is durable by now
         return Received(turn.particle.inbox[known:], numbers, step.requests, tuple(sorted(differing)))
 
-    def undelivered(self, relationship: int) -> tuple[Delivered, ...]:
-        """Return the messages that the application has not confirmed; after a crash, hand them over again."""
-        return self._of(relationship).inbox
-
     def drain(self, now_ms: int, relationship: int, numbers: frozenset[int]) -> None:
         """The application has these messages durably."""
         if not numbers:
@@ -409,25 +333,12 @@ class RelationshipManager:
                 self._resync.expect(turn, suspected=False)
                 self._keep(turn)
 
-    def is_synchronised(self, relationship: int) -> bool:
-        """Tell whether messages can be submitted; not after a restored backup, until the peer has answered."""
-        return not self._of(relationship).restored
-
-    def needs_person(self, relationship: int) -> bool:
-        """Tell whether a person has to decide about another attempt, because there were too many (PORT-22)."""
-        p = self._of(relationship)
-        return p.restored and p.resync_due == NEVER
-
     def try_again(self, now_ms: int, relationship: int) -> None:
         """The person wants another attempt."""
         turn = self._turn(now_ms, relationship)
         turn.particle.begun = ()
         turn.particle.resync_due = now_ms if turn.particle.restored else NEVER
         self._keep(turn)
-
-    def losses(self, relationship: int) -> tuple[MayBeLost, ...]:
-        """Return what may be lost after a restored backup, until the application has confirmed it (PORT-25)."""
-        return self._of(relationship).losses
 
     def losses_told(self, now_ms: int, relationship: int) -> None:
         """The application knows what may be lost."""
@@ -436,11 +347,6 @@ class RelationshipManager:
         self._keep(turn)
 
     # ---------------------------------------------------------------- leaving a service
-
-    def released(self, relationship: int, service: int) -> bool:
-        """Tell whether no address of this relationship points to a service that is being left."""
-        p = self._of(relationship)
-        return p.ended or service not in p.release_due
 
     def leave(self, now_ms: int, service: int, is_empty: Callable[[Root], bool]) -> tuple[RevokeRoot, ...] | None:
         """Leave a receiving service; None while an address points to it or a store there is not empty (STATE-11).
@@ -472,12 +378,6 @@ class RelationshipManager:
         return not held or (service not in p.services and all(map(is_empty, held)))
 
     # ---------------------------------------------------------------- state
-
-    def _of(self, relationship: int) -> Particle:
-        particle = self._particles.get(relationship)
-        if particle is None:
-            raise InputError(ErrorClass.UNKNOWN, "no such relationship")
-        return particle
 
     def _begin(self, now_ms: int, relationship: int, particle: Particle) -> Turn:
         if relationship in self._particles:
