@@ -15,7 +15,7 @@ from typing import Self
 
 import pytest
 from tests.client.two_people import KEY, closing, device, go_on, texts
-from tests.patience import eventually
+from tests.patience import PATIENCE_S, eventually
 from tests.reports.terminal.picture import PICTURE
 from tests.services.running import Service
 
@@ -52,7 +52,9 @@ class Window:
         os.write(self._ours, keys.encode())
 
     def sees(self, words: str) -> None:
-        assert eventually(lambda: words.encode() in self.output), bytes(self.output[-4000:]).decode(errors="replace")
+        # A service that did not answer in time, on a slow machine, is left alone for a while, and perhaps again.
+        found = eventually(lambda: words.encode() in self.output, within_s=4 * PATIENCE_S)
+        assert found, bytes(self.output).decode(errors="replace")
 
     def ended(self) -> int:
         code = eventually(self.process.poll, lambda found: found is not None)
