@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from communicator_reports.enough import run_enough
 from communicator_reports.fidelity_names import FidelityName
 from communicator_reports.progress import Steps
 from communicator_reports.provenance import provenance, source_digest
@@ -40,13 +41,21 @@ def simulate_into(folder: Path, wish: Wish, plan: Plan, work: Path, workers: int
     `command` is what is written down as the command that does this again.
     """
     fidelity = _fidelity(wish.fidelity, plan.scenario.profile, plan.seed)
-    sweep = Sweep(plan, work, fidelity, wish.fidelity, source_digest())
-    with steps.step(f"simulating {len(plan.keys)} runs") as update:  # 1
-        sweep.run(min(workers, len(plan.keys)), update)
+
+    def sweep_of(longer: Plan) -> Sweep:
+        return Sweep(longer, work, fidelity, wish.fidelity, source_digest())
+
+    if wish.rule is None:  # 1
+        sweep = sweep_of(plan)
+        with steps.step(f"simulating {len(plan.keys)} runs") as update:
+            sweep.run(min(workers, len(plan.keys)), update)
+    else:
+        with steps.step(f"simulating until {wish.rule.precision.metric} is known well enough") as update:
+            plan, sweep = run_enough(plan, wish.rule, sweep_of, workers, update)
     stored = sweep.results()
     for name, table in results.tables(stored).items():  # 2
         table.write_parquet(folder / f"{name}.parquet")
-    summary = {**results.summary(plan, stored), "fidelity": wish.fidelity.value}
+    summary = {**results.summary(plan, stored, wish.rule), "fidelity": wish.fidelity.value}
     results.write_json(folder / "summary.json", summary)
     results.write_json(folder / "provenance.json", provenance(["communicator", *command], plan))
     if wish.events:  # 3

@@ -15,6 +15,7 @@ import msgspec
 
 from communicator_reports.fidelity_names import FidelityName
 from communicator_simulations.scenario import Scenario, ScenarioError, check_scenario, load_scenario
+from communicator_simulations.statistics import Rule
 from communicator_simulations.sweep import Plan, plan
 
 __all__ = ["IMPL_PEOPLE_MAX", "Wish", "plan_of"]
@@ -31,6 +32,7 @@ class Wish:
     people: int | None = None
     days: float | None = None
     replications: int | None = None
+    rule: Rule | None = None
     seed: int | None = None
     fidelity: FidelityName = FidelityName.MODEL
     trace: Path | None = None
@@ -46,6 +48,10 @@ class Wish:
         for name in ("people", "days", "replications", "seed"):
             value = getattr(self, name)
             words += [] if value is None else [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+        if self.rule is not None:
+            metric, width, relative = self.rule.precision
+            words += ["--replications", f"auto:{self.rule.most}", "--metric", metric]
+            words += ["--width", f"{100 * width:.12g}%" if relative else f"{width:.12g}"]
         if self.fidelity is not FidelityName.MODEL:
             words += ["--fidelity", self.fidelity]
         for name, path in (("--trace", self.trace), ("--phones", self.phones)):

@@ -14,12 +14,12 @@ import msgspec
 import polars as pl
 
 from communicator_model.calibration import calibration
-from communicator_simulations.statistics import Interval, interval, paired
+from communicator_simulations.statistics import Interval, Rule, interval, paired
 from communicator_simulations.sweep import Plan, Stored, describe_trace, supplies_for
 from communicator_spec.invariants import Monitors
 from communicator_spec.terms import standard_terms
 
-__all__ = ["ResultsError", "check_writable", "replace_folder", "summary", "tables", "write_json"]
+__all__ = ["ResultsError", "cells", "check_writable", "replace_folder", "summary", "tables", "write_json"]
 
 BASELINE = "static"
 """The policy that the others are compared with, if a scenario has it."""
@@ -52,8 +52,13 @@ def _fired(stored: Stored) -> dict[str, int]:
     return {f"fired_{name.replace('-', '_')}": count for name, count in sorted(stored.fired.items())}
 
 
-def summary(plan: Plan, stored: Sequence[Stored]) -> dict[str, object]:
-    """Return what a reader asks first: question, conditions, outcomes with intervals, invariants."""
+def summary(plan: Plan, stored: Sequence[Stored], rule: Rule | None = None) -> dict[str, object]:
+    """Return what a reader asks first: question, conditions, outcomes with intervals, invariants.
+
+    `rule` is the one by which the number of replications was found, if it was; then all intervals are at its
+    confidence.
+    """
+    confidence = rule.confidence if rule else 0.95
     scenario = plan.scenario
     supplies = supplies_for(plan, 0)
     synthetic = plan.sources.trace is None
@@ -84,22 +89,39 @@ def summary(plan: Plan, stored: Sequence[Stored]) -> dict[str, object]:
                 {"name": s.name, "published": s.published, "here": s.here, "ratio": s.ratio} for s in statistics
             ],
         },
-        "outcomes": _outcomes(stored),
-        "paired": _paired(stored),
+        "outcomes": _outcomes(stored, confidence),
+        "paired": _paired(stored, confidence),
         "invariants": _invariants(stored),
+        **({"precision": _precision(rule, stored)} if rule else {}),
     }
 
 
-def _outcomes(stored: Sequence[Stored]) -> list[dict[str, object]]:
+def cells(stored: Sequence[Stored], metric: str) -> list[list[float]]:
+    """Return the values of a metric, one a replication, for each policy under each fault."""
+    return [[float(run.row[metric]) for run in runs] for runs in _groups(stored).values()]
+
+
+def _precision(rule: Rule, stored: Sequence[Stored]) -> dict[str, object]:
+    values = cells(stored, rule.precision.metric)
+    return {
+        **rule.precision._asdict(),
+        "reached": rule.is_met(values),
+        "replications": len(values[0]),
+        "looks": list(rule.looks()),
+        "confidence": rule.confidence,
+    }
+
+
+def _outcomes(stored: Sequence[Stored], confidence: float) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for (policy, fault), runs in _groups(stored).items():
         for metric in runs[0].row:
             values = [float(r.row[metric]) for r in runs]
-            rows.append({"policy": policy, "fault": fault, "metric": metric, **_plain(_finite(values))})
+            rows.append({"policy": policy, "fault": fault, "metric": metric, **_plain(_finite(values, confidence))})
     return rows
 
 
-def _paired(stored: Sequence[Stored]) -> list[dict[str, object]]:
+def _paired(stored: Sequence[Stored], confidence: float) -> list[dict[str, object]]:
     """Differences to the baseline, replication by replication: both saw the same people, phones, weather and fault."""
     groups = _groups(stored)
     rows: list[dict[str, object]] = []
@@ -111,7 +133,7 @@ def _paired(stored: Sequence[Stored]) -> list[dict[str, object]]:
             ours = [float(r.row[metric]) for r in runs]
             theirs = [float(r.row[metric]) for r in base]
             if all(map(math.isfinite, ours + theirs)):
-                difference = _plain(paired(ours, theirs))
+                difference = _plain(paired(ours, theirs, confidence))
                 rows.append({"policy": policy, "versus": BASELINE, "fault": fault, "metric": metric, **difference})
     return rows
 
@@ -123,10 +145,10 @@ def _groups(stored: Sequence[Stored]) -> dict[tuple[str, str], list[Stored]]:
     return groups
 
 
-def _finite(values: Sequence[float]) -> Interval:
+def _finite(values: Sequence[float], confidence: float) -> Interval:
     """A figure that some replication did not reach has no mean."""
     if all(map(math.isfinite, values)):
-        return interval(values)
+        return interval(values, confidence)
     return Interval(math.inf, math.inf, math.inf, len(values))
 
 

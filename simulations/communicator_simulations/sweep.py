@@ -24,7 +24,7 @@ from communicator_simulations.workers import finished
 from communicator_spec.monitors import Violation
 from communicator_spec.nodes import Fidelity
 
-__all__ = ["Plan", "Stored", "Sweep", "plan", "supplies_for"]
+__all__ = ["Plan", "Stored", "Sweep", "plan", "repeated", "supplies_for"]
 
 Progress = Callable[[int, int], None]
 """(runs finished, runs in all)."""
@@ -74,6 +74,15 @@ def plan(scenario: Scenario, seed: int, trace: Path | None, phones: Path | None,
     return Plan(scenario, seed, sources, tuple(RunKey(p, f, r) for r in rounds for f in kinds for p in chosen))
 
 
+def repeated(plan: Plan, replications: int) -> Plan:
+    """Return the plan with every run repeated so many times; those that it had are the first of them."""
+    scenario = plan.scenario
+    study = msgspec.structs.replace(scenario.study, replications=replications)
+    once = dict.fromkeys(key._replace(replication=0) for key in plan.keys)
+    keys = tuple(key._replace(replication=r) for r in range(replications) for key in once)
+    return plan._replace(scenario=msgspec.structs.replace(scenario, study=study), keys=keys)
+
+
 def _choose(known: list[str], wanted: Sequence[str], what: str) -> list[str]:
     for name in wanted:
         if name not in known:
@@ -101,9 +110,10 @@ class Sweep:
         self._folder = folder / self._name(fidelity_name, version)
 
     def _name(self, fidelity_name: str, version: str) -> str:
-        first = supplies_for(self._plan, 0)
+        first, scenario = supplies_for(self._plan, 0), self._plan.scenario
+        study = msgspec.structs.replace(scenario.study, replications=1)  # more of them change none of the first
         decides = (
-            self._plan.scenario,
+            msgspec.structs.replace(scenario, study=study),
             self._plan.seed,
             first.trace.digest,
             first.phones.digest,

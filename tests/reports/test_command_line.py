@@ -1,5 +1,6 @@
 """The command tells what is wrong in one line, and its exit code says what kind of wrong."""
 
+import gzip
 import io
 import json
 import signal
@@ -41,6 +42,15 @@ def communicator(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def in_new_process(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def chat(folder: Path) -> list[str]:
+    """Write down a hundred messages among five people, and two phones; return the options that name them."""
+    lines = [f"{i % 5} {(2 * i + 1) % 5} {1700 * i}\n" for i in range(101) if i % 5 != (2 * i + 1) % 5]
+    (folder / "chat.txt").write_text("".join(lines))
+    phones = b"1" * 86_400 + b"\n" + b"0" * 30_000 + b"1" * 56_400 + b"\n"
+    (folder / "schedules_gen_os15.txt.gz").write_bytes(gzip.compress(phones))
+    return ["--trace", str(folder / "chat.txt"), "--phones", str(folder), "--workers", "1"]
 
 
 def below(folder: Path) -> list[str]:
@@ -87,6 +97,19 @@ def test_version_is_printed() -> None:
         (["simulate", "migration", "--synthetic", "--trace", "pyproject.toml"], "--synthetic"),
         (["simulate", "migration", "--trace", "pyproject.toml"], "pyproject.toml"),
         (["simulate", "migration", "--fidelity", "impl"], "--people 300"),
+        (["simulate", "migration", "--replications", "0"], "1 or more, auto"),
+        (["simulate", "migration", "--replications", "often"], "1 or more, auto"),
+        (["simulate", "migration", "--replications", "auto"], "--width"),
+        (["simulate", "migration", "--metric", "moves"], "--width"),
+        (["simulate", "migration", "--width", "0"], "more than 0"),
+        (["simulate", "migration", "--width", "-5%"], "more than 0"),
+        (["simulate", "migration", "--width", "nan"], "more than 0"),
+        (["simulate", "migration", "--width", "wide"], "10% of the mean"),
+        (["simulate", "migration", "--width", "0.1", "--metric", "luck"], "delivered_share"),
+        (["simulate", "migration", "--width", "0.1", "--replications", "1"], "one replication has no interval"),
+        (["simulate", "migration", "--width", "0.1", "--replications", "4"], "auto"),
+        (["simulate", "migration", "--width", "0.1", "--replications", "auto:7"], "at most 7"),
+        (["simulate", "migration", "--width", "0.1", "--replications", "auto:1"], "at most 1"),
         (["simulate", "pyproject.toml"], "pyproject.toml"),
         (["simulate", "migration", "--out", "pyproject.toml"], "--out"),
         (["simulate", "migration", "--out", "tests"], "--out"),
@@ -143,6 +166,48 @@ def test_simulate_prints_a_table_with_intervals(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "undelivered" in done.stdout
     assert "all invariants hold" in done.stdout
+
+
+def test_simulate_goes_on_until_the_intervals_are_as_narrow_as_asked_for(tmp_path: Path) -> None:
+    """And what it did is what the same number of replications gives, with intervals that allow for the looks."""
+    few = ["simulate", "migration", *chat(tmp_path), "--seed", "7", "--fault", "none", "--policy", "two", "--json"]
+    found = {}
+    for name, words in {
+        "wide": ["--width", "1000%", "--replications", "auto:12"],
+        "never": ["--width", "0.0001", "--replications", "auto:12"],
+        "fixed": ["--replications", "12"],
+    }.items():
+        asked = words if name == "fixed" else [*words, "--metric", "automated_share"]
+        done = communicator(*few, *asked, "--out", str(tmp_path / name))
+        assert done.returncode == 0, done.stderr
+        found[name] = json.loads(done.stdout)
+    assert found["wide"]["precision"] == {
+        "metric": "automated_share", "width": 10.0, "relative": True, "reached": True, "replications": 8,
+        "looks": [8, 12], "confidence": 0.975,
+    }  # fmt: skip
+    assert found["wide"]["replications"] == 8
+    assert (found["never"]["precision"]["reached"], found["never"]["replications"]) == (False, 12)
+    assert "precision" not in found["fixed"]
+    never, fixed = (pl.read_parquet(tmp_path / name / "runs.parquet") for name in ("never", "fixed"))
+    assert never.equals(fixed)
+    assert pl.read_parquet(tmp_path / "wide" / "runs.parquet").equals(fixed.head(8))
+    for loose, tight in zip(found["never"]["outcomes"], found["fixed"]["outcomes"], strict=True):
+        if loose["metric"] == "automated_share":
+            assert loose["mean"] == tight["mean"]
+            assert loose["low"] < tight["low"] < tight["high"] < loose["high"]
+
+
+def test_simulate_says_whether_a_width_was_reached(tmp_path: Path) -> None:
+    few = ["simulate", "migration", *chat(tmp_path), "--policy", "two", "--fault", "none"]
+    few += ["--replications", "auto:8", "--metric", "automated_share"]
+    for width, said in (("1000%", "every interval is at most 1000 % of its mean wide after 8 replications"),
+                        ("1e-9", "not every interval is at most 1e-09 wide after 8 replications")):  # fmt: skip
+        done = communicator(*few, "--width", width, "--out", str(tmp_path / "out"))
+        assert done.returncode == 0, done.stderr
+        assert said in " ".join(done.stdout.split())
+        assert "mean over 8 replications" in done.stdout
+    words = json.loads((tmp_path / "out" / "provenance.json").read_text())["command"]
+    assert "--replications auto:8 --metric automated_share --width 1e-09" in words
 
 
 def test_the_number_of_workers_leaves_no_trace(tmp_path: Path) -> None:

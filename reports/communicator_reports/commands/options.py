@@ -8,8 +8,8 @@ import typer
 
 from communicator_reports.fidelity_names import FidelityName
 
-__all__ = ["CORES", "Days", "Events", "Fault", "Fidelity", "Json", "Out", "People", "Phones", "Policy",
-           "Replications", "Scenario", "Seed", "Synthetic", "Trace", "Workers"]  # fmt: skip
+__all__ = ["CORES", "Days", "Events", "Fault", "Fidelity", "HowOften", "Json", "Metric", "Out", "People", "Phones",
+           "Policy", "Replications", "Scenario", "Seed", "Synthetic", "Trace", "Width", "Workers"]  # fmt: skip
 
 CORES: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -28,6 +28,31 @@ Replications = Annotated[
     int | None,
     typer.Option(min=1, help="How often each run is repeated.", rich_help_panel=_WHAT, show_default="the scenario's"),
 ]
+HowOften = Annotated[
+    str | None,
+    typer.Option(
+        "--replications",
+        metavar="N|auto|auto:MAX",
+        help="How often each run is repeated; auto: until --width is reached, or 64 times, or MAX.",
+        rich_help_panel=_WHAT,
+        show_default="the scenario's",
+    ),
+]
+Width = Annotated[
+    str | None,
+    typer.Option(
+        metavar="W|W%",
+        help="Repeat runs until no interval of --metric is wider than this from end to end; W%: than so much of its"
+        " mean.",
+        rich_help_panel=_WHAT,
+        show_default="none",
+    ),
+]
+Metric = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="What --width is about: a column of runs.parquet.", rich_help_panel=_WHAT,
+                 show_default="delivered_share"),
+]  # fmt: skip
 Seed = Annotated[
     int | None,
     typer.Option(min=0, help="Where all randomness comes from.", rich_help_panel=_WHAT, show_default="the scenario's"),

@@ -28,7 +28,9 @@ def simulate(
     scenario: options.Scenario,
     people: options.People = None,
     days: options.Days = None,
-    replications: options.Replications = None,
+    replications: options.HowOften = None,
+    width: options.Width = None,
+    metric: options.Metric = None,
     seed: options.Seed = None,
     fidelity: options.Fidelity = FidelityName.MODEL,
     policy: options.Policy = None,
@@ -49,17 +51,22 @@ def simulate(
 
       communicator simulate migration --people 200 --days 5 --replications 2
 
+      communicator simulate migration --people 200 --days 5 --width 10% --metric automated_share
+
       communicator simulate migration --fault death --policy static --policy two
 
       communicator simulate migration --fidelity impl --people 40 --days 3
     """
     from communicator_reports.building import building, work_folder
+    from communicator_reports.enough import understood
     from communicator_reports.progress import Steps
     from communicator_reports.simulation import simulate_into
     from communicator_reports.wishes import Wish, plan_of
 
+    often = understood(replications, width, metric)
     wish = Wish(
-        scenario=scenario, people=people, days=days, replications=replications, seed=seed, fidelity=fidelity,
+        scenario=scenario, people=people, days=days, replications=often.replications, rule=often.rule, seed=seed,
+        fidelity=fidelity,
         trace=trace, phones=phones, synthetic=synthetic, policies=tuple(policy or ()), faults=tuple(fault or ()),
         events=events,
     )  # fmt: skip
@@ -92,7 +99,7 @@ def outcome_table(summary: Mapping[str, object]) -> Table:
         (str(r["fault"]), str(r["policy"]), str(r["metric"])): r
         for r in cast(Sequence[Mapping[str, object]], summary["outcomes"])
     }
-    table = Table(title="mean over replications, 95 % interval in brackets")
+    table = Table(title=f"mean over {_times(summary)}, 95 % interval in brackets")
     for name in ("fault", "policy"):
         table.add_column(name)
     for name, _, _ in _SHOWN:
@@ -103,6 +110,11 @@ def outcome_table(summary: Mapping[str, object]) -> Table:
             table.add_row("" if number else fault, policy, *row)
         table.add_section()
     return table
+
+
+def _times(summary: Mapping[str, object]) -> str:
+    number = cast(int, summary["replications"])
+    return f"{number} replications" if number > 1 else "one replication"
 
 
 def _cell(cells: Mapping[tuple[str, str, str], Mapping[str, object]], fault: str, policy: str, metric: str,
@@ -122,8 +134,22 @@ def _cell(cells: Mapping[tuple[str, str, str], Mapping[str, object]], fault: str
     return f"{offset + scale * mean:.3g} [{bounds[0]:.3g}, {bounds[1]:.3g}]"
 
 
+def _reached(precision: Mapping[str, object]) -> str:
+    """Say whether the intervals are as narrow as was asked for, and what they are."""
+    width, looks = cast(float, precision["width"]), cast(Sequence[int], precision["looks"])
+    wide = f"{100 * width:g} % of its mean" if precision["relative"] else f"{width:g}"
+    found = "every interval is at most" if precision["reached"] else "[red]not every interval is at most[/red]"
+    return (
+        f"{precision['metric']}: {found} {wide} wide after {precision['replications']} replications"
+        f" (looks after {', '.join(map(str, looks))}; intervals at"
+        f" {100 * cast(float, precision['confidence']):.3g} %, which is 95 % over all looks)"
+    )
+
+
 def _conclude(console: Console, summary: Mapping[str, object], target: Path, broken: Sequence[str]) -> None:
     first = cast(Sequence[Mapping[str, object]], summary["invariants"])[0]
+    if "precision" in summary:
+        console.print(_reached(cast(Mapping[str, object], summary["precision"])), highlight=False)
     if broken:
         console.print(f"[red]invariants violated: {', '.join(broken)}[/red]; the first events are in summary.json")
     else:
