@@ -35,7 +35,7 @@ def only(notes: dict[tuple[int, int], V], grants: Sequence[Grant]) -> dict[tuple
     if not notes:
         return notes
     names = [grant[:2] for grant in grants]
-    return {name: notes[name] for name in names if name in notes}
+    return {name: notes[name] for name in names if name in notes} or NOTHING
 
 
 class Body(NamedTuple):
@@ -79,8 +79,8 @@ class End:
 
     __slots__ = (
         "automated", "beyond", "confirmed", "credit", "ended", "floor", "held", "held_version",
-        "introduced", "last_until", "mine", "moved", "next_number", "notice_attempts", "notice_due", "opened", "outbox",
-        "receipt_due", "receipt_from", "receipts", "release_due", "renew_at", "request_due", "senders", "serials",
+        "introduced", "issued", "mine", "moved", "next_number", "notice_attempts", "notice_due", "opened", "outbox",
+        "receipt_due", "receipt_from", "receipts", "release_due", "renew_at", "request_due", "senders",
         "services", "spent", "suspects", "turns", "update_due", "used", "version",
     )  # fmt: skip
 
@@ -91,12 +91,11 @@ class End:
         self.mine: tuple[Grant, ...] = ()
         self.version = 0
         self.confirmed = 0
-        self.serials: dict[int, int] = {}
-        self.spent: dict[tuple[int, int], int] = {}
-        self.last_until: dict[int, int] = {}
+        self.introduced: tuple[int, ...] = ()  # for each grant of it, the first version that carried it
+        self.issued: tuple[int, ...] = ()  # service, last serial and latest valid-until there, of one after the other
+        self.spent: dict[tuple[int, int], int] = NOTHING
         self.renew_at = 0
         self.update_due = NEVER
-        self.introduced: dict[tuple[int, int], int] = {}  # the first version of the set that carried a grant
         # services that were replaced: the version without each, and when the last address there ends
         self.moved: dict[int, int] = NOTHING
         self.release_due: dict[int, int] = NOTHING
@@ -106,8 +105,8 @@ class End:
         self.held: tuple[Grant, ...] = ()
         self.held_version = 0
         self.request_due = NEVER
-        self.used: dict[tuple[int, int], int] = {}
-        self.turns: dict[int, int] = {}
+        self.used: dict[tuple[int, int], int] = NOTHING
+        self.turns: dict[int, int] = NOTHING
         self.suspects: dict[int, int] = NOTHING
         # messages
         self.next_number = 0
@@ -121,6 +120,23 @@ class End:
         self.credit = 1  # pairing is a human act
         self.automated = 0
         self.ended = False
+
+    @property
+    def serials(self) -> dict[int, int]:
+        """The last serial at each service."""
+        return dict(zip(self.issued[::3], self.issued[1::3], strict=True))
+
+    @property
+    def last_until(self) -> dict[int, int]:
+        """When the last address at each service ends, ms."""
+        return dict(zip(self.issued[::3], self.issued[2::3], strict=True))
+
+    def note_issued(self, grant: Grant) -> None:
+        """Note that a grant exists: its serial, and that addresses at its service last at least until it ends."""
+        service, serial, _, until_ms, _ = grant
+        until_ms = max(self.last_until.get(service, 0), until_ms)
+        at = self.issued[::3].index(service) * 3 if service in self.issued[::3] else len(self.issued)
+        self.issued = (*self.issued[:at], service, serial, until_ms, *self.issued[at + 3 :])
 
     def deadline_ms(self) -> int:
         """Return when this end has something to do next; huge if never."""

@@ -122,8 +122,13 @@ class Population:
         """Everyone, in order; about 2 µs each."""
         columns = (self.receiving, self.sending, self.spares, self.phone)
         rows = zip(*(column.tolist() for column in columns), strict=True)
+        choices: dict[tuple[int, ...], tuple[int, ...]] = {}  # many people choose alike: one object for each choice
+
+        def shared(choice: list[int]) -> tuple[int, ...]:
+            return choices.setdefault(tuple(choice), tuple(choice))
+
         return [
-            Person(number, tuple(receiving), tuple(sending), tuple(spares), phone)
+            Person(number, shared(receiving), shared(sending), shared(spares), phone)
             for number, (receiving, sending, spares, phone) in enumerate(rows)
         ]
 

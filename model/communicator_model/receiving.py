@@ -4,7 +4,7 @@ It keeps the promises that the reference implementation keeps with keys and byte
 is unexpired, inside the window, and once; everything else is refused, and whoever submitted it cannot tell.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from communicator_spec import ErrorClass, Grant, Kind, Row
@@ -40,19 +40,6 @@ class Item(NamedTuple):
     body: object
 
 
-class _Entry:
-    """A registered grant: what it holds, the highest spent position + 1, and a bit for each that was spent."""
-
-    __slots__ = ("capacity", "serial", "spent", "top", "valid_until_ms")
-
-    def __init__(self, grant: Grant) -> None:
-        self.serial = grant.serial
-        self.valid_until_ms = grant.valid_until_ms
-        self.capacity = grant.capacity
-        self.top = 0
-        self.spent = 0
-
-
 class ReceivingService:
     """One provider's receiving service, as the population model sees it.
 
@@ -65,29 +52,33 @@ class ReceivingService:
         self._remembers_spent = remembers_spent
         self._window = window
         self._emit = emit
-        self._grants: dict[int, list[_Entry]] = {}  # by end, oldest first
+        self._grants: dict[int, tuple[Grant, ...]] = {}  # by end, oldest first
+        self._spent: dict[tuple[int, int], int] = {}  # by end and serial: a bit for each position; most have none
         self._store: dict[int, list[Item]] = {}
 
     def issue(self, now_ms: int, end: int, grant: Grant) -> None:
         """Register a grant of a relationship end; its addresses resolve from now on."""
-        entries = self._grants.get(end)
-        if entries is None:
-            self._grants[end] = [_Entry(grant)]
-            return
-        if entries[0].valid_until_ms < now_ms - _REMEMBERED_MS:
-            entries[:] = [entry for entry in entries if entry.valid_until_ms >= now_ms - _REMEMBERED_MS]
-        entries.append(_Entry(grant))
+        grants = self._grants.get(end, ())
+        if grants and grants[0].valid_until_ms < now_ms - _REMEMBERED_MS:
+            self._forget(end, [known for known in grants if known.valid_until_ms < now_ms - _REMEMBERED_MS])
+            grants = tuple(known for known in grants if known.valid_until_ms >= now_ms - _REMEMBERED_MS)
+        self._grants[end] = (*grants, grant)
+
+    def _forget(self, end: int, grants: Iterable[Grant]) -> None:
+        for grant in grants:
+            self._spent.pop((end, grant.serial), None)
 
     def accept(self, now_ms: int, parcel: object) -> int | None:
         """Take bytes from anyone; return the end whose store grew, or None."""
         assert isinstance(parcel, Parcel)
         end, serial, position, body = parcel
-        for entry in self._grants.get(end, ()):
-            if entry.serial == serial:
+        for grant in self._grants.get(end, ()):
+            if grant.serial == serial:
                 break
         else:
             return self._refused(now_ms, _UNKNOWN)
-        reason = self._refusal(now_ms, entry, position)
+        spent = self._spent.get((end, serial), 0)
+        reason = self._refusal(now_ms, grant, spent, position)
         if reason is not None:
             return self._refused(now_ms, reason)
         stored = self._store.get(end)
@@ -95,9 +86,7 @@ class ReceivingService:
             stored = self._store[end] = []
         elif len(stored) >= _MESSAGES_MAX:
             return self._refused(now_ms, _LIMIT)  # RECV-4: and the address is not spent
-        entry.spent |= 1 << position
-        if position >= entry.top:
-            entry.top = position + 1
+        self._spent[end, serial] = spent | 1 << position
         stored.append(Item(serial, position, body))
         self._emit((now_ms, _STORED, end, -1, self._service, serial, position, -1, -1))
         return end
@@ -106,12 +95,12 @@ class ReceivingService:
         self._emit((now_ms, Kind.REFUSED, -1, -1, self._service, -1, -1, -1, reason))
         return None
 
-    def _refusal(self, now_ms: int, entry: _Entry, position: int) -> int | None:
-        top, window = entry.top, self._window
-        is_spent = entry.spent >> position & 1
-        if not top - window <= position < min(top + window, entry.capacity) or is_spent > self._remembers_spent:
+    def _refusal(self, now_ms: int, grant: Grant, spent: int, position: int) -> int | None:
+        top, window = spent.bit_length(), self._window  # after the highest position that was spent
+        is_spent = spent >> position & 1
+        if not top - window <= position < min(top + window, grant.capacity) or is_spent > self._remembers_spent:
             return _UNKNOWN
-        if now_ms >= entry.valid_until_ms:  # STATE-3
+        if now_ms >= grant.valid_until_ms:  # STATE-3
             return _EXPIRED
         return _REPLAYED if is_spent else None
 
@@ -126,10 +115,11 @@ class ReceivingService:
 
     def revoke(self, end: int) -> None:
         """Forget a root: nothing sent to its addresses resolves any more, and nothing stored remains."""
-        self._grants.pop(end, None)
+        self._forget(end, self._grants.pop(end, ()))
         self._store.pop(end, None)
 
     def die(self) -> None:
         """Lose everything, for good."""
         self._grants.clear()
+        self._spent.clear()
         self._store.clear()

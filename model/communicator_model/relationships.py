@@ -14,8 +14,8 @@ How an end behaves, at every instant `now_ms`:
 5. `deadline_ms` tells when `wake` has something to do next; the caller sees to it that the device is online then.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final, TypeVar, cast
 
 from communicator_model.ends import NEVER, NOTHING, Body, End, Entry, Transmission, only, without
 from communicator_model.receiving import Parcel, ReceivingService
@@ -57,6 +57,7 @@ _UPDATE: Final = int(Command.UPDATE)
 _REQUEST_UPDATE: Final = int(Command.REQUEST_UPDATE)
 _END: Final = int(Command.END)
 _MOVED: Final = int(Command.MOVED)
+V = TypeVar("V", bound=Hashable)
 
 
 def _always(service: int) -> bool:
@@ -80,6 +81,7 @@ class RelationshipManagers:
         self._receipt_draw = receipt_draw
         self._emit = emit
         self._ends: dict[int, End] = {}
+        self._values: dict[Hashable, object] = {}
 
     # ---------------------------------------------------------------- what people do
 
@@ -267,6 +269,10 @@ class RelationshipManagers:
         via, grant = path
         key = (grant.service, grant.serial)
         position = end.used.get(key, 0)
+        if not position:
+            end.used, key = end.used or {}, self._shared(key)
+        if not end.turns:
+            end.turns = {}
         end.used[key] = position + 1
         end.turns[via] = end.turns.get(via, 0) + 1
         end.receipt_due = NEVER  # whatever travels carries the receipt
@@ -294,20 +300,25 @@ class RelationshipManagers:
             lambda grant: end.spent.get((grant.service, grant.serial), 0), terms, in_conversation,
         )  # fmt: skip
         if grants and grants != end.mine:
+            grants = tuple(map(self._shared, grants))
+            introduced = dict(zip(end.mine, end.introduced, strict=True))
             end.mine = grants
             end.version += 1
-            end.spent, end.introduced = only(end.spent, grants), only(end.introduced, grants)
-            for grant in fresh:
+            end.spent = only(end.spent, grants)
+            end.introduced = self._shared(tuple([introduced.get(grant, end.version) for grant in grants]))
+            for grant in map(self._shared, fresh):
                 self._issue(now_ms, end_id, end, grant)
         self._plan_renewal(now_ms, end, in_conversation)
 
+    def _shared(self, value: V) -> V:
+        """Return the one object that stands for all equal values: ends that meet within an hour have much in common."""
+        return cast(V, self._values.setdefault(value, value))
+
     def _issue(self, now_ms: int, end_id: int, end: End, grant: Grant) -> None:
         service, serial, long_term, until_ms, _ = grant
-        end.serials[service] = serial
-        end.introduced[service, serial] = end.version
+        end.note_issued(grant)
         if service in end.release_due:  # STATE-27: it is in use again
             end.release_due = without(end.release_due, service)
-        end.last_until[service] = max(end.last_until.get(service, 0), until_ms)
         self._services[service].issue(now_ms, end_id, grant)
         self._emit((now_ms, _ISSUED, end_id, end.version, service, serial, int(long_term), -1, until_ms))
 
@@ -380,15 +391,16 @@ class RelationshipManagers:
         spent = max(end.spent.get(key, 0), position + 1)
         if grant.long_term and self._is_bypassed(now_ms, end, service):
             spent = grant.capacity  # STATE-22
-        end.spent[key] = spent
+        end.spent = end.spent or {}
+        end.spent[self._shared(key)] = spent
         if 2 * spent >= grant.capacity:  # STATE-6
             end.renew_at = min(end.renew_at, now_ms)
 
     def _is_bypassed(self, now_ms: int, end: End, service: int) -> bool:
         """Tell whether the peer holds a usable ephemeral grant at one of the own services."""
         return any(
-            usable(grant, end.spent.get(grant[:2], 0), now_ms) and end.introduced[grant[:2]] <= end.confirmed
-            for grant in end.mine
+            usable(grant, end.spent.get(grant[:2], 0), now_ms) and introduced <= end.confirmed
+            for grant, introduced in zip(end.mine, end.introduced, strict=True)
             if grant.service == service and not grant.long_term
         )
 

@@ -68,6 +68,7 @@ class World:
         self._providers = providers
         self._env = Ticks()
         self._at = self._env.at
+        self._rung = self._wake  # one object for all alarms that are to come
         self._contexts = contexts
         self._people = people
         self._online = [schedules[person.phone].next_online for person in people]
@@ -90,6 +91,7 @@ class World:
         self._person_of: list[int] = []
         self._ends_of: list[list[int]] = [[] for _ in people]
         self._alarms: list[int] = []
+        self._overtaken: list[int] = []  # for each end, when an alarm rings that an earlier one has replaced
         self._waiting: set[tuple[int, int]] = set()
         self._parked_flights: list[list[_Flight]] = [[] for _ in range(providers)]
         self._parked_fetches: list[list[tuple[int, int]]] = [[] for _ in range(providers)]
@@ -157,6 +159,7 @@ class World:
         for end, person in ((first, low), (first + 1, high)):
             self._person_of.append(person)
             self._alarms.append(_NEVER)
+            self._overtaken.append(_NEVER)
             self._ends_of[person].append(end)
         self._managers.pair(now_ms, first, (low, high), (self._settings[low], self._settings[high]))
         self._set_alarm(now_ms, first)
@@ -182,10 +185,17 @@ class World:
             return  # it is woken earlier anyway
         t_ms = self._online[self._person_of[end]](due_ms if due_ms > now_ms else now_ms)
         if t_ms < self._alarms[end]:
+            overtaken = self._alarms[end]
             self._alarms[end] = t_ms
-            self._at(t_ms, self._wake, end)
+            if self._overtaken[end] == t_ms:
+                return  # it rings then anyway
+            if overtaken != _NEVER:
+                self._overtaken[end] = overtaken
+            self._at(t_ms, self._rung, end)
 
     def _wake(self, now_ms: int, end: int) -> None:
+        if self._overtaken[end] == now_ms:
+            self._overtaken[end] = _NEVER
         if self._alarms[end] != now_ms:
             return  # an earlier alarm has replaced this one
         self._alarms[end] = _NEVER

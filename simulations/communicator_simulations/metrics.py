@@ -63,7 +63,9 @@ class Reader:
         self.kinds: Counter[int] = Counter()
         self.submitted: Counter[tuple[int, int]] = Counter()
         self.stored: Counter[tuple[int, int]] = Counter()
-        self.issued: dict[int, list[tuple[int, int]]] = {}  # what is valid at the end
+        self.issued: dict[
+            int, tuple[int, ...]
+        ] = {}  # each service with addresses valid at the end, and since which set
         self.held: dict[int, int] = {}
         self.moved: dict[int, list[Move]] = {}
         self.left: dict[int, int] = {}
@@ -116,7 +118,9 @@ class Reader:
 
     def _issue(self, row: Row) -> None:
         if row[8] > self.end_ms:
-            self.issued.setdefault(row[2], []).append((row[3], row[4]))
+            before = self.issued.get(row[2], ())
+            if row[4] not in before[::2]:
+                self.issued[row[2]] = (*before, row[4], row[3])
 
     def _pair(self, row: Row) -> None:
         self.person[row[2]] = row[8]
@@ -245,9 +249,10 @@ def _reaches(log: Reader, holder: int) -> bool:
     owner = peer_of(holder)
     held = log.held.get(holder, 1)
     moved = {move.service for move in log.moved.get(owner, ()) if move.version <= held}
+    issued = log.issued.get(owner, ())
     return any(
         version <= held and service not in log.dead and service not in moved
-        for version, service in log.issued.get(owner, ())
+        for service, version in zip(issued[::2], issued[1::2], strict=True)
     )
 
 

@@ -19,7 +19,14 @@ Cost: about one microsecond a row over all monitors, and memory for what is open
 from collections.abc import Iterable
 
 from communicator_spec.events import Kind, Row
-from communicator_spec.invariants.addresses import NoExpiredAddress, NoReturn, SafeDeparture, SetsOnlyGrow, SingleUse
+from communicator_spec.invariants.addresses import (
+    Issued,
+    NoExpiredAddress,
+    NoReturn,
+    SafeDeparture,
+    SetsOnlyGrow,
+    SingleUse,
+)
 from communicator_spec.invariants.delivery import AUTOMATED, ExactlyOnce, HumanRate, NothingLost, OnlyPeers
 from communicator_spec.invariants.services import Accounted, CountedOnce, KeptUntilConfirmed
 from communicator_spec.monitors import Invariant, Violation, recall
@@ -48,16 +55,17 @@ class Monitors:
 
     def __init__(self, terms: Terms, *, tolerate_failed: bool = True, grace_ms: int = 0, settled: bool = False) -> None:
         lost = NothingLost(terms.message_lifetime_ms, tolerate_failed=tolerate_failed, grace_ms=grace_ms)
+        issued = Issued()
         self.invariants: tuple[Invariant, ...] = (
             ExactlyOnce(),
             lost,
-            NoExpiredAddress(),
+            NoExpiredAddress(issued),
             SingleUse(),
             OnlyPeers(),
             HumanRate(),
             SetsOnlyGrow(),
             NoReturn(),
-            SafeDeparture(terms.queue_lifetime_ms),
+            SafeDeparture(terms.queue_lifetime_ms, issued),
             Accounted(settled=settled),
             KeptUntilConfirmed(settled=settled),
             CountedOnce(),

@@ -4,13 +4,58 @@ An address is (owner, service, serial, position). A SENT row names it from the s
 of the row's end; in ISSUED, STORED and CONFIRMED rows the end is the owner itself.
 """
 
+from typing import Final
+
 from communicator_spec.events import NONE, Event, Kind, Row
 from communicator_spec.monitors import ANY, Handler, Invariant, Numbers
 
-__all__ = ["NoExpiredAddress", "NoReturn", "SafeDeparture", "SetsOnlyGrow", "SingleUse"]
+__all__ = ["Issued", "NoExpiredAddress", "NoReturn", "SafeDeparture", "SetsOnlyGrow", "SingleUse"]
 
-Grants = tuple[int, int, int]
-"""What names a grant: its owner (or, where only one of the two occurs, its holder), service and serial."""
+_PLACES: Final = 1 << 16  # more than there are services
+_SERIALS: Final = 1 << 32  # more than there are: an epoch is a u32
+
+
+def _root(end: int, service: int) -> int:
+    """Name what one end has at one service by one number, which takes half of the memory of a pair."""
+    return end * _PLACES + service
+
+
+def _grant(end: int, service: int, serial: int) -> int:
+    """Name a grant by one number; `end` is its owner or, where only one of the two occurs, its holder."""
+    return (end * _PLACES + service) * _SERIALS + serial
+
+
+def _lasting(end: int, service: int, until_ms: int) -> Event:
+    """Return what a grant that was issued there until then looks like."""
+    return Event(ANY, Kind.ISSUED, end, ANY, service, ANY, ANY, ANY, until_ms)
+
+
+class Issued:
+    """Which grants there are, and until when: of each root, serials and dates in turns. Monitors may share one."""
+
+    __slots__ = ("_dates",)
+
+    def __init__(self) -> None:
+        self._dates: dict[int, tuple[int, ...]] = {}
+
+    def note(self, row: Row) -> None:
+        """Note what an ISSUED row says; a second time changes nothing."""
+        root, new = _root(row[2], row[4]), (row[5], row[8])
+        known = self._dates.get(root, ())
+        if known[-2:] != new:
+            self._dates[root] = known + new
+
+    def until_ms(self, end: int, service: int, serial: int) -> int | None:
+        """Return when a grant ends; None if it was never issued."""
+        known = self._dates.get(_root(end, service), ())
+        for at in range(len(known) - 2, -1, -2):
+            if known[at] == serial:
+                return known[at + 1]
+        return None
+
+    def last_ms(self, end: int, service: int) -> int | None:
+        """Return when the last address at a root ends; None if there never was one."""
+        return max(self._dates.get(_root(end, service), ())[1::2], default=None)
 
 
 class NoExpiredAddress(Invariant):
@@ -18,31 +63,27 @@ class NoExpiredAddress(Invariant):
 
     name = "no-expired-address"
     clauses = ("STATE-3",)
-    __slots__ = ("_until_ms",)
+    __slots__ = ("_issued",)
 
-    def __init__(self) -> None:
-        self._until_ms: dict[Grants, int] = {}
+    def __init__(self, issued: Issued | None = None) -> None:
+        self._issued = issued or Issued()
         super().__init__()
 
     def handlers(self) -> dict[Kind, Handler]:
         """Watch grants and the two places where an address is used."""
-        return {Kind.ISSUED: self._issue, Kind.SENT: self._send, Kind.STORED: self._store}
-
-    def _issue(self, row: Row) -> None:
-        self._until_ms[row[2], row[4], row[5]] = row[8]
+        return {Kind.ISSUED: self._issued.note, Kind.SENT: self._send, Kind.STORED: self._store}
 
     def _send(self, row: Row) -> None:
-        if row[0] >= self._until_ms.get((row[2] ^ 1, row[4], row[5]), 0):
-            self._late(row, row[2] ^ 1, "sent to")
+        self._use(row, row[2] ^ 1, "sent to")
 
     def _store(self, row: Row) -> None:
-        if row[0] >= self._until_ms.get((row[2], row[4], row[5]), 0):
-            self._late(row, row[2], "stored at")
+        self._use(row, row[2], "stored at")
 
-    def _late(self, row: Row, owner: int, what: str) -> None:
-        if (owner, row[4], row[5]) not in self._until_ms:
+    def _use(self, row: Row, owner: int, what: str) -> None:
+        until_ms = self._issued.until_ms(owner, row[4], row[5])
+        if until_ms is None:
             self._report([row], f"{what} an address that was never issued")
-        else:
+        elif row[0] >= until_ms:
             issued = Event(ANY, Kind.ISSUED, owner, ANY, row[4], row[5], ANY, ANY, ANY)
             self._report([row], f"{what} an expired address", issued)
 
@@ -55,7 +96,7 @@ class SingleUse(Invariant):
     __slots__ = ("_used",)
 
     def __init__(self) -> None:
-        self._used: Numbers[Grants] = Numbers()
+        self._used: Numbers[int] = Numbers()  # by grant
         super().__init__()
 
     def handlers(self) -> dict[Kind, Handler]:
@@ -63,7 +104,7 @@ class SingleUse(Invariant):
         return {Kind.SENT: self._send}
 
     def _send(self, row: Row) -> None:
-        if not self._used.add((row[2], row[4], row[5]), row[6]):
+        if not self._used.add(_grant(row[2], row[4], row[5]), row[6]):
             before = Event(ANY, Kind.SENT, row[2], ANY, *row[4:7], ANY, ANY)
             self._report([row], "address used twice", before)
 
@@ -76,7 +117,7 @@ class SetsOnlyGrow(Invariant):
     __slots__ = ("_versions",)
 
     def __init__(self) -> None:
-        self._versions: dict[int, Row] = {}
+        self._versions: dict[int, int] = {}
         super().__init__()
 
     def handlers(self) -> dict[Kind, Handler]:
@@ -85,10 +126,11 @@ class SetsOnlyGrow(Invariant):
 
     def _update(self, row: Row) -> None:
         before = self._versions.get(row[2])
-        if before is not None and row[8] <= before[8]:
-            self._report([before, row], "an older set replaced a newer one")
+        if before is not None and row[8] <= before:
+            newer = Event(ANY, Kind.UPDATED, row[2], ANY, ANY, ANY, ANY, ANY, before)
+            self._report([row], "an older set replaced a newer one", newer)
         else:
-            self._versions[row[2]] = row
+            self._versions[row[2]] = row[8]
 
 
 class NoReturn(Invariant):
@@ -125,12 +167,12 @@ class SafeDeparture(Invariant):
 
     name = "safe-departure"
     clauses = ("STATE-10", "STATE-11", "STATE-27")
-    __slots__ = ("_confirmed_ms", "_ended", "_ends", "_last", "_left", "_moved", "_queue_ms", "_released", "_store")
+    __slots__ = ("_confirmed_ms", "_ended", "_ends", "_issued", "_left", "_moved", "_queue_ms", "_released", "_store")
 
-    def __init__(self, queue_lifetime_ms: int) -> None:
+    def __init__(self, queue_lifetime_ms: int, issued: Issued | None = None) -> None:
         self._queue_ms = queue_lifetime_ms
         self._ends: dict[int, list[int]] = {}  # by person
-        self._last: dict[tuple[int, int], Row] = {}  # (end, service): the ISSUED row that lasts longest
+        self._issued = issued or Issued()
         self._moved: dict[int, dict[int, int]] = {}  # end: service: version; not yet confirmed
         self._confirmed_ms: dict[tuple[int, int], int] = {}
         self._released: set[tuple[int, int]] = set()
@@ -160,9 +202,7 @@ class SafeDeparture(Invariant):
 
     def _issue(self, row: Row) -> None:
         key = (row[2], row[4])
-        last = self._last.get(key)
-        if last is None or row[8] > last[8]:
-            self._last[key] = row
+        self._issued.note(row)
         self._released.discard(key)
         self._left.pop(key, None)
         self._confirmed_ms.pop(key, None)
@@ -180,23 +220,24 @@ class SafeDeparture(Invariant):
 
     def _release(self, row: Row) -> None:
         key = (row[2], row[4])
-        last = self._last.get(key)
+        last_ms = self._issued.last_ms(*key)
         confirmed_ms = self._confirmed_ms.get(key)
         withdrawn = confirmed_ms is not None and row[0] >= confirmed_ms + self._queue_ms
-        if last is None or row[0] >= last[8] or withdrawn:
+        if last_ms is None or row[0] >= last_ms or withdrawn:
             self._released.add(key)
         else:
-            self._report([last, row], "released, and neither expired nor withdrawn for a queue lifetime")
+            detail = "released, and neither expired nor withdrawn for a queue lifetime"
+            self._report([row], detail, _lasting(*key, last_ms))
 
     def _leave(self, row: Row) -> None:
         service = row[4]
         for end in self._ends.get(row[8], ()):
             key = (end, service)
-            last = self._last.get(key)
-            if last is None or end in self._ended:
+            last_ms = self._issued.last_ms(*key)
+            if last_ms is None or end in self._ended:
                 continue
-            if row[0] < last[8] and key not in self._released:
-                self._report([last, row], "left while an address there was valid")
+            if row[0] < last_ms and key not in self._released:
+                self._report([row], "left while an address there was valid", _lasting(*key, last_ms))
             for stored in self._store.get(key, {}).values():
                 self._report([stored, row], "left while a message was stored there")
             self._left[key] = row

@@ -64,8 +64,8 @@ class NothingLost(Invariant):
         self._pending: dict[tuple[int, int], Row] = {}
         self._failed: dict[tuple[int, int], tuple[Row, Row]] = {}
         self._ended: set[int] = set()
-        self._services: dict[int, set[int]] = {}
-        self._dead: set[int] = set()
+        self._services: dict[int, int] = {}  # by end: a bit for each that it ever had
+        self._dead = 0  # a bit for each
         super().__init__()
 
     def handlers(self) -> dict[Kind, Handler]:
@@ -99,18 +99,18 @@ class NothingLost(Invariant):
             self._failed[row[2], row[3]] = (accepted, row)
 
     def _excused(self, end: int) -> bool:
-        services = self._services.get(end ^ 1)
+        services = self._services.get(end ^ 1, 0)
         over = end in self._ended or end ^ 1 in self._ended
-        return over or (services is not None and services <= self._dead)
+        return over or (services > 0 and services & ~self._dead == 0)
 
     def _end(self, row: Row) -> None:
         self._ended.add(row[2])
 
     def _issue(self, row: Row) -> None:
-        self._services.setdefault(row[2], set()).add(row[4])
+        self._services[row[2]] = self._services.get(row[2], 0) | 1 << row[4] + 1
 
     def _die(self, row: Row) -> None:
-        self._dead.add(row[4])
+        self._dead |= 1 << row[4] + 1  # the first bit is NONE's
 
     def finish(self, t_ms: int) -> list[Violation]:
         """Add what was never heard of again."""

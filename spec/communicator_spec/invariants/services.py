@@ -136,7 +136,8 @@ class KeptUntilConfirmed(Invariant):
             self._contacts.add((row[2], row[4], row[5]))
 
     def _pair(self, row: Row) -> None:
-        self._paired.add(row[2])
+        if self._settled:  # else nobody asks
+            self._paired.add(row[2])
 
     def _store(self, row: Row) -> None:
         if row[4] in self._live:
