@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "demo": "Watch it work: services, two people, and what each of them sees while things go wrong. One minute.",
     "study": "Play the vectors, simulate the scenario, play the linkage games, and write a report.",
     "simulate": "Run a scenario: every policy under every fault, in every replication.",
+    "sweep": "Vary any parameters of a scenario, on this machine or a cluster; see how far it is.",
     "report": "Draw index.html, report.pdf and the figures from the results in a folder; nothing is run again.",
     "serve": "Run services over HTTP until Ctrl-C, on one origin and one database.",
     "judge": "Bring the logs of all places together and judge them. Exit code 1: an invariant is broken.",

@@ -9,21 +9,19 @@ Rules:
 import platform
 import subprocess
 from collections.abc import Iterable
-from hashlib import sha256
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from communicator_reports.version import VERSION
+from communicator_simulations.sources import source_digest
 from communicator_simulations.sweep import Plan, supplies_for
 from communicator_spec.clauses import standard_digest
 
-__all__ = ["provenance", "source_digest"]
+__all__ = ["provenance"]
 
 _LIBRARIES: Final = ("numpy", "scipy", "simpy", "networkx", "polars", "cryptography", "altair", "vl-convert-python",
                      "typst")  # fmt: skip
-_PACKAGES: Final = ("communicator_spec", "communicator_model", "communicator_impl", "communicator_simulations")
 
 
 def provenance(command: Iterable[str], plan: Plan) -> dict[str, object]:
@@ -43,17 +41,6 @@ def provenance(command: Iterable[str], plan: Plan) -> dict[str, object]:
             "phones": supplies.phones.digest,
         },
     }
-
-
-def source_digest() -> str:
-    """Return the digest of the sources that decide the result of a simulation, in hex."""
-    whole = sha256()
-    for package in _PACKAGES:
-        root = Path(str(files(package)))
-        for path in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".toml") and p.is_file()):
-            name = f"{package}/{path.relative_to(root).as_posix()}"
-            whole.update(name.encode() + b"\0" + sha256(path.read_bytes()).digest())
-    return whole.hexdigest()
 
 
 def _commit() -> str | None:

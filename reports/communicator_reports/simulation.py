@@ -13,13 +13,14 @@ from typing import NamedTuple
 import polars as pl
 
 from communicator_reports.enough import run_enough
-from communicator_reports.fidelity_names import FidelityName
 from communicator_reports.progress import Steps
-from communicator_reports.provenance import provenance, source_digest
+from communicator_reports.provenance import provenance
 from communicator_reports.wishes import Wish
 from communicator_simulations import results
-from communicator_simulations.runs import RunKey, model_fidelity, simulate
+from communicator_simulations.runs import RunKey, simulate
+from communicator_simulations.sources import source_digest
 from communicator_simulations.sweep import Plan, Sweep, supplies_for
+from communicator_simulations.sweeps.tasks import fidelity_named
 from communicator_simulations.workers import finished
 from communicator_spec import Event
 from communicator_spec.nodes import Fidelity
@@ -40,7 +41,7 @@ def simulate_into(folder: Path, wish: Wish, plan: Plan, work: Path, workers: int
 
     `command` is what is written down as the command that does this again.
     """
-    fidelity = _fidelity(wish.fidelity, plan.scenario.profile, plan.seed)
+    fidelity = fidelity_named(wish.fidelity, plan.scenario.profile, plan.seed)
 
     def sweep_of(longer: Plan) -> Sweep:
         return Sweep(longer, work, fidelity, wish.fidelity, source_digest())
@@ -65,14 +66,6 @@ def simulate_into(folder: Path, wish: Wish, plan: Plan, work: Path, workers: int
             for done, _ in enumerate(finished(write, plan.keys, workers, fresh=True), start=1):
                 update(done, len(plan.keys))
     return Simulation(summary, sweep)
-
-
-def _fidelity(name: FidelityName, profile: str, seed: int) -> Fidelity:
-    if name is FidelityName.MODEL:
-        return model_fidelity(profile)
-    from communicator_simulations.real import impl_fidelity  # the whole cryptography, only for this
-
-    return impl_fidelity(profile, seed)
 
 
 def _write_log(plan: Plan, fidelity: Fidelity, folder: Path, key: RunKey) -> None:

@@ -9,6 +9,7 @@ import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
@@ -16,10 +17,12 @@ import polars as pl
 from communicator_model.calibration import calibration
 from communicator_simulations.statistics import Interval, Rule, interval, paired
 from communicator_simulations.sweep import Plan, Stored, describe_trace, supplies_for
+from communicator_simulations.sweeps.store import is_complete
 from communicator_spec.invariants import Monitors
 from communicator_spec.terms import standard_terms
 
-__all__ = ["ResultsError", "cells", "check_writable", "replace_folder", "summary", "tables", "write_json"]
+__all__ = ["ResultsError", "SweepFrames", "cells", "check_writable", "invariants", "open_sweep", "outcomes",
+           "replace_folder", "summary", "tables", "write_json"]  # fmt: skip
 
 BASELINE = "static"
 """The policy that the others are compared with, if a scenario has it."""
@@ -89,9 +92,9 @@ def summary(plan: Plan, stored: Sequence[Stored], rule: Rule | None = None) -> d
                 {"name": s.name, "published": s.published, "here": s.here, "ratio": s.ratio} for s in statistics
             ],
         },
-        "outcomes": _outcomes(stored, confidence),
+        "outcomes": outcomes(stored, confidence),
         "paired": _paired(stored, confidence),
-        "invariants": _invariants(stored),
+        "invariants": invariants(stored),
         **({"precision": _precision(rule, stored)} if rule else {}),
     }
 
@@ -112,7 +115,8 @@ def _precision(rule: Rule, stored: Sequence[Stored]) -> dict[str, object]:
     }
 
 
-def _outcomes(stored: Sequence[Stored], confidence: float) -> list[dict[str, object]]:
+def outcomes(stored: Sequence[Stored], confidence: float = 0.95) -> list[dict[str, object]]:
+    """Return the mean of every figure over the replications, with its interval, for each policy and fault."""
     rows: list[dict[str, object]] = []
     for (policy, fault), runs in _groups(stored).items():
         for metric in runs[0].row:
@@ -159,7 +163,8 @@ def _plain(x: Interval) -> dict[str, float | int | None]:
     return {"mean": number(x.mean), "low": number(x.low), "high": number(x.high), "n": x.n}
 
 
-def _invariants(stored: Sequence[Stored]) -> list[dict[str, object]]:
+def invariants(stored: Sequence[Stored]) -> list[dict[str, object]]:
+    """Return each invariant with how often it was broken in these runs, and the first cases."""
     rows: list[dict[str, object]] = []
     judges = [judge for judge in Monitors(standard_terms()).invariants if not judge.of_live_services]
     for invariant in judges:
@@ -180,6 +185,34 @@ def _invariants(stored: Sequence[Stored]) -> list[dict[str, object]]:
             }
         )
     return rows
+
+
+class SweepFrames(NamedTuple):
+    """The tables of a finished sweep; each has the column `point` and a column for every parameter that was varied.
+
+    `points` has one row a point; `runs` one a run (as `tables`); `means` one for each point, policy, fault and metric,
+    with the mean over replications and the ends of its 95 % interval (null: a replication did not reach it, or there
+    was one alone).
+    """
+
+    points: pl.LazyFrame
+    runs: pl.LazyFrame
+    latency: pl.LazyFrame
+    cutover: pl.LazyFrame
+    load: pl.LazyFrame
+    means: pl.LazyFrame
+
+
+def open_sweep(path: Path | str) -> SweepFrames:
+    """Open the folder that `communicator sweep` wrote; nothing is read before it is collected.
+
+    Raises `SweepError` for a folder that holds no sweep, or one that is not finished.
+    """
+    folder = Path(path)
+    is_complete(folder)
+    points = pl.scan_parquet(folder / "points.parquet")
+    tables = (pl.scan_parquet(folder / f"{name}.parquet") for name in SweepFrames._fields[1:])
+    return SweepFrames(points, *(points.join(table, on="point", maintain_order="right") for table in tables))
 
 
 def write_json(path: Path, value: Mapping[str, object] | Sequence[object]) -> None:

@@ -174,7 +174,9 @@ def load_scenario(name: str) -> Scenario:
             raise ScenarioError(f"no scenario {name!r}; there are: {', '.join(scenario_names())}, or give a .toml file")
         source = files("communicator_simulations") / "scenarios" / f"{name}.toml"
     try:
-        scenario = msgspec.toml.decode(source.read_bytes(), type=Scenario)
+        table = msgspec.toml.decode(source.read_bytes())
+        table.pop("sweep", None)  # for `communicator sweep`
+        scenario = msgspec.convert(table, Scenario)
     except OSError as error:
         raise ScenarioError(f"{name}: cannot be read ({error.strerror})") from None
     except msgspec.DecodeError as error:

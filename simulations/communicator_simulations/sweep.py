@@ -18,13 +18,13 @@ from communicator_model.faults import FaultKind
 from communicator_model.phones import Phones, find_phones
 from communicator_model.synthetic import synthesise
 from communicator_model.traces import Trace, find_trace, load_trace
-from communicator_simulations.runs import RunKey, Supplies, run
+from communicator_simulations.runs import Run, RunKey, Supplies, run
 from communicator_simulations.scenario import Scenario, ScenarioError
 from communicator_simulations.workers import finished
 from communicator_spec.monitors import Violation
 from communicator_spec.nodes import Fidelity
 
-__all__ = ["Plan", "Stored", "Sweep", "plan", "repeated", "supplies_for"]
+__all__ = ["Plan", "Sources", "Stored", "Sweep", "describe_trace", "plan", "repeated", "stored", "supplies_for"]
 
 Progress = Callable[[int, int], None]
 """(runs finished, runs in all)."""
@@ -137,14 +137,9 @@ class Sweep:
 
     def _store(self, key: RunKey, supplies: Supplies) -> None:
         result = run(self._plan.scenario, self._plan.seed, supplies, key, self._fidelity)
-        measured = result.measured
-        stored = Stored(
-            key.policy, key.fault.value, key.replication, measured.row, measured.latency, measured.cutover,
-            measured.load, [_plain(v) for v in result.violations], result.events, result.fired,
-        )  # fmt: skip
         path = self._path(key)
         part = path.with_suffix(".part")
-        part.write_bytes(msgspec.msgpack.encode(stored))
+        part.write_bytes(msgspec.msgpack.encode(stored(result)))
         part.replace(path)
 
     def _path(self, key: RunKey) -> Path:
@@ -159,6 +154,15 @@ class Sweep:
         for path in sorted(self._folder.glob("*")):
             path.unlink()
         self._folder.rmdir()
+
+
+def stored(result: Run) -> Stored:
+    """Return what is kept of a finished run."""
+    key, measured = result.key, result.measured
+    return Stored(
+        key.policy, key.fault.value, key.replication, measured.row, measured.latency, measured.cutover,
+        measured.load, [_plain(v) for v in result.violations], result.events, result.fired,
+    )  # fmt: skip
 
 
 def _plain(violation: Violation) -> tuple[str, int, str, list[tuple[int, ...]]]:

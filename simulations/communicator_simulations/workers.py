@@ -6,7 +6,7 @@ ends the workers and raises `KeyboardInterrupt`; a job that was under way leaves
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import TypeVar
@@ -17,7 +17,8 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 
-def finished(work: Callable[[J], R], jobs: Sequence[J], workers: int, *, fresh: bool = False) -> Iterator[tuple[J, R]]:
+def finished(work: Callable[[J], R], jobs: Sequence[J], workers: int, *,
+             fresh: bool = False) -> Generator[tuple[J, R], None, None]:  # fmt: skip
     """Yield each job with its result as soon as it is finished, in no particular order.
 
     With one worker the jobs run in this process, one after the other. An error in a job is raised here. `fresh`: start
@@ -33,7 +34,7 @@ def finished(work: Callable[[J], R], jobs: Sequence[J], workers: int, *, fresh: 
         processes = dict(pool._processes)
         try:
             for future in as_completed(futures):
-                yield futures[future], future.result()
+                yield futures.pop(future), future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(processes.values()):

@@ -1,0 +1,77 @@
+"""The parameters of a scenario by dotted names, such as `weather.loss` or `policy.two.ephemeral_lifetime_h`.
+
+Theory. A scenario is a tree of tables; what has a name (a policy) is found by it. So each number, text or switch of a
+scenario has one dotted name, also one that is added tomorrow.
+
+Rules:
+
+1. A name that there is not is refused with those that are like it, a value of a wrong type with what is expected.
+2. Names, labels and descriptions are no parameters, nor is the number of replications: they change no run.
+"""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Final, NamedTuple, get_args
+
+import msgspec
+
+from communicator_simulations.scenario import Scenario, ScenarioError
+
+__all__ = ["Parameter", "Value", "changed", "parameters"]
+
+Value = bool | int | float | str
+"""What a parameter may be set to."""
+
+_TEXTS: Final = {"name", "label", "description", "question"}
+_NO_PARAMETERS: Final = {"study.replications"}
+
+
+class Parameter(NamedTuple):
+    """A parameter: its value in the scenario (None: not set there), and whether it takes whole numbers alone."""
+
+    value: object
+    whole: bool
+
+
+def parameters(scenario: Scenario) -> dict[str, Parameter]:
+    """Return all parameters of a scenario by their dotted names, in the order of the file."""
+    return {name: found for name, found in _leaves(scenario, "") if name not in _NO_PARAMETERS}
+
+
+def _leaves(table: msgspec.Struct, prefix: str) -> Iterator[tuple[str, Parameter]]:
+    for field in msgspec.structs.fields(table):
+        value, name = getattr(table, field.name), f"{prefix}{field.name}"
+        if isinstance(value, msgspec.Struct):
+            yield from _leaves(value, f"{name}.")
+        elif _are_tables(value):
+            for row in value:
+                yield from _leaves(row, f"{name}.{row.name}.")
+        elif field.name not in _TEXTS and not isinstance(value, (tuple, list, dict)):
+            kinds = get_args(field.type) or (field.type,)
+            yield name, Parameter(value, int in kinds and float not in kinds)
+
+
+def _are_tables(value: object) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(hasattr(row, "name") for row in value)
+
+
+def changed(scenario: Scenario, name: str, value: Value) -> Scenario:
+    """Return the scenario with one parameter set.
+
+    Raises `ScenarioError` for a name that there is not, and for a value of another type. Whether the whole is possible
+    is for `check_scenario` to say.
+    """
+    known = parameters(scenario)
+    if name not in known:
+        close = get_close_matches(name, known, 3, 0.5) or list(known)
+        raise ScenarioError(f"no parameter {name!r} in this scenario; there are, for example: {', '.join(close)}")
+    tree = msgspec.to_builtins(scenario)
+    *path, last = name.split(".")
+    table = tree
+    for step in path:
+        table = table[step] if isinstance(table, dict) else next(row for row in table if row["name"] == step)
+    table[last] = value
+    try:
+        return msgspec.convert(tree, Scenario)
+    except msgspec.ValidationError as error:
+        raise ScenarioError(f"{name}={value}: {error}") from None
