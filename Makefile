@@ -32,6 +32,7 @@ tests: setup
 
 # The formal model: Quint's own word on the text (needs Node), then every check of spec/formal/checks.toml.
 TIER ?= ci
+WALKS ?= 100
 formal: setup spec/formal/node_modules/.package-lock.json
 	$(BIN)/python -m tests.spec.formal.with_node
 	$(BIN)/python -m communicator_spec.formal --tier $(TIER) quint
@@ -40,7 +41,7 @@ formal: setup spec/formal/node_modules/.package-lock.json
 	$(BIN)/python -m communicator_simulations.validation --people 12 --days 2 --fidelity impl --synthetic \
 	  --profile label/1 --profile two-layer/1
 	$(BIN)/pytest -v --no-header -k falsified tests/simulations/test_validation.py  # what is false in a log is refused
-	$(BIN)/python -m communicator_simulations.walking
+	$(BIN)/python -m communicator_simulations.walking --walks $(WALKS)
 
 spec/formal/node_modules/.package-lock.json: spec/formal/package-lock.json
 	@command -v npm >/dev/null || { echo "make formal needs Node 18 or later and npm (Debian: apt-get install nodejs npm);" \
