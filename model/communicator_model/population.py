@@ -89,8 +89,11 @@ class Population:
         zipf_s: float = 1.0,
         phones: int = 1,
         spares: int = SPARES,
+        phone_seed: int | None = None,
     ) -> Self:
         """Draw a population; `spares` is a maximum, there are no more than providers left over.
+
+        `phone_seed` decides who has which phone, if that is not to follow `seed`.
 
         Raises `PopulationError`. Costs people * providers draws: 1e5 people, 20 providers, 0.4 s.
         """
@@ -102,7 +105,10 @@ class Population:
             order[:, :receiving].copy(),
             outgoing[:, :sending].copy(),
             order[:, receiving : receiving + spares].copy(),
-            (_uniform(subseed(seed, "population", "phone"), people, 1)[:, 0] * phones).astype(np.int32),
+            (
+                _uniform(subseed(seed if phone_seed is None else phone_seed, "population", "phone"), people, 1)[:, 0]
+                * phones
+            ).astype(np.int32),
         )
 
     def __len__(self) -> int:

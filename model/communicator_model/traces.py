@@ -27,6 +27,7 @@ import heapq
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn, Self
 
@@ -119,7 +120,8 @@ class Trace:
         keys = np.unique(self.pair_keys())
         return np.column_stack((keys // self.people, keys % self.people)).astype(np.int32)
 
-    def restrict(self, people: int | None = None, days: float | None = None) -> Self:
+    def restrict(self, people: int | None = None, days: float | None = None, *, window: float | None = None,
+                 circle: float | None = None) -> Self:  # fmt: skip
         """Cut out a small lively trace: the densest `days`, then `people` who talk in them.
 
         1. The window of `days` with the most messages; the earliest of equals.
@@ -129,9 +131,13 @@ class Trace:
            most active in the whole trace first: a wish for more people than the window has is
            filled up with them.
         3. Their messages among each other, and nothing else. People keep their relative order.
+
+        `window` and `circle` are draws from [0, 1) for another cut of the same size: a window that begins at any
+        message that has one after it, a circle around anybody who is active in it, each with equal chances.
         """
-        first, last = _densest(self.t_ms, self._window_ms(days))
-        chosen = _circle(self, first, last, self._wished(people))
+        window_ms = self._window_ms(days)
+        first, last = _densest(self.t_ms, window_ms) if window is None else _window(self.t_ms, window_ms, window)
+        chosen = _circle(self, first, last, self._wished(people), circle)
         number = np.full(self.people, -1, dtype=np.int32)
         number[chosen] = np.arange(chosen.size, dtype=np.int32)
         sender, receiver = number[self.sender[first:last]], number[self.receiver[first:last]]
@@ -176,13 +182,23 @@ def _densest(t_ms: Ints, window_ms: int) -> tuple[int, int]:
     return first, int(ends[first])
 
 
-def _circle(trace: Trace, first: int, last: int, wished: int) -> Ids:
+def _window(t_ms: Ints, window_ms: int, draw: float) -> tuple[int, int]:
+    """The rows [first, last) of a window that begins at a drawn message, and ends before the trace does."""
+    starts = int(np.searchsorted(t_ms, t_ms[-1] - window_ms + 1, side="right"))
+    first = int(draw * max(1, starts))
+    return first, int(np.searchsorted(t_ms, t_ms[first] + window_ms, side="left"))
+
+
+def _circle(trace: Trace, first: int, last: int, wished: int, draw: float | None = None) -> Ids:
     """Choose people by rule 2 of `Trace.restrict`; ascending. Costs messages * log(messages)."""
     sender, receiver = trace.sender[first:last], trace.receiver[first:last]
     overall = np.bincount(np.concatenate((trace.sender, trace.receiver)), minlength=trace.people)
     active = np.bincount(np.concatenate((sender, receiver)), minlength=trace.people)
     # Most active in the window, then in the whole trace, then the smaller number.
     starters = iter(np.lexsort((-overall, -active)).tolist())
+    if draw is not None:
+        anybody = np.flatnonzero(active)
+        starters = chain([int(anybody[int(draw * anybody.size)])], starters)
     neighbours = _neighbours(trace.people, sender, receiver)
     shared = [0] * trace.people
     chosen: dict[int, None] = {}

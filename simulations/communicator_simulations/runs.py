@@ -1,8 +1,9 @@
 """One run: a policy under a fault, in one replication of a scenario, at one fidelity.
 
 A run is a pure function of (scenario, data, key): it reads no clock and shares nothing with other runs, so that it may
-be computed anywhere and in any order. What a replication resamples, beyond the weather: which services each person
-uses, and which phone each person carries. The messages are the trace's; without a trace, a new synthetic population.
+be computed anywhere and in any order. What a replication resamples, beyond the weather, the scenario says
+(`study.resamples`): which services each person uses, which phone each carries, which people and days of the trace; and
+without a trace, a new synthetic population.
 """
 
 import gc
@@ -100,9 +101,14 @@ class Prepared(NamedTuple):
 
 def prepare(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey) -> Prepared:
     """Draw people and conditions of one run; policies and faults of one replication share every draw."""
-    own_seed = subseed(seed, scenario.name, "replication", key.replication)
+
+    def seed_of(replication: int) -> int:
+        return subseed(seed, scenario.name, "replication", replication)
+
+    study, own_seed = scenario.study, seed_of(key.replication)
     people = Population.draw(
-        own_seed,
+        seed_of(study.round_of("services", key.replication)),
+        phone_seed=seed_of(study.round_of("devices", key.replication)),
         people=supplies.trace.people,
         providers=scenario.people.providers,
         receiving=2,

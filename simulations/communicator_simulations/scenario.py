@@ -9,7 +9,7 @@ of a real trace and five days of a quick look alike.
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -41,12 +41,22 @@ class PeopleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zipf: float
 
 
-class StudyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often, and from which seed."""
+Drawn = Literal["messages", "graph", "window", "services", "devices"]
+"""What a replication may draw anew: synthetic messages; which people of a trace, and so their graph; which days of it;
+which services each person uses; which phone each person carries (and synthetic phones)."""
+
+
+class StudyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How often, from which seed, and what each replication draws anew beside the weather."""
 
     replications: int
     seed: int
     drain_days: float
+    resamples: tuple[Drawn, ...] = ("messages", "services", "devices")
+
+    def round_of(self, drawn: Drawn, replication: int) -> int:
+        """Return the replication whose draw it is: its own, or the first one's if that is kept."""
+        return replication if drawn in self.resamples else 0
 
 
 class FaultTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -198,6 +208,12 @@ def check_scenario(scenario: Scenario, name: str) -> Scenario:
     require(people.count == 0 or people.count >= 2, "people.count must be 0 (everybody) or at least 2")
     require(people.days >= 0, "people.days must be 0 (all) or positive")
     require(scenario.study.replications >= 1, "study.replications must be at least 1")
+    resamples = scenario.study.resamples
+    require(len(set(resamples)) == len(resamples), "study.resamples must name everything once")
+    require(
+        "graph" not in resamples or people.count > 0, "study.resamples: another graph needs people.count (--people)"
+    )
+    require("window" not in resamples or people.days > 0, "study.resamples: another window needs people.days (--days)")
     require(0 <= fault.provider < people.providers, "fault.provider must be one of the providers")
     require(0 <= fault.at_share < 1, "fault.at_share must lie in [0, 1)")
     require(0 <= weather.loss < 0.5, "weather.loss must lie in [0, 0.5)")

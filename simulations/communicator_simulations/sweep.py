@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from communicator_model.draws import subseed
+from communicator_model.draws import stream, subseed
 from communicator_model.faults import FaultKind
 from communicator_model.phones import Phones, find_phones
 from communicator_model.synthetic import synthesise
 from communicator_model.traces import Trace, find_trace, load_trace
 from communicator_simulations.runs import Run, RunKey, Supplies, run
-from communicator_simulations.scenario import Scenario, ScenarioError
+from communicator_simulations.scenario import Drawn, Scenario, ScenarioError
 from communicator_simulations.workers import finished
 from communicator_spec.monitors import Violation
 from communicator_spec.nodes import Fidelity
@@ -92,12 +92,20 @@ def _choose(known: list[str], wanted: Sequence[str], what: str) -> list[str]:
 
 def supplies_for(plan: Plan, replication: int) -> Supplies:
     """Load or make the data of one replication."""
-    scenario, sources = plan.scenario, plan.sources
-    seed = subseed(plan.seed, scenario.name, "data", replication)
-    trace = synthesise(seed) if sources.trace is None else load_trace(sources.trace)
-    phones = Phones.synthetic(seed) if sources.phones is None else Phones.load(sources.phones)
-    if scenario.people.count or scenario.people.days:
-        trace = trace.restrict(scenario.people.count or None, scenario.people.days or None)
+    scenario, sources, study = plan.scenario, plan.sources, plan.scenario.study
+
+    def seed(drawn: Drawn) -> int:
+        return subseed(plan.seed, scenario.name, "data", study.round_of(drawn, replication))
+
+    def draw(drawn: Drawn) -> float | None:
+        again = stream(subseed(plan.seed, scenario.name, "data"), drawn)
+        return again(replication, 0) if drawn in study.resamples else None
+
+    trace = synthesise(seed("messages")) if sources.trace is None else load_trace(sources.trace)
+    phones = Phones.synthetic(seed("devices")) if sources.phones is None else Phones.load(sources.phones)
+    count, days = scenario.people.count or None, scenario.people.days or None
+    if count or days:
+        trace = trace.restrict(count, days, window=draw("window"), circle=draw("graph"))
     return Supplies(trace, phones)
 
 

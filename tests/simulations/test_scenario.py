@@ -50,6 +50,7 @@ def test_missing_file_is_named() -> None:
     ("was", "now", "said"),
     [
         ("drain_days = 10", "drain_days = 10\nlabyrinth = 3", "unknown field `labyrinth`"),
+        ("drain_days = 10", 'drain_days = 10\nresamples = ["luck"]', "$.study.resamples"),
         ('name = "one"', 'name = "one"\nlong_term_lifetime_d = 6', "unknown field `long_term_lifetime_d`"),
         ("[weather]", "[wether]", "wether"),
         ("providers = 5\n", "", "missing required field `providers`"),
