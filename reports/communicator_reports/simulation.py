@@ -13,11 +13,12 @@ from typing import NamedTuple
 import polars as pl
 
 from communicator_reports.enough import run_enough
-from communicator_reports.progress import Steps
+from communicator_reports.progress import Steps, Update
 from communicator_reports.provenance import provenance
 from communicator_reports.wishes import Wish
 from communicator_simulations import results
 from communicator_simulations.runs import RunKey, simulate
+from communicator_simulations.settling import settling
 from communicator_simulations.sources import source_digest
 from communicator_simulations.sweep import Plan, Sweep, supplies_for
 from communicator_simulations.sweeps.tasks import fidelity_named
@@ -56,7 +57,10 @@ def simulate_into(folder: Path, wish: Wish, plan: Plan, work: Path, workers: int
     stored = sweep.results()
     for name, table in results.tables(stored).items():  # 2
         table.write_parquet(folder / f"{name}.parquet")
-    summary = {**results.summary(plan, stored, wish.rule), "fidelity": wish.fidelity.value}
+    summary: dict[str, object] = {**results.summary(plan, stored, wish.rule), "fidelity": wish.fidelity.value}
+    if wish.warm_up:
+        with steps.step("looking for the warm-up") as update:
+            summary["warm_up"] = _warm_up(plan, fidelity, update)
     results.write_json(folder / "summary.json", summary)
     results.write_json(folder / "provenance.json", provenance(["communicator", *command], plan))
     if wish.events:  # 3
@@ -66,6 +70,16 @@ def simulate_into(folder: Path, wish: Wish, plan: Plan, work: Path, workers: int
             for done, _ in enumerate(finished(write, plan.keys, workers, fresh=True), start=1):
                 update(done, len(plan.keys))
     return Simulation(summary, sweep)
+
+
+def _warm_up(plan: Plan, fidelity: Fidelity, update: Update) -> list[dict[str, object]]:
+    supplies = supplies_for(plan, 0)
+    policies = list(dict.fromkeys(key.policy for key in plan.keys))
+    rows: list[dict[str, object]] = []
+    for done, policy in enumerate(policies, start=1):
+        rows.append(settling(plan.scenario, plan.seed, supplies, policy, fidelity)._asdict())
+        update(done, len(policies))
+    return rows
 
 
 def _write_log(plan: Plan, fidelity: Fidelity, folder: Path, key: RunKey) -> None:

@@ -41,6 +41,7 @@ class Wish:
     policies: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     events: bool = False
+    warm_up: bool = False
 
     def words(self) -> list[str]:
         """Return the scenario and the options that decide the result, as they are typed."""
@@ -61,7 +62,7 @@ class Wish:
             words += ["--policy", policy]
         for fault in self.faults:
             words += ["--fault", fault]
-        return words + ["--events"] * self.events
+        return words + ["--warm-up"] * self.warm_up + ["--events"] * self.events
 
 
 def plan_of(wish: Wish) -> Plan:

@@ -210,6 +210,22 @@ def test_simulate_says_whether_a_width_was_reached(tmp_path: Path) -> None:
     assert "--replications auto:8 --metric automated_share --width 1e-09" in words
 
 
+def test_simulate_reports_the_warm_up_and_changes_no_figure(tmp_path: Path) -> None:
+    few = ["simulate", "migration", *chat(tmp_path), "--policy", "two", "--fault", "death", "--replications", "1"]
+    plain = communicator(*few, "--json", "--out", str(tmp_path / "plain"))
+    asked = communicator(*few, "--warm-up", "--json", "--out", str(tmp_path / "asked"))
+    assert (plain.returncode, asked.returncode) == (0, 0), asked.stderr
+    without, found = json.loads(plain.stdout), json.loads(asked.stdout)
+    (row,) = found.pop("warm_up")
+    assert found == without
+    assert row["policy"] == "two"
+    assert row["messages"] > 50
+    assert 0 <= row["detected_d"] <= 2
+    said = communicator(*few, "--warm-up", "--out", str(tmp_path / "said"))
+    assert "warm-up of two: " in said.stdout
+    assert f"counts from day {row['scenario_d']:.2f}" in " ".join(said.stdout.split())
+
+
 def test_the_number_of_workers_leaves_no_trace(tmp_path: Path) -> None:
     for workers in ("1", "2"):
         done = in_new_process("simulate", "migration", *TINY[:-1], workers, "--fault", "death", "--out",

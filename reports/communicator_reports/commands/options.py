@@ -9,7 +9,8 @@ import typer
 from communicator_reports.fidelity_names import FidelityName
 
 __all__ = ["CORES", "Days", "Events", "Fault", "Fidelity", "HowOften", "Json", "Metric", "Out", "People", "Phones",
-           "Policy", "Replications", "Scenario", "Seed", "Synthetic", "Trace", "Width", "Workers"]  # fmt: skip
+           "Policy", "Replications", "Scenario", "Seed", "Synthetic", "Trace", "WarmUp", "Width",
+           "Workers"]  # fmt: skip
 
 CORES: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -96,6 +97,12 @@ Events = Annotated[
     bool,
     typer.Option(
         "--events", help="Keep the event log of each run as Parquet; takes twice as long.", rich_help_panel=_HOW
+    ),
+]
+WarmUp = Annotated[
+    bool,
+    typer.Option(
+        "--warm-up", help="Say where MSER-5 ends the warm-up, and whether the scenario cuts it.", rich_help_panel=_HOW
     ),
 ]
 Workers = Annotated[

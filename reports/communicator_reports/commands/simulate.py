@@ -40,6 +40,7 @@ def simulate(
     synthetic: options.Synthetic = False,
     workers: options.Workers = options.CORES,
     out: options.Out = None,
+    warm_up: options.WarmUp = False,
     events: options.Events = False,
     as_json: options.Json = False,
 ) -> None:
@@ -68,12 +69,12 @@ def simulate(
         scenario=scenario, people=people, days=days, replications=often.replications, rule=often.rule, seed=seed,
         fidelity=fidelity,
         trace=trace, phones=phones, synthetic=synthetic, policies=tuple(policy or ()), faults=tuple(fault or ()),
-        events=events,
+        events=events, warm_up=warm_up,
     )  # fmt: skip
     plan = plan_of(wish)
     target = out or Path("out") / plan.scenario.name
     errors = Console(stderr=True)
-    steps = Steps(errors, 1 + events)
+    steps = Steps(errors, 1 + warm_up + events)
     with resumable(target, errors), building(target) as folder:
         done = simulate_into(folder, wish, plan, work_folder(target), workers, steps, ["simulate", *wish.words()])
     done.sweep.clear()
@@ -146,10 +147,23 @@ def _reached(precision: Mapping[str, object]) -> str:
     )
 
 
+def _warmed(row: Mapping[str, object]) -> str:
+    """Say where one policy's warm-up ends, and whether the scenario leaves as much out."""
+    name, own = row["policy"], f"the scenario counts from day {row['scenario_d']:.2f}"
+    if row["detected_d"] is None:
+        return f"warm-up of {name}: too few messages to tell; {own}"
+    found = f"MSER-5 ends it at day {row['detected_d']:.2f}"
+    if not row["settled"]:
+        found = "[red]has not settled in half of the run[/red]"
+    return f"warm-up of {name}: {found}; {own}" + ("" if row["enough"] else " [red](too early)[/red]")
+
+
 def _conclude(console: Console, summary: Mapping[str, object], target: Path, broken: Sequence[str]) -> None:
     first = cast(Sequence[Mapping[str, object]], summary["invariants"])[0]
     if "precision" in summary:
         console.print(_reached(cast(Mapping[str, object], summary["precision"])), highlight=False)
+    for row in cast(Sequence[Mapping[str, object]], summary.get("warm_up", ())):
+        console.print(_warmed(row), highlight=False)
     if broken:
         console.print(f"[red]invariants violated: {', '.join(broken)}[/red]; the first events are in summary.json")
     else:
