@@ -26,20 +26,21 @@ class Pace:
         self._said_s = 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """Take note of how many runs of `total` are finished."""
-        now_s = self._now()
-        if self._begun is None:
-            self._begun = (now_s, done)
-        elif done < total and now_s - self._said_s < _LINE_EVERY_S:
-            return
-        self._said_s = now_s
-        self._say(self.line(done, total))
+        """Take note of how many runs of `total` are finished, and say so if it is time to."""
+        first, now_s = self._begun is None, self._now()
+        if first or done == total or now_s - self._said_s >= _LINE_EVERY_S:
+            self._said_s = now_s
+            self._say(self._at(now_s, done, total))
 
     def line(self, done: int, total: int) -> str:
-        """Return how far it is."""
+        """Take note of how many runs of `total` are finished, and return the line."""
+        return self._at(self._now(), done, total)
+
+    def _at(self, now_s: float, done: int, total: int) -> str:
         line = f"{done:,} of {total:,} runs"
-        begun_s, before = self._begun or (self._now(), done)
-        spent_s = self._now() - begun_s
+        self._begun = self._begun or (now_s, done)
+        begun_s, before = self._begun
+        spent_s = now_s - begun_s
         if done <= before or spent_s <= 0:
             return line
         rate = (done - before) / spent_s

@@ -83,7 +83,7 @@ def test_ctrl_c_leaves_a_folder_that_goes_on(tmp_path: Path) -> None:
 
 def test_the_pace_counts_what_was_done_in_this_session_alone() -> None:
     said: list[str] = []
-    clock = iter([0.0, 0.0, 10.0, 60.0, 60.0, 120.0, 120.0])
+    clock = iter([0.0, 10.0, 60.0, 120.0, 0.0, 3.0])
     pace = Pace(said.append, lambda: next(clock))
     pace(40, 100)
     pace(41, 100)
@@ -94,4 +94,6 @@ def test_the_pace_counts_what_was_done_in_this_session_alone() -> None:
         "50 of 100 runs, 10 a minute, 5 min left",
         "100 of 100 runs, 30 a minute in 2 min",
     ]
+    shown = Pace(said.append, lambda: next(clock))
+    assert [shown.line(done, 12) for done in (0, 6)] == ["0 of 12 runs", "6 of 12 runs, 120 a minute, 3 s left"]
     assert [duration(s) for s in (0.25, 90, 7200, 180_000)] == ["0.25 s", "90 s", "2 h", "2.08 d"]

@@ -177,7 +177,7 @@ def _say(errors: Console) -> Any:  # noqa: ANN401 - a function of a text
 
 
 def _progress(errors: Console) -> Any:  # noqa: ANN401 - a function of two numbers
-    """Lines with rate and time left; on a terminal they replace each other."""
+    """Return what shows rate and time left: lines now and then, on a terminal one line that changes."""
     from communicator_reports.pace import Pace
 
     pace = Pace(_say(errors))
@@ -185,15 +185,10 @@ def _progress(errors: Console) -> Any:  # noqa: ANN401 - a function of two numbe
         return pace
 
     def show(done: int, total: int) -> None:
-        if done == total:
-            errors.file.write("\r\x1b[K")
-            pace(done, total)
-        else:
-            quiet(done, total)
-            errors.file.write(f"\r\x1b[K{pace.line(done, total)}")
+        end = "\n" if done == total else ""
+        errors.file.write(f"\r\x1b[K{pace.line(done, total)}{end}")
         errors.file.flush()
 
-    quiet = Pace(lambda line: None)
     return show
 
 
