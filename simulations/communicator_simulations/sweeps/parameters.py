@@ -6,12 +6,13 @@ scenario has one dotted name, also one that is added tomorrow.
 Rules:
 
 1. A name that there is not is refused with those that are like it, a value of a wrong type with what is expected.
-2. Names, labels and descriptions are no parameters, nor is the number of replications: they change no run.
+2. Names, labels and descriptions are no parameters, nor is the number of replications: they change no run. Nor are
+   lists, such as what a replication draws anew: a point has one value.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import Final, NamedTuple, get_args
+from typing import Final, NamedTuple, TypeVar, get_args
 
 import msgspec
 
@@ -65,13 +66,23 @@ def changed(scenario: Scenario, name: str, value: Value) -> Scenario:
     if name not in known:
         close = get_close_matches(name, known, 3, 0.5) or list(known)
         raise ScenarioError(f"no parameter {name!r} in this scenario; there are, for example: {', '.join(close)}")
-    tree = msgspec.to_builtins(scenario)
-    *path, last = name.split(".")
-    table = tree
-    for step in path:
-        table = table[step] if isinstance(table, dict) else next(row for row in table if row["name"] == step)
-    table[last] = value
     try:
+        tree = msgspec.to_builtins(_put(scenario, name.split("."), value))
         return msgspec.convert(tree, Scenario)
     except msgspec.ValidationError as error:
         raise ScenarioError(f"{name}={value}: {error}") from None
+
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def _put(table: T, path: Sequence[str], value: Value) -> T:
+    """Return the table with one value set; nothing is checked."""
+    field, *rest = path
+    below = getattr(table, field)
+    new: object = value
+    if isinstance(below, msgspec.Struct):
+        new = _put(below, rest, value)
+    elif isinstance(below, tuple):
+        new = tuple(_put(row, rest[1:], value) if row.name == rest[0] else row for row in below)
+    return msgspec.structs.replace(table, **{field: new})
