@@ -2,7 +2,7 @@
 
 1. run what is missing, keeping every finished run in the work folder
 2. write the tables and the summary
-3. write the event logs, if they were asked for: every run is then simulated once more, and its log kept
+3. write the event logs, if they were asked for: every run is then simulated once more, and its log kept (`logs`)
 """
 
 from collections.abc import Sequence
@@ -10,20 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import polars as pl
-
 from communicator_reports.enough import run_enough
 from communicator_reports.progress import Steps, Update
 from communicator_reports.provenance import provenance
 from communicator_reports.wishes import Wish
 from communicator_simulations import results
-from communicator_simulations.runs import RunKey, simulate
+from communicator_simulations.runs import RunKey, record
 from communicator_simulations.settling import settling
 from communicator_simulations.sources import source_digest
 from communicator_simulations.sweep import Plan, Sweep, supplies_for
 from communicator_simulations.sweeps.tasks import fidelity_named
 from communicator_simulations.workers import finished
-from communicator_spec import Event
 from communicator_spec.nodes import Fidelity
 
 __all__ = ["Simulation", "simulate_into"]
@@ -83,6 +80,5 @@ def _warm_up(plan: Plan, fidelity: Fidelity, update: Update) -> list[dict[str, o
 
 
 def _write_log(plan: Plan, fidelity: Fidelity, folder: Path, key: RunKey) -> None:
-    log = simulate(plan.scenario, plan.seed, supplies_for(plan, key.replication), key, fidelity).log
-    table = pl.DataFrame(log, schema=dict.fromkeys(Event._fields, pl.Int64), orient="row")
-    table.write_parquet(folder / f"{key.policy}-{key.fault}-{key.replication}.parquet")
+    path = folder / f"{key.policy}-{key.fault}-{key.replication}.parquet"
+    record(path, plan.scenario, plan.seed, supplies_for(plan, key.replication), key, fidelity)

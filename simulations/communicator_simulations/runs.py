@@ -9,6 +9,7 @@ without a trace, a new synthetic population.
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from communicator_model.draws import subseed
@@ -18,6 +19,7 @@ from communicator_model.phones import Phones
 from communicator_model.population import Person, Population
 from communicator_model.traces import Trace
 from communicator_model.world import World
+from communicator_simulations.logs import Basis, EventLog
 from communicator_simulations.metrics import Measured, Reader, measured
 from communicator_simulations.scenario import Scenario
 from communicator_spec import Row, Terms
@@ -26,11 +28,14 @@ from communicator_spec.monitors import Violation, recall
 from communicator_spec.nodes import Fidelity, Nodes, Reach
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Prepared", "Run", "RunKey", "Supplies", "model_fidelity", "prepare", "run", "simulate"]
+__all__ = ["Prepared", "Run", "RunKey", "Supplies", "model_fidelity", "prepare", "record", "run", "simulate"]
 
 
 _PART: Final = 1 << 15
 """How many rows of a log wait for their readers."""
+
+_GRACE_MS: Final = 86_400_000
+"""How much longer than its lifetime a message may be pending: a device that is offline fails it when it is back."""
 
 
 class RunKey(NamedTuple):
@@ -139,7 +144,7 @@ def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity
         also: Callable[[list[Row]], object] = lambda rows: None) -> Run:  # fmt: skip
     """Run, judge and measure, a part of the log at a time; `also` reads each part, too."""
     people, terms, conditions = prepare(scenario, seed, supplies, key)
-    monitors = Monitors(terms, tolerate_failed=not _must_deliver(terms), grace_ms=86_400_000)
+    monitors = Monitors(terms, tolerate_failed=not _must_deliver(terms), grace_ms=_GRACE_MS)
     exposed = frozenset(p.number for p in people if p.receiving[0] == conditions.fault.provider)
     reader = Reader(conditions.fault.at_ms, conditions.horizon_ms, exposed)
     log: list[Row] = []
@@ -170,6 +175,21 @@ def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity
         return result
     finally:
         gc.enable()
+
+
+def record(path: Path, scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity) -> None:
+    """Run one world and keep its event log as a Parquet file, which is written while it runs."""
+    _, terms, conditions = prepare(scenario, seed, supplies, key)
+    rows: list[Row] = []
+    with EventLog(path, Basis(terms, not _must_deliver(terms), _GRACE_MS, conditions.horizon_ms)) as log:
+
+        def write(at_least: int = _PART) -> None:
+            if len(rows) >= at_least:
+                log.write(rows)
+                rows.clear()
+
+        simulate(scenario, seed, supplies, key, fidelity, 1, rows, write).world.dismantle()
+        write(0)
 
 
 def _must_deliver(terms: Terms) -> bool:

@@ -27,11 +27,14 @@ def judge(
     """Bring the logs of all places together and judge them. Exit code 1: an invariant is broken.
 
     A service writes its log if `event_log` is on (`communicator events export`); a device, or who tests one, writes
-    the events of the device in the same form, and which root is which end.
+    the events of the device in the same form, and which root is which end. The log of a simulated run
+    (`communicator simulate --events`) is judged alone, as it was when it ran.
 
     Example:
 
       communicator judge receiving.jsonl sending.jsonl ann.jsonl ben.jsonl --settled
+
+      communicator judge out/migration/events/two-death-0.parquet
     """
     try:
         found = verdict(logs, settled=settled, profile=profile)
@@ -54,12 +57,25 @@ class Verdict(NamedTuple):
 
 
 def verdict(logs: Sequence[Path], *, settled: bool, profile: str) -> Verdict:
-    """Judge the logs of all places; `PlaceError` if they do not belong together."""
+    """Judge the logs of all places, or the log of one simulated run; `PlaceError` if they do not belong together."""
+    if [path.suffix for path in logs] == [".parquet"]:
+        return _of_a_run(logs[0])
     found = merged([(str(path), path.read_text("utf-8").splitlines()) for path in logs])
     monitors = Monitors(standard_terms(profile), settled=settled)
     monitors.feed_all(found.rows)
     violations = monitors.finish(max((row[0] for row in found.rows), default=0), found.rows)
     return Verdict(dict(sorted(Counter(Kind(row[1]).name for row in found.rows).items())), violations, found.numbers)
+
+
+def _of_a_run(path: Path) -> Verdict:
+    from communicator_simulations.logs import LogError, judged, parts  # pyarrow takes longer than the judge
+
+    try:
+        violations = judged(path).violations
+    except LogError as error:
+        raise PlaceError(str(error)) from error
+    counts = Counter(Kind(row[1]).name for rows in parts(path) for row in rows)
+    return Verdict(dict(sorted(counts.items())), violations, {})
 
 
 def _show(violations: Sequence[Violation], rows: int) -> None:
