@@ -25,6 +25,14 @@ def test_steps_through_the_pipe_are_measured_beside_the_barest_exchange(capsys: 
     assert all(row["low"] <= row["ratio"] <= row["high"] and row["steps/s"] > 0 for row in rows)
 
 
+def test_the_world_is_measured_beside_its_readable_version(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["population", "--short", "--json"])
+    both, grown = json.loads(capsys.readouterr().out)["population"].values()
+    assert [row["what"] for row in both] == ["as studies run it", "on stock SimPy"]
+    assert all(0 < row["of the bare clock"] < 1 and row["messages/s"] > 0 for row in both)
+    assert all(row["bytes/person"] > 0 and row["bytes/relationship"] > 0 for row in grown)
+
+
 def test_ratchets_are_measured_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
     main(["ratchet", "--short", "--json"])
     for rows in json.loads(capsys.readouterr().out)["ratchet"].values():
