@@ -27,8 +27,10 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+# Half as many again as there are processors: tests of real services wait for them.
+JOBS ?= $(shell $(PYTHON) -c "import os; print(max(2, len(os.sched_getaffinity(0)) * 3 // 2))")
 tests: setup
-	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n auto
+	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n $(JOBS) --durations=40
 
 # The formal model: Quint's own word on the text (needs Node), then every check of spec/formal/checks.toml.
 TIER ?= ci
