@@ -2,7 +2,7 @@
 
 import pytest
 
-from communicator_spec.events import NONE, Event, Kind, Row
+from communicator_spec.events import NONE, Command, Event, Kind, Row
 from communicator_spec.invariants import Monitors
 from communicator_spec.terms import standard_terms
 
@@ -104,6 +104,49 @@ def test_what_was_forwarded_before_a_service_wrote_anything_is_not_forgotten() -
 
 def test_what_died_with_its_service_is_not_missed() -> None:
     assert judged((*without(of_owner(Kind.CONFIRMED)), event(Kind.DIED, service=RECEIVING))) == []
+
+
+def changed(row: Row, **columns: int) -> Row:
+    return tuple(Event(*row)._replace(**columns))  # type: ignore[return-value]
+
+
+LEFT_OVER = without(of_owner(Kind.CONFIRMED))
+OF_CONTACT = tuple(changed(row, message=0) if row == ISSUED else row for row in LEFT_OVER)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        event(Kind.ENDED, end=OWNER),
+        event(Kind.RECEIVED, end=OWNER, service=RECEIVING, value=Command.END),
+    ],
+)
+def test_what_is_stored_goes_with_the_end_of_its_own_relationship_alone(row: Row) -> None:
+    missed = ("kept-until-confirmed", "stored, and never confirmed")
+    assert missed not in judged((*LEFT_OVER, row))
+    assert missed in judged((*LEFT_OVER, changed(row, end=OWNER ^ 1)))
+
+
+def test_another_command_withdraws_nothing() -> None:
+    row = event(Kind.RECEIVED, end=OWNER, service=RECEIVING, value=Command.RECEIPT)
+    assert ("kept-until-confirmed", "stored, and never confirmed") in judged((*LEFT_OVER, row))
+
+
+def test_what_is_stored_at_a_contact_goes_with_it_once_the_peer_holds_another_set() -> None:  # SES-27
+    missed = ("kept-until-confirmed", "stored, and never confirmed")
+    newer = event(Kind.UPDATED, end=OWNER ^ 1, value=1)
+    assert missed not in judged((*OF_CONTACT, newer))
+    assert missed in judged(OF_CONTACT), "nobody holds another set"
+    assert missed in judged((*OF_CONTACT, event(Kind.UPDATED, end=OWNER, value=1))), "the owner does"
+    assert missed in judged((*LEFT_OVER, newer)), "the address is of no contact"
+
+
+def test_a_message_that_goes_with_a_contact_is_still_asked_for() -> None:
+    lost = tuple(row for row in OF_CONTACT if row[1] != Kind.DELIVERED)
+    later_ms = 1 << 50
+    monitors = Monitors(standard_terms(), settled=True)
+    monitors.feed_all((*lost, event(Kind.UPDATED, end=OWNER ^ 1, value=1)))
+    assert {violation.invariant for violation in monitors.finish(later_ms)} == {"nothing-lost"}
 
 
 def test_every_invariant_of_live_services_is_broken_here() -> None:

@@ -96,12 +96,17 @@ class Accounted(Invariant):
 
 
 class KeptUntilConfirmed(Invariant):
-    """A live service shows what it stored, and never again what it deleted; it deletes what the owner confirmed."""
+    """A live service shows what it stored, and never again what it deleted; it deletes what the owner confirmed.
+
+    What is stored when everything is settled has been withdrawn with its roots, or is forgotten: with those of an end
+    that refuses its peer, or heard that the peer does, and with those of a contact whose peer holds another set. A
+    message among them is still one that `nothing-lost` asks for.
+    """
 
     name = "kept-until-confirmed"
     clauses = ("RECV-11", "DELIV-26")
     of_live_services = True
-    __slots__ = ("_contacts", "_ended", "_live", "_paired", "_settled", "_shown", "_stored")
+    __slots__ = ("_contacts", "_ended", "_live", "_replaced", "_settled", "_shown", "_stored")
 
     def __init__(self, *, settled: bool = False) -> None:
         self._settled = settled
@@ -110,14 +115,14 @@ class KeptUntilConfirmed(Invariant):
         self._shown: set[_Address] = set()
         self._ended: set[int] = set()
         self._contacts: set[tuple[int, int, int]] = set()
-        self._paired: set[int] = set()
+        self._replaced: set[int] = set()  # the ends whose peer holds another set than that of the contact
         super().__init__()
 
     def handlers(self) -> dict[Kind, Handler]:
         """Watch the stores of live services."""
         return {
             Kind.ISSUED: self._issue,
-            Kind.PAIRED: self._pair,
+            Kind.UPDATED: self._update,
             Kind.TAKEN: self._take,
             Kind.STORED: self._store,
             Kind.FETCHED: self._show,
@@ -132,12 +137,12 @@ class KeptUntilConfirmed(Invariant):
             self._live.add(row[4])
 
     def _issue(self, row: Row) -> None:
-        if row[3] == 0:  # of a contact: its roots are withdrawn when the peer holds another set (SES-27)
+        if row[3] == 0:  # of a contact
             self._contacts.add((row[2], row[4], row[5]))
 
-    def _pair(self, row: Row) -> None:
+    def _update(self, row: Row) -> None:
         if self._settled:  # else nobody asks
-            self._paired.add(row[2])
+            self._replaced.add(row[2] ^ 1)  # SES-27
 
     def _store(self, row: Row) -> None:
         if row[4] in self._live:
@@ -173,7 +178,7 @@ class KeptUntilConfirmed(Invariant):
         """Add what is stored and nobody confirmed."""
         if self._settled:
             for address, stored in self._stored.items():
-                withdrawn = address[0] in self._paired and address[:3] in self._contacts
+                withdrawn = address[0] in self._replaced and address[:3] in self._contacts
                 if address[0] not in self._ended and not withdrawn:
                     self._report([stored], "stored, and never confirmed")
         return self.found
