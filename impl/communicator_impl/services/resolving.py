@@ -47,7 +47,10 @@ class ResolverApart:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._process: subprocess.Popen[str] | None = None
-        self._running()  # it takes a while to start
+        try:
+            self._running()  # it takes a while to start
+        except OSError:  # it was killed before it heard anything: rule 3
+            self.stop()
 
     def step(self) -> Resolved:
         """Resolve one batch; `OSError` if the other process is lost or failed: the next step starts another one."""
