@@ -2,16 +2,15 @@
 
 import io
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tests.leftovers import environment, left
 from tests.patience import PATIENCE_S, eventually
 
 from communicator_reports.demo.recording import SHOWN, block, shape
@@ -19,23 +18,6 @@ from communicator_reports.demo.telling import WIDTH, Teller
 
 COMMAND = (sys.executable, "-c", "from communicator_reports.cli import main; main()", "demo")
 ROOT = Path(__file__).parents[2]
-MARK = "COMMUNICATOR_TEST_MARK"
-
-
-def environment(tmp_path: Path) -> dict[str, str]:
-    return {**os.environ, MARK: uuid.uuid4().hex, "TMPDIR": str(tmp_path)}
-
-
-def left(marked: dict[str, str]) -> list[str]:
-    """Return the processes that were begun in an environment."""
-    mark, found = f"{MARK}={marked[MARK]}".encode(), []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (process / "environ").read_bytes():
-                found.append((process / "cmdline").read_text())
-        except OSError:
-            continue
-    return found
 
 
 def played(tmp_path: Path, *options: str) -> tuple[int, str]:

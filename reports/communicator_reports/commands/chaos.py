@@ -13,7 +13,7 @@ from rich.table import Table
 from communicator_reports.commands import options
 
 if TYPE_CHECKING:
-    from communicator_simulations.chaos.campaign import Outcome, Wish
+    from communicator_simulations.chaos.outcome import Outcome, Wish
 
 __all__ = ["chaos"]
 
@@ -55,7 +55,7 @@ def chaos(
 
       communicator chaos --plant all
     """
-    from communicator_simulations.chaos.campaign import Wish
+    from communicator_simulations.chaos.outcome import Wish
     from communicator_simulations.chaos.planted import BUGS
     from communicator_simulations.chaos.postgres import is_there
 
@@ -108,14 +108,14 @@ def _planted(wishes: "list[Wish]", keep: Path | None, as_json: bool) -> int:
     console, rows, code = Console(), list[dict[str, object]](), 0
     for wish in wishes:
         outcome, folder = _run(wish, keep)
-        found = outcome.reached and bool(outcome.violations)
-        code |= not found
-        first = outcome.violations[0] if outcome.violations else ""
-        name = outcome.wish.plant
-        rows.append({"bug": name, "reached": outcome.reached, "found": found, "by": first, "s": outcome.took_s})
+        code |= not outcome.found
+        name, took = wish.plant, outcome.took_s
+        rows.append({"bug": name, "reached": outcome.reached, "found": outcome.found, "s": took})
         if not as_json:
-            word = "found" if found else "NOT FOUND" if outcome.reached else "never reached"
-            console.print(f"{word:<13} {name:<36} {outcome.took_s:4.0f} s  {first[:100]}", highlight=False)
+            word = "found" if outcome.found else "NOT FOUND" if outcome.reached else "NEVER REACHED"
+            console.print(
+                f"{word:<13} {name:<36} {took:4.0f} s  {outcome.found[:100]}", highlight=False, soft_wrap=True
+            )
         if keep is None:
             _remove(folder)
     if as_json:

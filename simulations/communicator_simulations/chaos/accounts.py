@@ -9,7 +9,8 @@ request to account (`accounted`, `kept-until-confirmed`, `only-peers`).
 Rules:
 
 1. Rows are read once, in the order of the merged log.
-2. Where a device or a service went on with an older store, the sum says nothing: it is for runs without that.
+2. What is held may have been taken already: whoever died before the answer came sends it again, and it counts once.
+3. Where a device or a service went on with an older store, the sum says nothing: it is for runs without that.
 """
 
 from collections import Counter
@@ -36,9 +37,9 @@ def sent_and_taken(rows: Iterable[Row], waiting: Mapping[Way, int], dropped: int
             sent[via, service] += 1
         elif kind == Kind.TAKEN and via != NONE:
             taken[via, service] += 1
-    missing = {way: sent[way] - taken[way] - waiting.get(way, 0) for way in sorted({*sent, *taken, *waiting})}
-    lost = {way: count for way, count in missing.items() if count > 0}
+    missing = {way: sent[way] - taken[way] for way in sorted({*sent, *taken})}
     found = [f"{-n} were taken and never sent, {_said(way)}" for way, n in missing.items() if n < 0]
+    lost = {way: n - waiting.get(way, 0) for way, n in missing.items() if n > waiting.get(way, 0)}
     if sum(lost.values()) > dropped:
         found += [f"{n} were sent, and not taken, {_said(way)}; {dropped} ended" for way, n in lost.items()]
     return found

@@ -17,7 +17,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -34,7 +34,8 @@ from communicator_spec.terms import standard_terms
 
 __all__ = ["Messages", "Verdict", "judged", "kept_before_confirmed"]
 
-_SHOWN = 40
+_SHOWN: Final = 8
+"""Of the same kind."""
 
 
 class Messages(msgspec.Struct, frozen=True):
@@ -73,7 +74,7 @@ def judged(parts: Sequence[Part], databases: Mapping[str, str], *, dropped: int,
     devices = [_read(part) for part in parts]
     files = [(f"person {part.person}", device.lines) for part, device in zip(parts, devices, strict=True)]
     files += [(name, _log(url)) for name, url in databases.items()]
-    violations, messages = _compared(devices)
+    violations, messages = _compared(devices, settled=settled)
     violations += [line for part in parts for line in _broken(part)]
     monitors = Monitors(standard_terms("label/1"), settled=settled)
     rows: Sequence[Row] = ()
@@ -90,7 +91,17 @@ def judged(parts: Sequence[Part], databases: Mapping[str, str], *, dropped: int,
     violations += [f"sent-and-taken: {line}" for line in sent_and_taken(rows, waiting, dropped)]
     events = Counter(Kind(row[1]).name for row in rows)
     names = (*(one.name for one in monitors.invariants), "kept-before-confirmed", "sent-and-taken", "accepted-once")
-    return Verdict(tuple(violations[:_SHOWN]), messages, dict(sorted(events.items())), names)
+    return Verdict(_few(violations), messages, dict(sorted(events.items())), names)
+
+
+def _few(violations: Iterable[str]) -> tuple[str, ...]:
+    """Return the first of each kind."""
+    counts, found = Counter[str](), list[str]()
+    for line in violations:
+        kind = line.partition(":")[0]
+        counts[kind] += 1
+        found += [line] if counts[kind] <= _SHOWN else []
+    return tuple(found)
 
 
 def kept_before_confirmed(rows: Iterable[Row]) -> list[str]:
@@ -122,7 +133,7 @@ def kept_before_confirmed(rows: Iterable[Row]) -> list[str]:
     return found
 
 
-def _compared(devices: Sequence[_Device]) -> tuple[list[str], Messages]:
+def _compared(devices: Sequence[_Device], *, settled: bool) -> tuple[list[str], Messages]:
     """Compare what was written with what has arrived."""
     found, states = list[str](), Counter[State]()
     peer = {end: names for device in devices for end, names in device.peer.items()}
@@ -139,7 +150,7 @@ def _compared(devices: Sequence[_Device]) -> tuple[list[str], Messages]:
                 found.append(f"accepted-once: {name!r} of end {end} is {state.value} and never arrived")
         found += [f"accepted-once: {name!r} arrived at end {end ^ 1} and nobody wrote it" for name in arrived]
         waiting = [name for name, state in names.items() if state is State.WAITING]
-        if waiting and not {end, end ^ 1} & over:
+        if settled and waiting and not {end, end ^ 1} & over:
             found.append(f"accepted-once: {waiting} of end {end} wait though everything has come to rest")
     delivered = states[State.DELIVERED] + states[State.SEEN]
     return found, Messages(states.total(), delivered, states[State.WAITING], states[State.FAILED])

@@ -19,15 +19,18 @@ import msgspec
 from communicator_simulations.chaos.planted import Bug
 from communicator_simulations.chaos.talker import Step
 
-__all__ = ["OPERATORS", "Fault", "Kind", "Pair", "Plan", "planned"]
+__all__ = ["OPERATORS", "OVERTIME_S", "Fault", "Kind", "Pair", "Plan", "planned"]
 
 OPERATORS: Final = 3
 _DAY_S: Final = 86_400
 _DAYS: Final = 5.5
 _PACES: Final = (60, 6000)
 _MESSAGES_S: Final = 0.25
+_MESSAGES: Final = 10
+"""Of each person: so many a second, and so many in the time of the plan at least."""
 _LOAD: Final = (0.12, 0.95)
-_OVERTIME: Final = 2.0
+OVERTIME_S: Final = 60.0
+"""For so long people go on writing, if what has to happen has not been seen by then."""
 _FILES: Final = 4
 _TROUBLES: Final = (
     "reset",
@@ -131,10 +134,10 @@ def _pairs(people: int, chance: random.Random) -> tuple[Pair, ...]:
 def _steps(plan: Plan, person: int, uris: tuple[str, ...]) -> tuple[Step, ...]:
     chance, ends = random.Random(f"{plan.seed} steps {person}"), plan.ends_of(person)
     begin, end = (share * plan.seconds for share in _LOAD)
-    count = max(4, int(plan.seconds * _MESSAGES_S * _OVERTIME))
+    span_s, rate = plan.seconds + OVERTIME_S, max(_MESSAGES_S, _MESSAGES / plan.seconds)
     said = [
-        Step(chance.uniform(0, _OVERTIME * plan.seconds), "say", chance.choice(ends), f"{plan.seed}:{person}:{number}")
-        for number in range(count)
+        Step(chance.uniform(0, span_s), "say", chance.choice(ends), f"{plan.seed}:{person}:{number}")
+        for number in range(int(rate * span_s))
     ]
     decided = [Step(begin + chance.uniform(0, end - begin) / 2, "profile", ends[0], f"person {person}")]
     decided += [Step(chance.uniform(begin, end), "read", one, f"read {one}") for one in ends]

@@ -1,10 +1,16 @@
-"""A private PostgreSQL server for one run: in a folder of the run, reached over a socket there, and nowhere else."""
+"""A private PostgreSQL server for one run: in a folder of the run, reached over a socket there, and nowhere else.
+
+Rules:
+
+1. It ends when whoever started it does, in whatever way that ends (PR_SET_PDEATHSIG).
+"""
 
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -18,6 +24,15 @@ __all__ = ["Postgres", "is_there"]
 
 _START_S: Final = 120.0
 _OPTIONS: Final = ("listen_addresses=", "max_connections=300", "shared_buffers=32MB", "wal_level=minimal")
+_GUARDED: Final = """
+import ctypes, os, signal, sys
+user, parent, *command = sys.argv[1:]
+if int(user) != os.geteuid():
+    os.setuid(int(user))
+ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # after the user is another: a change of it takes the signal back
+if os.getppid() == int(parent):
+    os.execv(command[0], command)
+"""
 
 
 def _binaries() -> Path | None:
@@ -46,10 +61,10 @@ class Postgres:
         subprocess.run(made, user=self._user, check=True, capture_output=True, cwd=self._folder)
         options = [part for option in (*_OPTIONS, "wal_level=minimal", "max_wal_senders=0") for part in ("-c", option)]
         command = (str(binaries / "postgres"), "-D", data, "-k", str(self._folder), *options)
+        owner = pwd.getpwnam(self._user).pw_uid if self._user is not None else os.geteuid()
+        guarded = (sys.executable, "-c", _GUARDED, str(owner), str(os.getpid()), *command)
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, user=self._user, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
-            )
+            self._process = subprocess.Popen(guarded, stdout=log, stderr=log, cwd=self._folder, start_new_session=True)
         self._wait()
 
     def create(self, database: str) -> str:

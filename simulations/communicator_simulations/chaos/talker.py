@@ -90,6 +90,8 @@ class Part(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """How far a person is: passes since the start, steps left, and whether all that was written down is sent.
 
+    `met`: it has begun a relationship with everybody whom it is to know.
+
     `waiting` are the ends with messages that have no receipt, `over` those whose relationship has ended.
     """
 
@@ -99,6 +101,7 @@ class Status(msgspec.Struct, frozen=True):
     over: tuple[int, ...] = ()
     sent: bool = False
     at_s: float = 0.0
+    met: bool = False
 
     def is_settled(self, over: Collection[int]) -> bool:
         """Tell whether nothing is due that anybody waits for; who ended may not have told the peer."""
@@ -314,7 +317,7 @@ class _Person:
         waiting = tuple(end for end in device.core.relationships() if device.core.waiting(end))
         left = len(self._left()) + (not met)
         sent = device.post.is_empty() and device.uploads.is_empty()
-        status = Status(self._passes, left, waiting, over, sent, time.time())
+        status = Status(self._passes, left, waiting, over, sent, time.time(), met)
         part = self._folder / "status.part"
         part.write_bytes(msgspec.json.encode(status))
         part.replace(self._folder / "status.json")

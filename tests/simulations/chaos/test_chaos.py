@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from communicator_simulations.chaos.campaign import Outcome, Wish, run
+from communicator_simulations.chaos.campaign import run
+from communicator_simulations.chaos.outcome import Outcome, Wish
 
 
 def kept(outcome: Outcome) -> None:
@@ -18,23 +19,21 @@ def kept(outcome: Outcome) -> None:
 
 @pytest.mark.slow
 def test_a_small_run_keeps_every_promise(tmp_path: Path) -> None:
-    outcome = run(Wish(people=4, minutes=0.4, seed=7, kills=30), tmp_path)
+    outcome = run(Wish(people=4, minutes=0.35, seed=7, kills=40), tmp_path)
     kept(outcome)
-    assert sum(outcome.kills.values()) >= 20
+    assert outcome.killed >= 20
 
 
 @pytest.mark.slow
 def test_a_few_kills_over_postgresql(tmp_path: Path) -> None:
-    outcome = run(Wish(people=2, minutes=0.15, seed=8, kills=8, database="postgresql", faults=False), tmp_path)
+    outcome = run(Wish(people=2, minutes=0.1, seed=8, kills=6, database="postgresql", faults=False), tmp_path)
     kept(outcome)
     assert outcome.passes["services.resolver:Resolver.step:1"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "plant", ["confirms-before-it-stores", "forgets-a-parcel-before-it-is-taken", "accepts-before-commit"]
-)
+@pytest.mark.parametrize("plant", ["confirms-before-it-stores", "takes-a-submission-again", "accepts-before-commit"])
 def test_a_planted_bug_is_found(tmp_path: Path, plant: str) -> None:
-    outcome = run(Wish(people=3, minutes=0.2, seed=1, kills=25, plant=plant, calm_s=20.0), tmp_path)
+    outcome = run(Wish(people=2, minutes=0.1, seed=1, kills=6, plant=plant), tmp_path)
     assert outcome.reached
-    assert outcome.violations
+    assert outcome.found

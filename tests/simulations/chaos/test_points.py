@@ -1,8 +1,11 @@
 """Crash points are found in the source, and none is excused that is not there."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
-from communicator_simulations.chaos.ledger import Ledger, Order
+from communicator_simulations.chaos.ledger import Ledger
 from communicator_simulations.chaos.points import RARE, UNREACHED, scan
 
 
@@ -23,14 +26,18 @@ def test_every_excuse_excuses_something() -> None:
         assert any(name.startswith(prefix) for name in names), prefix
 
 
-def test_an_order_is_seen_by_all_who_open_the_ledger(tmp_path: Path) -> None:
+def test_an_order_is_seen_by_all_who_open_the_ledger_and_met_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     mine = Ledger(path, 2, 5)
-    theirs = Ledger.opened(path, 5)
-    mine.order(1, Order(3, 1, 7))
-    theirs.passed(1, 3, 0)
-    theirs.passed(1, 3, 1)
-    assert mine.ordered(1) == Order(3, 1, 6)
-    assert mine.passes(1) == (0, 0, 0, 0, 0, 0, 1, 1, 0, 0)
-    assert mine.ordered(0) is None
+    mine.order(1, {(3, 1): 2, (4, 0): 0})
+    dying = (
+        "from pathlib import Path; from communicator_simulations.chaos.ledger import Ledger; "
+        f"theirs = Ledger.opened(Path({str(path)!r}), 5); theirs.passed(1, 3, 0); "
+        "[theirs.passed(1, 3, 1) for _ in range(9)]"
+    )
+    done = subprocess.run((sys.executable, "-c", dying), capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert mine.passes(1) == (0, 0, 0, 0, 0, 0, 1, 3, 0, 0)
+    assert mine.death(0) is None
+    assert mine.death(1) == (3, 1)
     assert mine.death(1) is None
