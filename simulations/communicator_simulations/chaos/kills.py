@@ -26,6 +26,8 @@ __all__ = ["Kills"]
 _ORDER_S: Final = 3.0
 _TRIED: Final = 0.7
 _PASSES: Final = (0, 0, 0, 1, 2)
+_LATER: Final = (0, 1, 2, 4, 8)
+"""Who always died at its first pass would never come to where a bug shows."""
 
 
 class _Recent:
@@ -72,8 +74,8 @@ class Kills:
 
     @property
     def is_done(self) -> bool:
-        """Whether nobody is to die any more."""
-        return not self._wanted and not self._ordered
+        """Whether nobody is to die any more, or, where a bug is to be exposed, somebody has died."""
+        return not (self._wanted or self._ordered) or bool(self._exposing and self.counts)
 
     def tend(self) -> None:
         """See what became of orders, and give those that are wanted."""
@@ -139,8 +141,8 @@ class Kills:
 
     def _besides(self) -> dict[Place, int]:
         """Return where else whoever comes there dies: where a planted bug shows, or where nobody has died yet."""
-        first = {place for place in self._first if not self.counts[place]}
-        return dict.fromkeys(self._exposing | first, 0)
+        first = dict.fromkeys((place for place in self._first if not self.counts[place]), 0)
+        return first | {place: self._chance.choice(_LATER) for place in sorted(self._exposing)}
 
     def _weight(self, place: Place) -> float:
         return self.counts[place] + _TRIED * self._tries[place]
