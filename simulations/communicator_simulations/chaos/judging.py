@@ -118,7 +118,7 @@ def kept_before_confirmed(rows: Iterable[Row]) -> list[str]:
         grant, address = (end, service, serial), (end, service, serial, position)
         if kind == Kind.ISSUED and message == 0:
             contacts.add(grant)
-        elif kind == Kind.SENT and value == Command.RESYNC:  # what was sealed before opens no more, and is sent again
+        elif kind in (Kind.SENT, Kind.RECEIVED) and value == Command.RESYNC:  # what was sealed before is sent again
             sent = {way: carried for way, carried in sent.items() if way[0] not in (end, end ^ 1)}
         elif kind == Kind.SENT and value == Command.MESSAGE:
             sent[end ^ 1, service, serial, position] = (end ^ 1, message)
