@@ -163,13 +163,9 @@ def decrypt(state: RatchetState, message: bytes, associated: bytes, entropy: Ent
     found = _try_skipped(state, message, associated)  # 1
     if found is not None:
         return found
-    turned = state  # 2
-    header = None if state.hkr is None else _open_header(_opening(state.loaded, state.hkr), message, associated)
-    if header is None:
-        following = ChaCha20Poly1305(state.nhkr)
-        header = _open_header(following, message, associated)
-        if header is None:
-            raise PeerError(ErrorClass.FORGED, "no header key opens this")
+    header, following = _find_header(state, message, associated)  # 2
+    turned = state
+    if following is not None:
         turned = _turn(_ended(_skip(state, header[1])), header[0], following, entropy)  # 3
     number = header[2]
     if number < turned.nr:
@@ -229,6 +225,26 @@ def _opening(loaded: Loaded, hkr: bytes) -> ChaCha20Poly1305:
     if loaded.opening is None:
         loaded.opening = ChaCha20Poly1305(hkr)
     return loaded.opening
+
+
+def _find_header(
+    state: RatchetState, message: bytes, associated: bytes
+) -> tuple[tuple[bytes, int, int], ChaCha20Poly1305 | None]:
+    """Return the header, and the cipher of the next header key if it is that one which opens it.
+
+    A peer that was written to since its last turn has probably turned: then the next one is tried first.
+    """
+    for is_next in (True, False) if state.ns else (False, True):
+        if is_next:
+            cipher = ChaCha20Poly1305(state.nhkr)
+        elif state.hkr is not None:
+            cipher = _opening(state.loaded, state.hkr)
+        else:
+            continue
+        header = _open_header(cipher, message, associated)
+        if header is not None:
+            return header, cipher if is_next else None
+    raise PeerError(ErrorClass.FORGED, "no header key opens this")
 
 
 def _open_header(cipher: ChaCha20Poly1305, message: bytes, associated: bytes) -> tuple[bytes, int, int] | None:
