@@ -25,12 +25,14 @@ from communicator_impl import (
     ratchet,
     routing,
     wire,
+    xwing,
 )
 from communicator_impl import session as sessions
 from communicator_impl.addresses import KeySchedule, ServiceConfig, TwoLayerTable, two_layer, values
 from communicator_impl.addresses.config import Generation, read_generations
 from communicator_impl.addresses.label import open_labelled
 from communicator_impl.addresses.values import Profile, seal_info
+from communicator_impl.client.courier import class_of
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.errors import CommunicatorError, PeerError
 from communicator_impl.export import Kept, Relationship, export
@@ -47,10 +49,24 @@ _SIZE: Final = _E.ciphertext_classes_bytes[0]
 _CIPHERTEXT: Final = bytes(_SIZE)
 _OWNER: Final = Ed25519PrivateKey.from_private_bytes(b"\x09" * 32)
 _ROOT: Final = values.root(b"\x0a" * 16)
+_HYBRID: Final = xwing.key_pair(b"\x0b" * PARAMETERS.hybrid.secret_key_bytes)
 
 
 def _sequence(data: bytes) -> bytes:
     return b"".join(wire.sequence(data, 64, 512))
+
+
+def _hybrid_key(data: bytes) -> None:
+    """Check a key of the right length: what is too short is filled up."""
+    xwing.check_public(data.ljust(len(_HYBRID.public), b"\0")[: len(_HYBRID.public)])
+
+
+def _hybrid_sealed(data: bytes) -> None:
+    xwing.open_sealed(_HYBRID.secret, b"fuzz", data)
+
+
+def _refusal(data: bytes) -> None:
+    class_of(data)
 
 
 def _body(data: bytes) -> bytes:
@@ -343,6 +359,15 @@ TARGETS: Final = (
         _v("package.decode.package"),
     ),
     Target("opening", _opening, ("agreement:Opening.from_bytes",), lambda: (_an_opening(),), Form.RAW),
+    Target("hybrid-key", _hybrid_key, ("xwing:check_public",), lambda: (_HYBRID.public,), Form.RAW),
+    Target(
+        "hybrid-sealed",
+        _hybrid_sealed,
+        ("xwing:open_sealed",),
+        lambda: (xwing.seal(_HYBRID.public, b"fuzz", b"text", ENTROPY, "fuzz.seal"),),
+        Form.RAW,
+    ),
+    Target("refusal", _refusal, ("client.courier:class_of",), _examples(b'{"class": "replayed"}', b"[]"), Form.RAW),
     Target("first", _first, ("session:accept",), _v("session.accept.ciphertext"), Form.RAW),
     Target("first-sealed", _first_sealed, ("agreement:open_opening",), lambda: (_an_opening(),), Form.RAW),
     Target("restart", _restarted, ("session:accept_restart",), _examples(bytes(32), b"\x09" * 32), Form.RAW),

@@ -36,7 +36,7 @@ def test_a_place_says_what_stands_there(name: str, around: str, optional: bool, 
 
 
 def test_a_structure_with_a_name_is_described_once() -> None:
-    assert places()["contact.1"].form.rule == "key-package"
+    assert [field.form.rule for field in places()["contact.1"].form.inside] == ["key-package", "hybrid-package"]
     assert not any(name.startswith("contact.1.") for name in places())
 
 

@@ -283,5 +283,5 @@ def class_of(data: bytes) -> ErrorClass:
     """Return the class that a refusal names; `MALFORMED` if it names none."""
     try:
         return ErrorClass(json.loads(data)["class"])
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return ErrorClass.MALFORMED

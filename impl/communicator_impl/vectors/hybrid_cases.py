@@ -161,7 +161,7 @@ def _talk_cases() -> list[Case]:
         _step("second", "seal", "start", body=bytes(SIZE - _P.overhead_bytes - _P.length_prefix_bytes)),
         _step("open", "open", "accept", ciphertext="$second.ciphertext"),
     )
-    clauses = ("SES-30", "SES-31", "EXT-5")
+    clauses = ("SES-30", "EXT-5")
     seal = Case("hybrid/first", "the fullest first message", ("ENV-11",),
                 (_start(), _step("seal", "seal", "start", body=bytes(_ROOM))))  # fmt: skip
     full = seal.refused("body-too-large", "one byte more than there is room for", ("ENV-11",), ErrorClass.TOO_LARGE)
