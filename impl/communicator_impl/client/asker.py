@@ -169,7 +169,7 @@ def _json(data: bytes) -> list[tuple[object, int]]:
     try:
         found = json.loads(data)
         return [(name, value) for name, value in found.items() if type(value) is int]
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise ServiceError(ErrorClass.MALFORMED, "an answer that cannot be read") from error
 
 

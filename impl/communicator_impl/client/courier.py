@@ -256,7 +256,7 @@ _CBOR: Final = {"content-type": "application/cbor"}
 def _member(data: bytes, name: str) -> object:
     try:
         return json.loads(data)[name]
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ServiceError(ErrorClass.MALFORMED, name) from error
 
 

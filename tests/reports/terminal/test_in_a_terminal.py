@@ -29,7 +29,8 @@ class Window:
     def __init__(self, store: Path, key_file: Path) -> None:
         main = "from communicator_reports.cli import main; main()"
         words = ["rm", "open", "--store", str(store), "--key-file", str(key_file)]
-        environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm-256color"}
+        size = {"COLUMNS": "100", "LINES": "30"}  # what others of this process have set goes before the terminal's own
+        environment = {**os.environ, **size, "NO_COLOR": "1", "TERM": "xterm-256color"}
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         self.process = subprocess.Popen(
