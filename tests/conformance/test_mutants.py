@@ -38,7 +38,7 @@ def test_there_is_a_mutant_of_at_least_a_hundred_clauses() -> None:
 
 def test_every_mutant_fits_the_source_of_today() -> None:
     for mutant in (*LIST.by_hand(), *LIST.drawn()[::5]):
-        compile(LIST.changed(mutant), mutant.module, "exec")
+        assert compile(LIST.changed(mutant), mutant.module, "exec").co_filename == mutant.module
 
 
 def test_every_operator_finds_something_in_the_reference() -> None:

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatch
+from functools import partial
 from tempfile import TemporaryFile
 from threading import Event, Thread
 from typing import Final
@@ -148,7 +149,7 @@ def _played(asked: Asked, world: World, notes: Notes) -> Iterator[Result]:
     cases, durable = chosen(asked, asked.kinds or tuple(part for part in SERVICES if part in world.origin.document))
     try:
         for case in cases:
-            yield _result(world, case, lambda case=case: case.play(world))  # type: ignore[misc]
+            yield _result(world, case, partial(case.play, world))
         yield from _around_a_restart(world, durable)
     finally:
         notes.measured, notes.left = tuple(world.measured), world.clean()
@@ -186,6 +187,10 @@ def _lacking(world: World, needs: Need | None) -> Need | None:
     return None if needs is None or given[needs] else needs
 
 
+def _begin(case: Durable, world: World, looks: list[Callable[[], None]]) -> None:
+    looks.append(case.before(world))
+
+
 def _around_a_restart(world: World, durable: Sequence[Durable]) -> Iterator[Result]:
     if not world.restart:
         for case in durable:
@@ -194,7 +199,7 @@ def _around_a_restart(world: World, durable: Sequence[Durable]) -> Iterator[Resu
     prepared: list[tuple[Durable, Result, list[Callable[[], None]]]] = []
     for case in reversed(durable):
         looks: list[Callable[[], None]] = []
-        before = _result(world, case, lambda case=case, looks=looks: looks.append(case.before(world)))  # type: ignore[misc]
+        before = _result(world, case, partial(_begin, case, world, looks))
         prepared.insert(0, (case, before, looks))
     failure = _restarted(world) if any(looks for _, _, looks in prepared) else None
     for case, before, looks in prepared:

@@ -25,6 +25,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -73,13 +74,17 @@ def children(process: int) -> list[int]:
     return found
 
 
+def _is_still(process: int) -> bool:
+    return _state(process) in (_STOPPED, _ENDED, "")
+
+
 def pause(process: int) -> list[int]:
     """Stop a process and its children; returns those that are stopped now."""
     stopped = list[int]()
     for one in (process, *children(process)):
         with suppress(ProcessLookupError):
             os.kill(one, signal.SIGSTOP)
-            _wait(lambda one=one: _state(one) in (_STOPPED, _ENDED, ""), f"process {one} did not stop")  # type: ignore[misc]
+            _wait(partial(_is_still, one), f"process {one} did not stop")
             stopped += [one] if _state(one) == _STOPPED else []
     return stopped
 

@@ -268,6 +268,7 @@ def test_a_link_is_accepted_or_said_to_be_none(stage: Stage) -> None:
             await seen(pilot, "welcome", go_on=lambda: stage.go_on(ann))
 
     play(scene())
+    assert texts(stage.me, 0, own=False) == ["welcome"]
 
 
 def test_a_service_is_left_for_another(stage: Stage) -> None:
@@ -300,7 +301,7 @@ def test_many_messages_are_scrolled_by_keys(stage: Stage) -> None:
             await pilot.press("escape", "home")
             await seen(pilot, "message 0", "January 2026")
             await pilot.press("down", "down", "end")
-            await seen(pilot, "message 499")
+            assert "message 0 " not in await seen(pilot, "message 499")
 
     play(scene())
 
@@ -315,5 +316,6 @@ def test_help_says_every_key_and_mark(stage: Stage, size: tuple[int, int]) -> No
             await seen(pilot, "of no use any")
             await pilot.press("escape", "t")
             await until(pilot, lambda: pilot.app.theme == "communicator-light")
+            assert "of no use any" not in shown(pilot)
 
     play(scene())
