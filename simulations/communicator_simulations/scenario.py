@@ -103,6 +103,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queue_lifetime_h: float | None = None
     dead_after_h: float | None = None
     announce_spread_h: float | None = None
+    receipt_delay_min_h: float | None = None
+    receipt_delay_max_h: float | None = None
 
     def terms(self, profile: str) -> Terms:
         """Return the full terms of this policy, checked."""
