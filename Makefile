@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= out/migration
 
-.PHONY: setup study test lint types tests formal benchmarks vectors clean
+.PHONY: setup study test lint types tests formal typescript benchmarks vectors clean
 
 setup: .venv/ready
 
@@ -49,6 +49,17 @@ spec/formal/node_modules/.package-lock.json: spec/formal/package-lock.json
 	@command -v npm >/dev/null || { echo "make formal needs Node 18 or later and npm (Debian: apt-get install nodejs npm);" \
 	  "without them, python -m communicator_spec.formal checks the committed translation" >&2; exit 1; }
 	cd spec/formal && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# A second implementation, in TypeScript: its format, its types, and the suite (needs Node 20 or later and npm).
+TESTEE := conformance/testees/typescript
+typescript: setup $(TESTEE)/node_modules/.package-lock.json
+	cd $(TESTEE) && npm run --silent check && npm run --silent build
+	$(BIN)/python -m tests.conformance.with_typescript
+
+$(TESTEE)/node_modules/.package-lock.json: $(TESTEE)/package-lock.json
+	@command -v npm >/dev/null || { echo "make typescript needs Node 20 or later and npm" >&2; exit 1; }
+	cd $(TESTEE) && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 benchmarks: setup
