@@ -27,8 +27,8 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-# Half as many again as there are processors: tests of real services wait for them.
-JOBS ?= $(shell $(PYTHON) -c "import os; print(max(2, len(os.sched_getaffinity(0)) * 3 // 2))")
+# Twice as many as there are processors: tests of real services wait for them.
+JOBS ?= $(shell $(PYTHON) -c "import os; print(2 * len(os.sched_getaffinity(0)))")
 tests: setup
 	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n $(JOBS) --durations=40
 

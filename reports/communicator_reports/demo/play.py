@@ -93,7 +93,7 @@ def _end(stage: Stage, teller: Teller, failure: str, began_s: float) -> Outcome:
     found = Verdict({}, (), {})
     try:
         missing = stage.missing()
-        found = verdict(stage.save_logs(), settled=not failure, profile=_PROFILE)
+        found = verdict(stage.save_logs(), settled=stage.settled, profile=_PROFILE)
     except (DemoError, PlaceError) as error:
         failure = failure or str(error)
     names = {number: stage.place_of(uri) for uri, number in found.numbers.items()}

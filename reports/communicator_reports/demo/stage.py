@@ -57,6 +57,8 @@ class Stage:
         self._ends: dict[str, dict[int, int]] = {name: {} for name in _NAMES}
         self.written: dict[str, list[str]] = {name: [] for name in _NAMES}
         self._read: dict[str, int] = {}
+        self._planted = bool(faults)
+        self.settled = False  # whether it is known of everything that was written what became of it
 
     # ---------------------------------------------------------------- who there is
 
@@ -129,21 +131,25 @@ class Stage:
 
     def says(self, person: Person, text: str) -> None:
         """Have somebody write a message, and remember it (rule 1)."""
+        self.settled = False
         self.written[person.name].append(text)
         person.asks(f"say {self.peer(person).name} '{text}'")
 
     def settle(self) -> None:
-        """Wait until everything that was written was read, and whoever wrote it knows."""
+        """Wait until whoever wrote something knows that it was read, or, where services lose some, that it failed."""
         for person in self.people:
             peer = self.peer(person)
+            eventually(partial(self._is_decided, person), f"{person.name} knows what became of each message")
             eventually(partial(self._is_read, person), f"{peer.name} reads what {person.name} wrote")
-            eventually(partial(self._has_receipts, person), f"receipts reach {person.name}")
+        self.settled = True
+
+    def _is_decided(self, person: Person) -> bool:
+        ends = ("delivered", "seen", "failed") if self._planted else ("delivered", "seen")
+        return all(row["state"] in ends for row in self.conversation(person) if row["from"] == "me")
 
     def _is_read(self, person: Person) -> bool:
-        return {*self.written[person.name]} <= {one.text for one in self.peer(person).arrived}
-
-    def _has_receipts(self, person: Person) -> bool:
-        return all(row["state"] in ("delivered", "seen") for row in self.conversation(person) if row["from"] == "me")
+        failed = {row["text"] for row in self.conversation(person) if row["state"] == "failed"}
+        return {*self.written[person.name]} <= {one.text for one in self.peer(person).arrived} | failed
 
     def conversation(self, person: Person) -> list[dict[str, object]]:
         """Return what somebody's device shows of the conversation, with ways."""
