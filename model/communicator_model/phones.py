@@ -25,7 +25,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from communicator_model.draws import subseed
 from communicator_model.traces import DataError, find_data
 
-__all__ = ["DEFAULT_SETS", "SETS", "PhoneError", "Phones", "Schedule", "find_phones"]
+__all__ = ["DEFAULT_SETS", "SETS", "Absence", "Interrupted", "PhoneError", "Phones", "Schedule", "find_phones"]
 
 DAY_S = 86_400
 DAY_MS = DAY_S * 1000
@@ -91,6 +91,31 @@ class Schedule:
     def online_share(self) -> float:
         """The part of the day in which the phone is online."""
         return (sum(self.ends_ms[:-1]) - sum(self.starts_ms[:-1])) / DAY_MS
+
+
+class Absence(NamedTuple):
+    """When somebody is away, [from, until) in ms: without a device, or with one that is off."""
+
+    from_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted(Schedule):
+    """The schedule of a phone that is off line for once, however long."""
+
+    absence: Absence
+
+    @classmethod
+    def by(cls, schedule: Schedule, absence: Absence) -> Self:
+        """Return a schedule with an absence in it."""
+        return cls(schedule.starts_ms, schedule.ends_ms, absence)
+
+    def next_online(self, t_ms: int) -> int:
+        """The first time from `t_ms` on at which the phone is online."""
+        t_ms = Schedule.next_online(self, t_ms)
+        away = self.absence
+        return t_ms if not away.from_ms <= t_ms < away.until_ms else Schedule.next_online(self, away.until_ms)
 
 
 @dataclass(frozen=True, slots=True)

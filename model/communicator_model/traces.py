@@ -26,7 +26,7 @@ import hashlib
 import heapq
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import NoReturn, Self
@@ -109,6 +109,10 @@ class Trace:
             part = slice(begin, begin + _ROWS)
             columns = (self.t_ms[part].tolist(), self.sender[part].tolist(), self.receiver[part].tolist())
             yield from zip(*columns, strict=True)
+
+    def only(self, rows: NDArray[np.bool_]) -> Self:
+        """Return some of the messages, of the same people at the same times."""
+        return replace(self, t_ms=self.t_ms[rows], sender=self.sender[rows], receiver=self.receiver[rows])
 
     def pair_keys(self) -> Ints:
         """For each message, one number for its undirected pair: `smaller * people + larger`."""

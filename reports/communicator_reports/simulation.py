@@ -1,7 +1,7 @@
 """A sweep from its wish to its files.
 
 1. run what is missing, keeping every finished run in the work folder
-2. write the tables and the summary
+2. write the tables and the summary, and what the scenario itself asks for: conclusions and figures
 3. write the event logs, if they were asked for: every run is then simulated once more, and its log kept (`logs`)
 """
 
@@ -13,8 +13,10 @@ from typing import NamedTuple
 from communicator_reports.enough import run_enough
 from communicator_reports.progress import Steps, Update
 from communicator_reports.provenance import provenance
+from communicator_reports.questioned import write_question
 from communicator_reports.wishes import Wish
 from communicator_simulations import results
+from communicator_simulations.account import account_of, results_of, verdicts
 from communicator_simulations.runs import RunKey, record
 from communicator_simulations.settling import settling
 from communicator_simulations.sources import source_digest
@@ -55,6 +57,10 @@ def simulate_into(folder: Path, wish: Wish, plan: Plan, work: Path, workers: int
     for name, table in results.tables(stored).items():  # 2
         table.write_parquet(folder / f"{name}.parquet")
     summary: dict[str, object] = {**results.summary(plan, stored, wish.rule), "fidelity": wish.fidelity.value}
+    scenario, account = plan.scenario, account_of(wish.scenario, plan.scenario)
+    found = results_of([({}, scenario, stored)])
+    summary |= verdicts(account, found)
+    write_question(folder, account, found, scenario)
     if wish.warm_up:
         with steps.step("looking for the warm-up") as update:
             summary["warm_up"] = _warm_up(plan, fidelity, update)

@@ -18,7 +18,7 @@ from typing import Final
 
 from communicator_spec import Command, Kind, Row, peer_of
 
-__all__ = ["LATENCY_MS", "Measured", "Reader", "measure", "measured"]
+__all__ = ["LATENCY_MS", "Measured", "Reader", "measure", "measured", "reaches"]
 
 LATENCY_MS: Final = tuple(
     int(s * 1000) for s in (
@@ -235,7 +235,7 @@ def _relationships(log: Reader, out: Measured) -> None:
     for first in range(0, len(log.person), 2):
         if first in log.ended or first + 1 in log.ended:
             continue
-        reach = [_reaches(log, end) for end in (first, first + 1)]
+        reach = [reaches(log, end) for end in (first, first + 1)]
         cut += not any(reach)
         half += any(reach) and not all(reach)
     out.row["relationships"] = len(log.person) // 2
@@ -244,7 +244,7 @@ def _relationships(log: Reader, out: Measured) -> None:
     out.row["cut_off_share"] = 2 * cut / len(log.person) if log.person else 0.0
 
 
-def _reaches(log: Reader, holder: int) -> bool:
+def reaches(log: Reader, holder: int) -> bool:
     """Tell whether the holder has an unexpired address of the peer at a service that lives."""
     owner = peer_of(holder)
     held = log.held.get(holder, 1)

@@ -8,17 +8,20 @@ without a trace, a new synthetic population.
 
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from communicator_model.draws import subseed
+import numpy as np
+
+from communicator_model.draws import stream, subseed
 from communicator_model.faults import Conditions, FaultKind
 from communicator_model.nodes import ModelNodes
-from communicator_model.phones import Phones
+from communicator_model.phones import Absence, Interrupted, Phones, Schedule
 from communicator_model.population import Person, Population
 from communicator_model.traces import Trace
 from communicator_model.world import World
+from communicator_simulations.gauges import Away, Gauge, Struck, Surge
 from communicator_simulations.logs import Basis, EventLog
 from communicator_simulations.metrics import Measured, Reader, measured
 from communicator_simulations.scenario import Scenario
@@ -34,8 +37,7 @@ __all__ = ["Prepared", "Run", "RunKey", "Supplies", "model_fidelity", "prepare",
 _PART: Final = 1 << 15
 """How many rows of a log wait for their readers."""
 
-_GRACE_MS: Final = 86_400_000
-"""How much longer than its lifetime a message may be pending: a device that is offline fails it when it is back."""
+_DAY_MS: Final = 86_400_000
 
 
 class RunKey(NamedTuple):
@@ -102,6 +104,10 @@ class Prepared(NamedTuple):
     people: list[Person]
     terms: Terms
     conditions: Conditions
+    schedules: tuple[Schedule, ...]
+    trace: Trace
+    absences: dict[int, Absence]
+    absence: Absence | None
 
 
 def prepare(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey) -> Prepared:
@@ -111,18 +117,38 @@ def prepare(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey) -> P
         return subseed(seed, scenario.name, "replication", replication)
 
     study, own_seed = scenario.study, seed_of(key.replication)
+    terms = next(p for p in scenario.policy if p.name == key.policy).terms(scenario.profile)
     people = Population.draw(
         seed_of(study.round_of("services", key.replication)),
         phone_seed=seed_of(study.round_of("devices", key.replication)),
         people=supplies.trace.people,
         providers=scenario.people.providers,
-        receiving=2,
-        sending=2,
+        receiving=max(2, terms.receiving_services),
+        sending=max(2, terms.sending_services),
         zipf_s=scenario.people.zipf,
         phones=len(supplies.phones),
     ).people()
-    terms = next(p for p in scenario.policy if p.name == key.policy).terms(scenario.profile)
-    return Prepared(people, terms, scenario.conditions(own_seed, key.fault, int(supplies.trace.duration_ms)))
+    conditions = scenario.conditions(own_seed, key.fault, int(supplies.trace.duration_ms))
+    schedules, trace = supplies.phones.schedules, supplies.trace
+    if scenario.absence is None:
+        return Prepared(people, terms, conditions, schedules, trace, {}, None)
+    from_ms = conditions.fault.at_ms
+    absence = Absence(from_ms, from_ms + round(scenario.absence.away_d * _DAY_MS))
+    draw = stream(own_seed, "absence")
+    away = dict.fromkeys((n for n in range(len(people)) if draw(n, 0) < scenario.absence.share), absence)
+    phones = [Interrupted.by(schedules[people[number].phone], absence) for number in away]
+    for phone, number in enumerate(away, start=len(schedules)):
+        people[number] = replace(people[number], phone=phone)
+    return Prepared(people, terms, conditions, (*schedules, *phones), _of_those_there(trace, away), away, absence)
+
+
+def _of_those_there(trace: Trace, away: dict[int, Absence]) -> Trace:
+    """Return the messages without those of people who are away: nobody writes without a device."""
+    t_ms, sender = trace.t_ms, trace.sender
+    writes = np.ones(trace.messages, dtype=np.bool_)
+    for person, absence in away.items():
+        writes &= (sender != person) | (t_ms < absence.from_ms) | (t_ms >= absence.until_ms)
+    return trace.only(writes)
 
 
 def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity, contexts: int = 1,
@@ -132,10 +158,9 @@ def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fid
     `seed` is the study's. `contexts` is how many relationships each pair of people keeps. Rows go to `log`, if somebody
     wants to see them as they come; `drain` is called from time to time, and may take them out.
     """
-    people, terms, conditions = prepare(scenario, seed, supplies, key)
+    people, terms, conditions, schedules, trace, _, _ = prepare(scenario, seed, supplies, key)
     log = [] if log is None else log
-    schedules, providers = supplies.phones.schedules, scenario.people.providers
-    world = World(supplies.trace, people, schedules, providers, terms, conditions, fidelity, log, contexts)
+    world = World(trace, people, schedules, scenario.people.providers, terms, conditions, fidelity, log, contexts)
     world.run(drain)
     return Simulated(log, world, people, terms, conditions)
 
@@ -143,8 +168,10 @@ def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fid
 def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity,
         also: Callable[[list[Row]], object] = lambda rows: None) -> Run:  # fmt: skip
     """Run, judge and measure, a part of the log at a time; `also` reads each part, too."""
-    people, terms, conditions = prepare(scenario, seed, supplies, key)
-    monitors = Monitors(terms, tolerate_failed=not _must_deliver(terms), grace_ms=_GRACE_MS)
+    prepared = prepare(scenario, seed, supplies, key)
+    people, terms, conditions = prepared[:3]
+    monitors = Monitors(terms, tolerate_failed=not _must_deliver(prepared), grace_ms=_grace_ms(prepared))
+    gauges = _gauges(scenario, prepared)
     exposed = frozenset(p.number for p in people if p.receiving[0] == conditions.fault.provider)
     reader = Reader(conditions.fault.at_ms, conditions.horizon_ms, exposed)
     log: list[Row] = []
@@ -157,6 +184,8 @@ def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity
         events += len(log)
         monitors.feed_all(log)
         reader.read(log)
+        for gauge in gauges:
+            gauge.read(log)
         also(log)
         log.clear()
 
@@ -170,6 +199,8 @@ def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity
             violations = recall(violations, simulate(scenario, seed, supplies, key, fidelity).log)
         figures = measured(reader, PARAMETERS.envelope.request_bytes_max)
         figures.row["violations"] = len(violations)
+        for gauge in gauges:
+            figures.row |= gauge.row(reader)
         result = Run(key, figures, violations, events, dict(world.fired))
         world.dismantle()
         return result
@@ -179,9 +210,10 @@ def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity
 
 def record(path: Path, scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity) -> None:
     """Run one world and keep its event log as a Parquet file, which is written while it runs."""
-    _, terms, conditions = prepare(scenario, seed, supplies, key)
+    prepared = prepare(scenario, seed, supplies, key)
     rows: list[Row] = []
-    with EventLog(path, Basis(terms, not _must_deliver(terms), _GRACE_MS, conditions.horizon_ms)) as log:
+    basis = Basis(prepared.terms, not _must_deliver(prepared), _grace_ms(prepared), prepared.conditions.horizon_ms)
+    with EventLog(path, basis) as log:
 
         def write(at_least: int = _PART) -> None:
             if len(rows) >= at_least:
@@ -192,6 +224,22 @@ def record(path: Path, scenario: Scenario, seed: int, supplies: Supplies, key: R
         write(0)
 
 
-def _must_deliver(terms: Terms) -> bool:
-    """With a standby service nothing may be lost under any fault of one provider, not even with a notice."""
-    return terms.receiving_services >= 2 and terms.sending_services >= 2
+def _gauges(scenario: Scenario, prepared: Prepared) -> list[Gauge]:
+    fault, horizon_ms = prepared.conditions.fault, prepared.conditions.horizon_ms
+    named: dict[str, Gauge] = {"struck": Struck(fault, horizon_ms), "surge": Surge(fault)}
+    gauges = [named[name] for name in scenario.study.gauges]
+    return gauges if prepared.absence is None else [*gauges, Away(prepared.absences, prepared.absence)]
+
+
+def _must_deliver(prepared: Prepared) -> bool:
+    """With a standby service nothing may be lost under any fault of one provider, not even with a notice.
+
+    Unless somebody is away for longer than a message lives.
+    """
+    terms = prepared.terms
+    return terms.receiving_services >= 2 and terms.sending_services >= 2 and prepared.absence is None
+
+
+def _grace_ms(prepared: Prepared) -> int:
+    """Return how much longer than its lifetime a message may be pending: a device fails it when it is back on line."""
+    return _DAY_MS + (prepared.absence.until_ms - prepared.absence.from_ms if prepared.absence else 0)

@@ -18,7 +18,7 @@ from communicator_spec import Terms
 from communicator_spec.errors import Explained
 from communicator_spec.terms import TermsError, check_terms, standard_terms
 
-__all__ = ["FAULTS", "Policy", "Scenario", "ScenarioError", "load_scenario", "scenario_names"]
+__all__ = ["FAULTS", "Policy", "Scenario", "ScenarioError", "decoded", "load_scenario", "scenario_names"]
 
 FAULTS: Final = (FaultKind.NONE, FaultKind.SUNSET, FaultKind.DEATH, FaultKind.OUTAGE)
 
@@ -26,6 +26,8 @@ _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 60 * _MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
 _PROFILES: Final = ("label/1", "two-layer/1")
+_BESIDE: Final = ("sweep", "about", "figure", "conclusion")
+"""Tables of a scenario file that change no run: `sweeps.design` and `account` read them."""
 
 
 class ScenarioError(Explained, ValueError):
@@ -47,12 +49,15 @@ which services each person uses; which phone each person carries (and synthetic 
 
 
 class StudyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How often, from which seed, and what each replication draws anew beside the weather."""
+    """How often, from which seed, what each replication draws anew beside the weather, under which faults; and what is
+    measured beside the figures of every run (`gauges`)."""
 
     replications: int
     seed: int
     drain_days: float
     resamples: tuple[Drawn, ...] = ("messages", "services", "devices")
+    faults: tuple[FaultKind, ...] = FAULTS
+    gauges: tuple[Literal["struck", "surge"], ...] = ()
 
     def round_of(self, drawn: Drawn, replication: int) -> int:
         """Return the replication whose draw it is: its own, or the first one's if that is kept."""
@@ -68,6 +73,13 @@ class FaultTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notice_share: float
     reaction_mean_share: float
     reaction_max_share: float
+
+
+class AbsenceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A share of people goes away for once, at the instant of the fault: their device is lost, or off."""
+
+    share: float
+    away_d: float
 
 
 class WeatherTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,7 +135,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ScenarioError(f"policy {self.name!r}: {error}") from None
 
 
-class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A whole scenario."""
 
     name: str
@@ -134,6 +146,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fault: FaultTable
     weather: WeatherTable
     policy: tuple[Policy, ...]
+    absence: AbsenceTable | None = None
 
     def conditions(self, seed: int, kind: FaultKind, duration_ms: int) -> Conditions:
         """Return what decides one run besides people and policy, for messages that span `duration_ms`."""
@@ -180,20 +193,27 @@ def load_scenario(name: str) -> Scenario:
 
     Raises `ScenarioError` when there is none, when a key is unknown or missing, and when its values are impossible.
     """
+    table = {key: value for key, value in decoded(name).items() if key not in _BESIDE}
+    try:
+        scenario = msgspec.convert(table, Scenario)
+    except msgspec.ValidationError as error:
+        raise ScenarioError(f"{name}: {error}") from None
+    return check_scenario(scenario, name)
+
+
+def decoded(name: str) -> dict[str, object]:
+    """Return all that a scenario file says, unchecked; raises `ScenarioError` if there is none that can be read."""
     source: Path | Traversable = Path(name)
     if not name.endswith(".toml"):
         if name not in scenario_names():
             raise ScenarioError(f"no scenario {name!r}; there are: {', '.join(scenario_names())}, or give a .toml file")
         source = files("communicator_simulations") / "scenarios" / f"{name}.toml"
     try:
-        table = msgspec.toml.decode(source.read_bytes())
-        table.pop("sweep", None)  # for `communicator sweep`
-        scenario = msgspec.convert(table, Scenario)
+        return msgspec.toml.decode(source.read_bytes(), type=dict[str, object])
     except OSError as error:
         raise ScenarioError(f"{name}: cannot be read ({error.strerror})") from None
     except msgspec.DecodeError as error:
         raise ScenarioError(f"{name}: {error}") from None
-    return check_scenario(scenario, name)
 
 
 def check_scenario(scenario: Scenario, name: str) -> Scenario:
@@ -216,8 +236,15 @@ def check_scenario(scenario: Scenario, name: str) -> Scenario:
         "graph" not in resamples or people.count > 0, "study.resamples: another graph needs people.count (--people)"
     )
     require("window" not in resamples or people.days > 0, "study.resamples: another window needs people.days (--days)")
+    faults = scenario.study.faults
+    require(len(set(faults)) == len(faults) > 0, "study.faults must name at least one fault, and each once")
     require(0 <= fault.provider < people.providers, "fault.provider must be one of the providers")
     require(0 <= fault.at_share < 1, "fault.at_share must lie in [0, 1)")
+    absence = scenario.absence
+    require(absence is None or 0 <= absence.share <= 1, "absence.share must lie in [0, 1]")
+    require(
+        absence is None or absence.away_d > 0, "absence.away_d must be positive; leave the table out if nobody goes"
+    )
     require(0 <= weather.loss < 0.5, "weather.loss must lie in [0, 0.5)")
     require(0 <= weather.refusal_share <= 1, "weather.refusal_share must lie in [0, 1]")
     require(len(scenario.policy) >= 1, "there must be at least one [[policy]]")

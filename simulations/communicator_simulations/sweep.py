@@ -69,7 +69,7 @@ def plan(scenario: Scenario, seed: int, trace: Path | None, phones: Path | None,
     """
     sources = Sources(None, None) if synthetic else Sources(find_trace(trace), find_phones(phones))
     chosen = _choose([p.name for p in scenario.policy], policies, "policy")
-    kinds = [FaultKind(f) for f in _choose([f.value for f in FaultKind], faults, "fault")]
+    kinds = [FaultKind(f) for f in _choose([f.value for f in scenario.study.faults], faults, "fault")]
     rounds = range(scenario.study.replications)
     return Plan(scenario, seed, sources, tuple(RunKey(p, f, r) for r in rounds for f in kinds for p in chosen))
 

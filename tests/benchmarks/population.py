@@ -41,7 +41,7 @@ def town(people: int) -> Supplies:
 
 def judged(version: type[World] | type[ReferenceWorld], supplies: Supplies) -> World | ReferenceWorld:
     """Run one version of the world and hold its log against every monitor."""
-    people, terms, conditions = prepare(SCENARIO, 1, supplies, KEY)
+    people, terms, conditions = prepare(SCENARIO, 1, supplies, KEY)[:3]
     log: list[LogRow] = []
     world = version(supplies.trace, people, supplies.phones.schedules, SCENARIO.people.providers, terms, conditions,
                     model_fidelity(SCENARIO.profile), log)  # fmt: skip

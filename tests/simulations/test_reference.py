@@ -23,7 +23,7 @@ Version = type[World] | type[ReferenceWorld]
 def told_by(version: Version, scenario: Scenario, key: RunKey, supplies: Supplies, contexts: int,
             fidelity: Fidelity) -> tuple[list[Row], dict[str, int], int]:  # fmt: skip
     """Run one world; return its log, how often each fault fired, and how often the log was offered for reading."""
-    people, terms, conditions = prepare(scenario, SEED, supplies, key)
+    people, terms, conditions = prepare(scenario, SEED, supplies, key)[:3]
     log: list[Row] = []
     offers: list[int] = []
     providers = scenario.people.providers

@@ -2,18 +2,19 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
 from communicator_reports.fidelity_names import FidelityName
 
-__all__ = ["CORES", "Days", "Events", "Fault", "Fidelity", "HowOften", "Json", "Metric", "Out", "People", "Phones",
-           "Policy", "Replications", "Scenario", "Seed", "Synthetic", "Trace", "WarmUp", "Width",
-           "Workers"]  # fmt: skip
+__all__ = ["CORES", "Cluster", "Days", "Design", "Events", "Fault", "Fidelity", "HowOften", "Json", "Metric", "Out",
+           "People", "Phones", "Policy", "Replications", "Samples", "Scenario", "Seed", "SweepOut", "Synthetic",
+           "Trace", "Vary", "WarmUp", "Width", "Workers"]  # fmt: skip
 
 CORES: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
+_DESIGN = "What is varied"
 _WHAT = "What is simulated"
 _DATA = "Data"
 _HOW = "Running"
@@ -118,3 +119,38 @@ Out = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+Vary = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUES",
+        help="A parameter, with values (24,168), a range (0:0.1), steps in it (0:0.1:5), or :log; may be repeated.",
+        rich_help_panel=_DESIGN,
+        show_default="the scenario's [sweep]",
+    ),
+]
+Design = Annotated[
+    Literal["grid", "lhs"] | None,
+    typer.Option(
+        help="Every combination, or a Latin hypercube.",
+        rich_help_panel=_DESIGN,
+        show_default="grid; lhs with --samples",
+    ),
+]
+Samples = Annotated[int | None, typer.Option(min=1, help="How many points the hypercube has.", rich_help_panel=_DESIGN)]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Run on the Dask cluster with this scheduler, such as tcp://host:8786, instead of here.",
+        rich_help_panel=_HOW,
+    ),
+]
+SweepOut = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="The folder of the sweep; what is finished there is not run again.",
+        rich_help_panel=_HOW,
+        show_default="out/sweep-SCENARIO",
+    ),
+]

@@ -3,17 +3,18 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import Annotated, Final, cast
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from communicator_reports.commands import options
+from communicator_reports.commands.asking import Asked, asks
+from communicator_reports.commands.concluding import List, say_conclusions, unproven, violated
 from communicator_reports.commands.interruption import resumable
-from communicator_reports.fidelity_names import FidelityName
 
-__all__ = ["outcome_table", "simulate", "violated"]
+__all__ = ["outcome_table", "simulate"]
 
 _SHOWN: Final = (
     ("undelivered per 10,000", "undelivered", 1.0),
@@ -24,31 +25,28 @@ _SHOWN: Final = (
 )
 
 
+@asks
 def simulate(
-    scenario: options.Scenario,
-    people: options.People = None,
-    days: options.Days = None,
+    asked: Asked,
     replications: options.HowOften = None,
     width: options.Width = None,
     metric: options.Metric = None,
-    seed: options.Seed = None,
-    fidelity: options.Fidelity = FidelityName.MODEL,
-    policy: options.Policy = None,
-    fault: options.Fault = None,
-    trace: options.Trace = None,
-    phones: options.Phones = None,
-    synthetic: options.Synthetic = False,
     workers: options.Workers = options.CORES,
     out: options.Out = None,
     warm_up: options.WarmUp = False,
     events: options.Events = False,
     as_json: options.Json = False,
+    listed: Annotated[bool, List] = False,
 ) -> None:
     """Run a scenario: every policy under every fault, in every replication.
 
-    Writes summary.json and runs, latency, cutover and load as Parquet. Exit code 1: an invariant was violated.
+    Writes summary.json and runs, latency, cutover and load as Parquet; for a scenario with a question of its own also
+    question.html and question.pdf. Exit code 1: an invariant was violated, or a conclusion of the scenario is not
+    what these results say.
 
     Examples:
+
+      communicator simulate --list
 
       communicator simulate migration --people 200 --days 5 --replications 2
 
@@ -62,15 +60,9 @@ def simulate(
     from communicator_reports.enough import understood
     from communicator_reports.progress import Steps
     from communicator_reports.simulation import simulate_into
-    from communicator_reports.wishes import Wish, plan_of
+    from communicator_reports.wishes import plan_of
 
-    often = understood(replications, width, metric)
-    wish = Wish(
-        scenario=scenario, people=people, days=days, replications=often.replications, rule=often.rule, seed=seed,
-        fidelity=fidelity,
-        trace=trace, phones=phones, synthetic=synthetic, policies=tuple(policy or ()), faults=tuple(fault or ()),
-        events=events, warm_up=warm_up,
-    )  # fmt: skip
+    wish = asked.wish(understood(replications, width, metric), events=events, warm_up=warm_up)
     plan = plan_of(wish)
     target = out or Path("out") / plan.scenario.name
     errors = Console(stderr=True)
@@ -85,13 +77,7 @@ def simulate(
         console = Console()
         console.print(outcome_table(done.summary))
         _conclude(console, done.summary, target, broken)
-    raise typer.Exit(1 if broken else 0)
-
-
-def violated(summary: Mapping[str, object]) -> list[str]:
-    """Return the names of the invariants that did not hold."""
-    rows = cast(Sequence[Mapping[str, object]], summary["invariants"])
-    return [str(row["name"]) for row in rows if row["violations"]]
+    raise typer.Exit(1 if broken or unproven(done.summary) else 0)
 
 
 def outcome_table(summary: Mapping[str, object]) -> Table:
@@ -168,4 +154,5 @@ def _conclude(console: Console, summary: Mapping[str, object], target: Path, bro
         console.print(f"[red]invariants violated: {', '.join(broken)}[/red]; the first events are in summary.json")
     else:
         console.print(f"all invariants hold over {cast(int, first['events']):,} events in {first['runs']} runs")
+    say_conclusions(console, summary)
     console.print(f"results: {target}", highlight=False)

@@ -8,28 +8,20 @@ import typer
 from rich.console import Console
 
 from communicator_reports.commands import options
+from communicator_reports.commands.asking import Asked, asks
 from communicator_reports.commands.interruption import resumable
-from communicator_reports.fidelity_names import FidelityName
 
 __all__ = ["study"]
 
 _STEPS = 4
 
 
+@asks
 def study(
-    scenario: options.Scenario,
+    asked: Asked,
     out: options.Out = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small population and few runs: a minute.")] = False,
-    people: options.People = None,
-    days: options.Days = None,
     replications: options.Replications = None,
-    seed: options.Seed = None,
-    fidelity: options.Fidelity = FidelityName.MODEL,
-    policy: options.Policy = None,
-    fault: options.Fault = None,
-    trace: options.Trace = None,
-    phones: options.Phones = None,
-    synthetic: options.Synthetic = False,
     workers: options.Workers = options.CORES,
     events: options.Events = False,
     as_json: options.Json = False,
@@ -45,16 +37,12 @@ def study(
 
       communicator study migration --quick --out /tmp/look
     """
+    from communicator_reports.enough import Often
     from communicator_reports.progress import Steps
     from communicator_reports.study import run_study
-    from communicator_reports.wishes import Wish
 
-    wish = Wish(
-        scenario=scenario, people=people, days=days, replications=replications, seed=seed, fidelity=fidelity,
-        trace=trace, phones=phones, synthetic=synthetic, policies=tuple(policy or ()), faults=tuple(fault or ()),
-        events=events,
-    )  # fmt: skip
-    target = out or Path("out") / Path(scenario).stem
+    wish = asked.wish(Often(replications), events=events)
+    target = out or Path("out") / Path(asked.scenario).stem
     errors = Console(stderr=True)
     with resumable(target, errors):
         done = run_study(wish, target, workers, Steps(errors, _STEPS + events), quick=quick)

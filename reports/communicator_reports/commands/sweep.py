@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 from rich.console import Console
@@ -11,7 +11,8 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from communicator_reports.commands import options
-from communicator_reports.fidelity_names import FidelityName
+from communicator_reports.commands.asking import Asked, asks
+from communicator_reports.commands.concluding import say_conclusions, unproven, violated
 
 if TYPE_CHECKING:
     from communicator_simulations.sweeps.store import Store
@@ -26,7 +27,6 @@ _METRICS: Final = (
     ("99 % within, s", "latency_p99_s"),
     ("automated per message", "automated_share"),
 )
-_DESIGN = "What is varied"
 
 
 class _RunsByDefault(TyperGroup):
@@ -48,56 +48,17 @@ app = typer.Typer(
 
 
 @app.command()
+@asks
 def run(
-    scenario: options.Scenario,
-    vary: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUES",
-            help="A parameter, with values (24,168), a range (0:0.1), steps in it (0:0.1:5), or :log; may be repeated.",
-            rich_help_panel=_DESIGN,
-            show_default="the scenario's [sweep]",
-        ),
-    ] = None,
-    design: Annotated[
-        Literal["grid", "lhs"] | None,
-        typer.Option(
-            help="Every combination, or a Latin hypercube.",
-            rich_help_panel=_DESIGN,
-            show_default="grid; lhs with --samples",
-        ),
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(min=1, help="How many points the hypercube has.", rich_help_panel=_DESIGN)
-    ] = None,
-    people: options.People = None,
-    days: options.Days = None,
+    *,
+    vary: options.Vary = None,
+    design: options.Design = None,
+    samples: options.Samples = None,
+    asked: Asked,
     replications: options.Replications = None,
-    seed: options.Seed = None,
-    fidelity: options.Fidelity = FidelityName.MODEL,
-    policy: options.Policy = None,
-    fault: options.Fault = None,
-    trace: options.Trace = None,
-    phones: options.Phones = None,
-    synthetic: options.Synthetic = False,
     workers: options.Workers = options.CORES,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Run on the Dask cluster with this scheduler, such as tcp://host:8786, instead of here.",
-            rich_help_panel="Running",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="The folder of the sweep; what is finished there is not run again.",
-            rich_help_panel="Running",
-            show_default="out/sweep-SCENARIO",
-        ),
-    ] = None,
+    cluster: options.Cluster = None,
+    out: options.SweepOut = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, and how long it may take; run nothing.")
     ] = False,
@@ -106,9 +67,12 @@ def run(
     """Run a scenario at every point of a design, and keep each run and the tables in a folder.
 
     Every finished run is a file that is named after what decides it: Ctrl-C loses only what is under way, the same
-    command goes on, and a wider sweep into the same folder runs only what is new. Exit code 1: an invariant was broken.
+    command goes on, and a wider sweep into the same folder runs only what is new. Exit code 1: an invariant was broken,
+    or a conclusion of the scenario is not what these results say.
 
     Examples:
+
+      communicator sweep provider-death
 
       communicator sweep migration --vary weather.loss=0,0.05 --people 60 --days 3
 
@@ -116,32 +80,33 @@ def run(
 
       communicator sweep migration --vary weather.loss=0:0.1:5 --cluster tcp://127.0.0.1:8786
     """
-    from communicator_reports.wishes import Wish, plan_of
+    from communicator_reports.enough import Often
+    from communicator_reports.questioned import write_question
+    from communicator_reports.wishes import plan_of
+    from communicator_simulations.account import account_of
     from communicator_simulations.sweeps.design import points, read_design
-    from communicator_simulations.sweeps.running import Workers, run_sweep
+    from communicator_simulations.sweeps.running import Workers, cells_in, run_sweep
     from communicator_simulations.sweeps.store import Store
     from communicator_simulations.sweeps.tasks import lay_out
 
-    wish = Wish(
-        scenario=scenario, people=people, days=days, replications=replications, seed=seed, fidelity=fidelity,
-        trace=trace, phones=phones, synthetic=synthetic, policies=tuple(policy or ()), faults=tuple(fault or ()),
-    )  # fmt: skip
-    plan = plan_of(wish)
-    chosen = points(plan.scenario, read_design(scenario, vary or (), design, samples), plan.seed)
-    layout = lay_out(plan, chosen, fidelity.value)
+    plan = plan_of(asked.wish(Often(replications)))
+    chosen = points(plan.scenario, read_design(asked.scenario, vary or (), design, samples), plan.seed)
+    layout = lay_out(plan, chosen, asked.fidelity.value)
     store = Store(out or Path("out") / f"sweep-{plan.scenario.name}")
     if dry_run:
         _tell(layout, store, 1 if cluster else workers, as_json)
         return
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    account = account_of(asked.scenario, plan.scenario)
     try:
-        summary = run_sweep(layout, store, Workers(workers, cluster, _say(errors)), _progress(errors))
+        summary = run_sweep(layout, store, Workers(workers, cluster, _say(errors)), _progress(errors), account)
     except KeyboardInterrupt:
         errors.print(f"communicator: stopped; finished runs are in {store.folder}, and the same command goes on",
                      markup=False)  # fmt: skip
         raise typer.Exit(130) from None
+    write_question(store.folder, account, cells_in(layout, store), plan.scenario)
     _show(summary, store.folder, as_json)
-    raise typer.Exit(1 if _broken(summary) else 0)
+    raise typer.Exit(1 if violated(summary) or unproven(summary) else 0)
 
 
 @app.command()
@@ -218,20 +183,15 @@ def _tell(layout: "Layout", store: "Store", processes: int, as_json: bool) -> No
     print(f"{len(wanted):,} different runs, {len(there):,} finished, {left:,} to do; time: {time_left}")
 
 
-def _broken(summary: Mapping[str, object]) -> list[str]:
-    return [
-        str(row["name"]) for row in cast(Sequence[Mapping[str, object]], summary["invariants"]) if row["violations"]
-    ]
-
-
 def _show(summary: Mapping[str, object], folder: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
         return
     console = Console(highlight=False)
     console.print(_table(summary))
-    broken = _broken(summary)
+    broken = violated(summary)
     console.print(f"[red]invariants violated: {', '.join(broken)}[/red]" if broken else "all invariants hold")
+    say_conclusions(console, summary)
     console.print(f"results: {folder}; in Python: communicator_simulations.results.open_sweep({str(folder)!r})",
                   soft_wrap=True, markup=False)  # fmt: skip
 

@@ -10,9 +10,9 @@ from typing import Final
 from communicator_reports.document import Chip
 from communicator_simulations.scenario import Policy
 
-__all__ = ["BREAK", "FAULTS", "PER_ROW", "chips", "colours", "config", "dashes"]
+__all__ = ["BREAK", "FAULTS", "PALETTE", "PER_ROW", "chips", "colours", "config", "dashes"]
 
-_PALETTE: Final = ("#D55E00", "#CC79A7", "#2B7FC4", "#009E73", "#8A6FC9", "#A67C00")
+PALETTE: Final = ("#D55E00", "#CC79A7", "#2B7FC4", "#009E73", "#8A6FC9", "#A67C00")
 _DASHES: Final = ((6, 3), (2, 2), (1, 0), (8, 3, 2, 3), (3, 3), (10, 2))
 _FONT: Final = "Liberation Sans, Arial, Helvetica, sans-serif"
 
@@ -33,7 +33,7 @@ FAULTS: Final = {
 
 def colours(policies: Sequence[Policy]) -> list[str]:
     """Return the colour of each policy of a scenario, in order."""
-    return [_PALETTE[i % len(_PALETTE)] for i in range(len(policies))]
+    return [PALETTE[i % len(PALETTE)] for i in range(len(policies))]
 
 
 def dashes(policies: Sequence[Policy]) -> list[list[int]]:

@@ -9,22 +9,22 @@ Rules:
 1. An axis is a list of values (`24,168`) or a range (`0:0.1`; `0:0.1:5` is five values; `1:1000:log` is even in its
    logarithm). A grid needs values; a hypercube takes both, and gives each value of a list the same share.
 2. The draws of an axis depend on the seed and its name alone: an axis that is added moves no other.
-3. Everything is checked before anything runs: each point is a scenario that could be run.
+3. A parameter may follow one that is varied (`[sweep.tie]`), such as a refresh time its lifetime; it is no axis.
+4. Everything is checked before anything runs: each point is a scenario that could be run.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from communicator_model.draws import stream
-from communicator_simulations.scenario import Scenario, ScenarioError, check_scenario
-from communicator_simulations.sweeps.parameters import Value, changed, parameters
+from communicator_simulations.scenario import Scenario, ScenarioError, check_scenario, decoded
+from communicator_simulations.sweeps.parameters import Parameter, Value, changed, parameters
 
-__all__ = ["Axis", "Design", "Point", "axis", "points", "read_design"]
+__all__ = ["Axis", "Design", "Point", "Tie", "axis", "points", "read_design"]
 
 POINTS_MAX: Final = 100_000
 """More than anybody waits for: a slip of the finger."""
@@ -59,12 +59,20 @@ class Axis(NamedTuple):
         return self.values[int(share * len(self.values))] if self.span is None else self.span.at(share)
 
 
+class Tie(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A parameter that follows one that is varied: `times` its value."""
+
+    to: str
+    times: float
+
+
 class Design(msgspec.Struct, frozen=True):
-    """What is varied, and how: every combination, or `samples` points of a Latin hypercube."""
+    """What is varied, and how: every combination, or `samples` points of a Latin hypercube; and what follows it."""
 
     axes: tuple[Axis, ...]
     kind: Literal["grid", "lhs"] = "grid"
     samples: int = 0
+    ties: tuple[tuple[str, Tie], ...] = ()
 
 
 class Point(NamedTuple):
@@ -78,6 +86,7 @@ class _SweepTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The table `[sweep]` of a scenario file."""
 
     vary: dict[str, object]
+    tie: dict[str, object] = {}
     design: Literal["grid", "lhs"] | None = None
     samples: int | None = None
 
@@ -142,26 +151,33 @@ def read_design(scenario: str, vary: Sequence[str], kind: Literal["grid", "lhs"]
         raise ScenarioError(f"a Latin hypercube needs --samples N, from 1 to {POINTS_MAX:,}")
     if kind == "grid" and samples:
         raise ScenarioError("a grid runs every combination; leave --samples out, or use --design lhs")
-    return Design(tuple(axes.values()), kind, samples or 0)
+    ties = [(name, _tie(scenario, name, value, axes)) for name, value in _flat(table.tie, "", leaf="to")]
+    return Design(tuple(axes.values()), kind, samples or 0, tuple(ties))
+
+
+def _tie(scenario: str, name: str, value: object, axes: Mapping[str, Axis]) -> Tie:
+    try:
+        tie = msgspec.convert(value, Tie)
+    except msgspec.ValidationError as error:
+        raise ScenarioError(f"{scenario}: [sweep.tie] {name}: {error}") from None
+    if name in axes:
+        raise ScenarioError(f"{scenario}: [sweep.tie] {name}: is varied itself; a parameter cannot be both")
+    return tie
 
 
 def _table(scenario: str) -> _SweepTable:
-    if not scenario.endswith(".toml"):
-        return _SweepTable({})
     try:
-        whole = msgspec.toml.decode(Path(scenario).read_bytes())
-        return msgspec.convert(whole.get("sweep", {"vary": {}}), _SweepTable)
-    except OSError as error:
-        raise ScenarioError(f"{scenario}: cannot be read ({error.strerror})") from None
-    except msgspec.DecodeError as error:
+        return msgspec.convert(decoded(scenario).get("sweep", {"vary": {}}), _SweepTable)
+    except msgspec.ValidationError as error:
         raise ScenarioError(f"{scenario}: [sweep]: {error}") from None
 
 
-def _flat(table: Mapping[str, object], prefix: str) -> list[tuple[str, object]]:
+def _flat(table: Mapping[str, object], prefix: str, leaf: str | None = None) -> list[tuple[str, object]]:
+    """Return the values of nested tables by dotted names; a table with the key `leaf` is a value."""
     rows: list[tuple[str, object]] = []
     for key, value in table.items():
         name = f"{prefix}{key}"
-        rows += _flat(value, f"{name}.") if isinstance(value, dict) else [(name, value)]
+        rows += _flat(value, f"{name}.", leaf) if isinstance(value, dict) and leaf not in value else [(name, value)]
     return rows
 
 
@@ -190,8 +206,19 @@ def points(scenario: Scenario, design: Design, seed: int) -> list[Point]:
             rounded = one.ranged and one.name in known and known[one.name].whole and isinstance(value, float)
             values.append((one.name, round(value) if rounded else value))  # type: ignore[arg-type]
             point = changed(point, *values[-1])
+        for name, tie in design.ties:
+            point = changed(point, name, _tied(tie, values, known.get(name)))
         found.append(Point(tuple(values), _checked(point, ", ".join(f"{n}={v}" for n, v in values))))
     return found
+
+
+def _tied(tie: Tie, values: Sequence[tuple[str, Value]], parameter: Parameter | None) -> Value:
+    """Return the value of a parameter that follows another."""
+    leading = dict(values).get(tie.to)
+    if not isinstance(leading, (int, float)):
+        raise ScenarioError(f"[sweep.tie]: {tie.to!r} is not varied, or no number")
+    value = float(f"{tie.times * leading:.6g}")
+    return round(value) if parameter is not None and parameter.whole else value
 
 
 def _checked(scenario: Scenario, name: str) -> Scenario:

@@ -49,11 +49,13 @@ def _leaves(table: msgspec.Struct, prefix: str) -> Iterator[tuple[str, Parameter
                 yield from _leaves(row, f"{name}.{row.name}.")
         elif field.name not in _TEXTS and not isinstance(value, (tuple, list, dict)):
             kinds = get_args(field.type) or (field.type,)
+            if any(isinstance(kind, type) and issubclass(kind, msgspec.Struct) for kind in kinds):
+                continue  # a table that this scenario does not have
             yield name, Parameter(value, int in kinds and float not in kinds)
 
 
 def _are_tables(value: object) -> bool:
-    return isinstance(value, tuple) and bool(value) and all(hasattr(row, "name") for row in value)
+    return isinstance(value, tuple) and bool(value) and all(isinstance(row, msgspec.Struct) for row in value)
 
 
 def changed(scenario: Scenario, name: str, value: Value) -> Scenario:

@@ -18,6 +18,8 @@ import msgspec
 import polars as pl
 
 from communicator_simulations import results
+from communicator_simulations.account import Account, results_of, verdicts
+from communicator_simulations.conclusions import Cells
 from communicator_simulations.sweep import Stored
 from communicator_simulations.sweeps.cluster import finished_on
 from communicator_simulations.sweeps.store import (
@@ -33,7 +35,7 @@ from communicator_simulations.sweeps.store import (
 from communicator_simulations.sweeps.tasks import Computed, Job, Layout, compute
 from communicator_simulations.workers import finished
 
-__all__ = ["Standing", "Workers", "describe", "run_sweep", "standing"]
+__all__ = ["Standing", "Workers", "cells_in", "describe", "run_sweep", "standing"]
 
 Progress = Callable[[int, int], None]
 """(runs finished, runs in all)."""
@@ -67,10 +69,12 @@ def describe(layout: Layout) -> Described:
     return Described(FORMAT, name, scenario, layout.seed, layout.jobs[0][0].fidelity, values, tasks)
 
 
-def run_sweep(layout: Layout, store: Store, workers: Workers, progress: Progress) -> dict[str, object]:
+def run_sweep(layout: Layout, store: Store, workers: Workers, progress: Progress,
+              account: Account | None = None) -> dict[str, object]:  # fmt: skip
     """Run what is missing, write the tables, and return the summary. Ctrl-C stops at once; finished runs stay.
 
-    Raises `SweepError` for a file that cannot be used, before anything runs.
+    `account` has the conclusions that are judged on the results. Raises `SweepError` for a file that cannot be used,
+    before anything runs.
     """
     if store.folder.exists() and any(store.folder.iterdir()):
         described(store.folder)
@@ -85,7 +89,7 @@ def run_sweep(layout: Layout, store: Store, workers: Workers, progress: Progress
             store.keep(job.id, computed.data, computed.seconds)
             done += 1
             progress(done, len(wanted))
-        return _conclude(layout, store)  # 3
+        return _conclude(layout, store, account or Account())  # 3
 
 
 def _computed(jobs: list[Job], workers: Workers) -> Iterator[tuple[Job, Computed]]:
@@ -100,7 +104,18 @@ def _computed(jobs: list[Job], workers: Workers) -> Iterator[tuple[Job, Computed
             raise SweepError("a worker process was ended from outside; the same command goes on") from None
 
 
-def _conclude(layout: Layout, store: Store) -> dict[str, object]:
+def cells_in(layout: Layout, store: Store) -> Cells:
+    """Return the results of a finished sweep as cells, for conclusions and figures."""
+    read = {job.id: store.read(job.id) for job in layout.wanted}
+    return _cells(layout, [[read[job.id] for job in row] for row in layout.jobs])
+
+
+def _cells(layout: Layout, rows: list[list[Stored]]) -> Cells:
+    points = zip(layout.points, rows, strict=True)
+    return results_of([(dict(point.values), point.scenario, stored) for point, stored in points])
+
+
+def _conclude(layout: Layout, store: Store, account: Account) -> dict[str, object]:
     read = {job.id: store.read(job.id) for job in layout.wanted}
     rows = [[read[job.id] for job in row] for row in layout.jobs]
     means = [{"point": n, **row} for n, stored in enumerate(rows) for row in results.outcomes(stored)]
@@ -118,6 +133,7 @@ def _conclude(layout: Layout, store: Store) -> dict[str, object]:
         "runs": len(read),
         "means": means,
         "invariants": results.invariants(list(read.values())),
+        **verdicts(account, _cells(layout, rows)),
     }
     store.write(SUMMARY, summary)
     return summary

@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from communicator_simulations.runs import RunKey, Supplies, model_fidelity, run
-from communicator_simulations.scenario import Scenario
+from communicator_simulations.scenario import FAULTS, Scenario
 from communicator_simulations.sources import source_digest
 from communicator_simulations.sweep import Plan, Sources, stored, supplies_for
 from communicator_simulations.sweeps.design import Point
@@ -98,7 +98,7 @@ def _bare(scenario: Scenario, policy: str) -> Scenario:
     """Return the scenario without what changes nothing in a run of this policy."""
     replace = msgspec.structs.replace
     own = next(p for p in scenario.policy if p.name == policy)
-    study = replace(scenario.study, replications=1, seed=0)
+    study = replace(scenario.study, replications=1, seed=0, faults=FAULTS)
     return replace(scenario, question="", study=study, policy=(replace(own, label="", description=""),))
 
 
