@@ -15,7 +15,8 @@ service: what that party is permitted to know never decides. Right are those of 
 if the addresses are equal (`equal`), or minus the difference of the lengths in bytes (`close`).
 
 No trace has lengths, so `lengths` makes them: texts with a median of 67 bytes (the mix of ../research on padding),
-log-normal, of which half of the variance is the writer's habit towards one person; a receipt has 24. They are padded to
+log-normal, of which half of the variance is the writer's habit towards one person; a receipt has 24, and a cover
+message the length of a text. They are padded to
 size classes: `exact` (none), `ladder` (256 · 2^k), `one` (2,800, the standard's).
 """
 
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from communicator_model.draws import subseed
 from communicator_simulations.adversaries.ranking import Judged, judge
-from communicator_simulations.adversaries.traffic import Handed, Traffic
+from communicator_simulations.adversaries.traffic import COVER, Handed, Traffic
 from communicator_spec import Command
 from communicator_spec.parameters import PARAMETERS
 
@@ -55,10 +56,9 @@ Alike = Callable[[int, Ints], Floats]
 
 def addresses(traffic: Traffic, period: Period) -> Ints:
     """Return a number for the address of each hand-over: equal if and only if the addresses are."""
-    t_ms, end, service = (traffic.sent[:, column] for column in (0, 2, 4))
+    t_ms, service, to = traffic.sent[:, 0], traffic.sent[:, 4], traffic.to
     if period == "message":
         return np.arange(t_ms.size)
-    to = end ^ 1
     names = [traffic.person[to], service] if period == "person" else [to, service]
     names += [t_ms // _DAY_MS] if period == "day" else []
     _, found = np.unique(np.stack(names, axis=1), axis=0, return_inverse=True)
@@ -71,7 +71,7 @@ def lengths(seen: Handed, seed: int) -> Ints:
     habit = rng.standard_normal(int(seen.end.max(initial=0)) + 1)[seen.end]
     now = rng.standard_normal(seen.end.size)
     text = _MEDIAN * np.exp(_SPREAD * (habit + now) / np.sqrt(2))
-    found = np.where(seen.command == Command.MESSAGE, np.rint(text), _RECEIPT)
+    found = np.where(np.isin(seen.command, (Command.MESSAGE, COVER)), np.rint(text), _RECEIPT)
     return np.clip(found, 1, _MOST).astype(np.int64)
 
 

@@ -67,7 +67,7 @@ def successors(traffic: Traffic, closing: int, announced_ms: int, least: int = 5
         )
         verdict = judge(scores, view.end[candidates] == view.end[target])
         if verdict is not None:
-            found.append(Judged(target, verdict))
+            found.append(Judged(int(view.end[target]), verdict))
     return found
 
 
@@ -85,7 +85,7 @@ def twins(traffic: Traffic, seed: int, least: int = 10) -> list[Judged]:
         alike = score[candidates] + _jaccard(posters[target], posters[candidates])
         verdict = judge(alike, view.end[candidates] == view.end[target])
         if verdict is not None:
-            found.append(Judged(target, verdict))
+            found.append(Judged(int(view.end[target]), verdict))
     return found
 
 

@@ -29,11 +29,14 @@ from numpy.typing import NDArray
 
 from communicator_spec import Command, Kind, Row
 
-__all__ = ["Handed", "Mailbox", "Traffic", "View", "Watch", "arrivals", "channels", "fetched_at", "fetches",
+__all__ = ["COVER", "Handed", "Mailbox", "Traffic", "View", "Watch", "arrivals", "channels", "fetched_at", "fetches",
            "handed", "openings", "submissions", "view_of"]  # fmt: skip
 
 Ints = NDArray[np.int64]
 Mailbox = Literal["root", "person"]
+
+COVER: Final = -2
+"""The command of a message that nobody wrote and nobody reads (`cover`)."""
 
 _T, _END, _MESSAGE, _SERVICE, _SERIAL, _POSITION, _VIA, _VALUE = 0, 2, 3, 4, 5, 6, 7, 8
 _WATCHED: Final = frozenset({Kind.PAIRED, Kind.SENT, Kind.STORED, Kind.CONFIRMED, Kind.DELIVERED, Kind.DUPLICATE,
@@ -79,6 +82,10 @@ class Traffic(NamedTuple):
     """By row of `stored`: what was in it; -1: nobody of the population sent it."""
     via: Ints
     """By row of `stored`: the sending service that posted it."""
+    device: Ints
+    """By row of `sent`: whose device it was."""
+    to: Ints
+    """By row of `sent`: the end that it goes to."""
 
 
 class Watch:
@@ -108,7 +115,8 @@ class Watch:
         columns = _joined(sent, stored)
         opened = of(Kind.DELIVERED, Kind.DUPLICATE, Kind.RECEIVED)
         return Traffic(sent, stored, of(Kind.CONFIRMED), opened, of(Kind.MOVED), of(Kind.ACCEPTED),
-                       of(Kind.ACKNOWLEDGED), person, columns[:, 0], columns[:, 1])  # fmt: skip
+                       of(Kind.ACKNOWLEDGED), person, columns[:, 0], columns[:, 1],
+                       person[sent[:, _END]], sent[:, _END] ^ 1)  # fmt: skip
 
 
 def _joined(sent: Ints, stored: Ints) -> Ints:
@@ -156,11 +164,11 @@ def fetched_at(traffic: Traffic) -> Ints:
     return np.array([known.get((a, b, c, d), -1) for a, b, c, d in traffic.stored[:, names].tolist()], dtype=np.int64)
 
 
-def submissions(traffic: Traffic) -> View:
+def submissions(traffic: Traffic, without: Collection[Command] = ()) -> View:
     """What sending services see: devices that hand something over."""
-    rows = traffic.sent
-    names = traffic.person[rows[:, [_END]]]
-    return view_of(rows[:, _T], names, lambda n: (np.full(len(n), -1), np.full(len(n), -1), n[:, 0]))
+    kept = ~np.isin(traffic.sent[:, _VALUE], [int(command) for command in without])
+    names = traffic.device[kept, None]
+    return view_of(traffic.sent[kept, _T], names, lambda n: (np.full(len(n), -1), np.full(len(n), -1), n[:, 0]))
 
 
 def channels(traffic: Traffic) -> View:
@@ -170,8 +178,8 @@ def channels(traffic: Traffic) -> View:
     is whose device it is. The time is that of the hand-over.
     """
     rows = traffic.sent
-    names = rows[:, [_END, _SERVICE]]
-    return view_of(rows[:, _T], names, lambda n: (n[:, 0] ^ 1, n[:, 1], traffic.person[n[:, 0]]))
+    names = np.stack((traffic.device, traffic.to, rows[:, _SERVICE]), axis=1)
+    return view_of(rows[:, _T], names, lambda n: (n[:, 1], n[:, 2], n[:, 0]))
 
 
 def openings(traffic: Traffic) -> View:
@@ -184,7 +192,10 @@ def openings(traffic: Traffic) -> View:
 
 
 class Handed(NamedTuple):
-    """Hand-overs as sending services see them, one each: when, by whose device, for which service; `end` is truth."""
+    """Hand-overs as sending services see them, one each: when, by whose device, for which service.
+
+    `end`, to which end of a relationship it goes, and `command` are the truth.
+    """
 
     t_ms: Ints
     device: Ints
@@ -196,4 +207,4 @@ class Handed(NamedTuple):
 def handed(traffic: Traffic) -> Handed:
     """Return all hand-overs."""
     rows = traffic.sent
-    return Handed(rows[:, _T], traffic.person[rows[:, _END]], rows[:, _SERVICE], rows[:, _END], rows[:, _VALUE])
+    return Handed(rows[:, _T], traffic.device, rows[:, _SERVICE], traffic.to, rows[:, _VALUE])

@@ -33,5 +33,6 @@ def present(view: View, begins_ms: Ints, window_ms: int) -> tuple[Ints, Ints]:
     many = last - first
     window = np.repeat(np.arange(begins_ms.size), many)
     places = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many) + np.repeat(first, many)
-    pairs = np.unique(window * view.things + view.thing[places])
+    pairs = np.sort(window * view.things + view.thing[places])
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     return pairs // view.things, pairs % view.things
