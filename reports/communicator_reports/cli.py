@@ -30,7 +30,7 @@ _COMMANDS: Final = {
     "study": "Play the vectors, simulate the scenario, play the linkage games, and write a report.",
     "simulate": "Run a scenario: every policy under every fault, in every replication.",
     "sweep": "Vary any parameters of a scenario, on this machine or a cluster; see how far it is.",
-    "report": "Draw index.html, report.pdf and the figures from the results in a folder; nothing is run again.",
+    "report": "Draw reports from results, compare them, open them; nothing is run.",
     "serve": "Run services over HTTP until Ctrl-C, on one origin and one database.",
     "judge": "Bring the logs of all places together and judge them. Exit code 1: an invariant is broken.",
     "chaos": "Run services and devices, kill them wherever something is stored or sent, and judge what is left.",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from communicator_reports.figures.games import words_of
+from communicator_reports.figures.games import advantage_of
 from communicator_reports.figures.theme import FAULTS
 from communicator_reports.findings import Findings, load
 from communicator_reports.measures import CUT_OFF, EXPOSED, PER, UNDELIVERED, Estimates, Measure
@@ -55,7 +55,7 @@ def _checks(findings: Findings) -> list[str]:
     games = [(g.interval.mean, g) for g in findings.games if g.interval and g.designed and not g.permitted]
     if games:
         top = max(games, key=lambda found: found[0])[1]
-        lines.append(f"linkage: best forbidden advantage {words_of(top)} ({top.role}, {top.distinguisher})")
+        lines.append(f"linkage: best forbidden advantage {advantage_of(top)} ({top.role}, {top.distinguisher})")
     return lines
 
 

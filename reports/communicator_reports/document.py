@@ -9,7 +9,23 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["Block", "Chip", "Document", "Facts", "Figure", "Items", "Panel", "Prose", "Run", "Section", "Table", "runs"]
+from communicator_reports.quantities import Quantity
+
+__all__ = [
+    "Block",
+    "Cell",
+    "Chip",
+    "Document",
+    "Facts",
+    "Figure",
+    "Items",
+    "Panel",
+    "Prose",
+    "Run",
+    "Section",
+    "Table",
+    "runs",
+]
 
 _APART: Final = re.compile(r"(?<=\d) (?=%|\d{3}\b)")
 _MARKS: Final = re.compile(r"\*\*(?P<strong>[^*]+)\*\*|`(?P<code>[^`]+)`")
@@ -23,15 +39,17 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Prose(msgspec.Struct, frozen=True, tag="prose"):
-    """A paragraph."""
+    """A paragraph, and the numbers in it."""
 
     text: str
+    said: tuple[Quantity, ...] = ()
 
 
 class Items(msgspec.Struct, frozen=True, tag="items"):
-    """A list of short paragraphs."""
+    """A list of short paragraphs, and the numbers in them."""
 
     items: tuple[str, ...]
+    said: tuple[Quantity, ...] = ()
 
 
 class Panel(msgspec.Struct, frozen=True):
@@ -60,8 +78,11 @@ class Figure(msgspec.Struct, frozen=True, tag="figure"):
     legend: tuple[Chip, ...] = ()
 
 
+Cell = str | Quantity
+
+
 class Table(msgspec.Struct, frozen=True, tag="table"):
-    """Rows of text; `left` counts the leading columns that hold words, the others hold numbers.
+    """Rows of cells; `left` counts the leading columns that hold words, the others hold numbers.
 
     If `grouped`, the first column is the heading of a group of rows, and empty in all but the first of them.
     """
@@ -69,7 +90,7 @@ class Table(msgspec.Struct, frozen=True, tag="table"):
     name: str
     caption: str
     header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
     left: int = 1
     grouped: bool = False
 
@@ -92,16 +113,21 @@ class Section(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A short paper."""
+    """A short paper; `said` are the numbers in title, subtitle and abstract."""
 
     title: str
     subtitle: str
     abstract: str
     sections: tuple[Section, ...]
+    said: tuple[Quantity, ...] = ()
 
     def figures(self) -> list[Figure]:
         """Return all figures in their order."""
         return [block for section in self.sections for block in section.blocks if isinstance(block, Figure)]
+
+    def tables(self) -> list[Table]:
+        """Return all tables in their order."""
+        return [block for section in self.sections for block in section.blocks if isinstance(block, Table)]
 
 
 def runs(text: str) -> list[Run]:

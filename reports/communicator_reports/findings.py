@@ -3,9 +3,11 @@
 Rules:
 
 1. Only files are read. What a folder does not have (games, vectors) is empty here, and the report leaves it out.
-2. A folder that is no result, or a broken one, raises `ResultsError` that names the file and says what to do.
+2. A folder that is no result, a broken one, or one in which runs are missing raises `ResultsError`, which names the
+   file and the command that makes it again.
 """
 
+from itertools import product
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -19,6 +21,7 @@ from communicator_simulations.statistics import Interval
 __all__ = ["Days", "Findings", "Game", "InvariantRow", "KnowledgeRow", "Provenance", "Summary", "Vectors", "load"]
 
 TABLES: Final = ("runs", "latency", "cutover", "load")
+_KEYS: Final = ("fault", "policy", "replication")
 _T = TypeVar("_T")
 
 
@@ -182,15 +185,44 @@ def load(folder: Path) -> Findings:
     if not (folder / "summary.json").is_file():
         raise ResultsError(f"{folder} holds no results; make some with: communicator study migration --out {folder}")
     verdict, results = folder / "vectors" / "summary.json", folder / "vectors" / "results.jsonl"
-    return Findings(
-        _read(folder / "summary.json", Summary),
-        _read(folder / "provenance.json", Provenance),
+    try:
+        origin = _read(folder / "provenance.json", Provenance)
+    except ResultsError as error:
+        raise ResultsError(f"{error}; make the results again") from None
+    try:
+        return _loaded(folder, origin, verdict, results)
+    except ResultsError as error:
+        raise ResultsError(f"{error}; make the results again: {origin.command} --out {folder}") from None
+
+
+def _loaded(folder: Path, origin: Provenance, verdict: Path, results: Path) -> Findings:
+    summary = _read(folder / "summary.json", Summary)
+    found = Findings(
+        summary,
+        origin,
         {name: _table(folder / f"{name}.parquet") for name in TABLES},
         _read(folder / "linkage.json", tuple[Game, ...], ()),
         _read(folder / "knowledge.json", tuple[KnowledgeRow, ...], ()),
         _read(verdict, Vectors) if verdict.exists() else None,
         _lines(results),
     )
+    for name in TABLES:
+        _refuse_gaps(folder / f"{name}.parquet", found.tables[name], summary)
+    if verdict.exists() and sum(found.vectors.counts.values() if found.vectors else ()) != len(found.vector_results):
+        raise ResultsError(f"{results}: holds {len(found.vector_results)} tests, and the summary speaks of others")
+    return found
+
+
+def _refuse_gaps(path: Path, table: pl.DataFrame, summary: Summary) -> None:
+    """Refuse a table that lacks a run; people who move are the only rows that a run may lack."""
+    missing = set(_KEYS) - set(table.columns)
+    if missing:
+        raise ResultsError(f"{path}: has no column {', '.join(sorted(missing))}")
+    rows = set(table.select(_KEYS).iter_rows())
+    wanted = product(summary.faults, summary.policies, range(summary.replications))
+    gap = next((key for key in wanted if key not in rows), None)
+    if gap is not None and path.stem != "cutover":
+        raise ResultsError(f"{path}: lacks the run of policy {gap[1]!r} under {gap[0]!r}, replication {gap[2]}")
 
 
 def _read(path: Path, kind: type[_T], absent: _T | None = None) -> _T:
@@ -200,9 +232,9 @@ def _read(path: Path, kind: type[_T], absent: _T | None = None) -> _T:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
-        raise ResultsError(f"{path}: cannot be read ({error.strerror}); make the results again") from None
+        raise ResultsError(f"{path}: cannot be read ({error.strerror})") from None
     except msgspec.DecodeError as error:
-        raise ResultsError(f"{path}: {error}; make the results again") from None
+        raise ResultsError(f"{path}: {error}") from None
 
 
 def _lines(path: Path) -> tuple[VectorResult, ...]:
@@ -211,11 +243,11 @@ def _lines(path: Path) -> tuple[VectorResult, ...]:
     try:
         return tuple(msgspec.json.decode(line, type=VectorResult) for line in path.read_bytes().splitlines())
     except msgspec.DecodeError as error:
-        raise ResultsError(f"{path}: {error}; make the results again") from None
+        raise ResultsError(f"{path}: {error}") from None
 
 
 def _table(path: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise ResultsError(f"{path}: {str(error).splitlines()[0]}; make the results again") from None
+        raise ResultsError(f"{path}: {str(error).splitlines()[0]}") from None

@@ -12,8 +12,8 @@ import polars as pl
 from communicator_reports.findings import Findings
 from communicator_simulations.statistics import Interval, interval, paired, proportion
 
-__all__ = ["AUTOMATED", "BYTES", "CUT_OFF", "EXPOSED", "LATENCIES", "ONE_WAY", "PER", "UNDELIVERED", "Estimates",
-           "Measure"]  # fmt: skip
+__all__ = ["AUTOMATED", "BYTES", "CUT_OFF", "EXPOSED", "LATENCIES", "MEASURES", "ONE_WAY", "PER", "UNDELIVERED",
+           "Estimates", "Measure"]  # fmt: skip
 
 PER: Final = 10_000
 """Rare outcomes are given per ten thousand."""
@@ -28,14 +28,15 @@ class Measure(NamedTuple):
 
 
 UNDELIVERED: Final = Measure("undelivered", (pl.col("pending") + pl.col("failed")) / pl.col("messages"), "messages")
-EXPOSED: Final = Measure(
-    "exposed undelivered", pl.col("exposed_pending_share") + pl.col("exposed_failed_share"), "exposed"
-)
+EXPOSED: Final = Measure("exposed", pl.col("exposed_pending_share") + pl.col("exposed_failed_share"), "exposed")
 CUT_OFF: Final = Measure("cut off", pl.col("cut_off") / pl.col("relationships"), "relationships")
 ONE_WAY: Final = Measure("one way only", pl.col("one_way") / pl.col("relationships"), "relationships")
 AUTOMATED: Final = Measure("automated", pl.col("automated_share"))
 BYTES: Final = Measure("bytes", pl.col("sent_bytes").cast(pl.Float64))
 LATENCIES: Final = tuple(Measure(p, pl.col(f"latency_{p}_s")) for p in ("p50", "p90", "p99", "p999"))
+
+MEASURES: Final = {m.name: m for m in (UNDELIVERED, EXPOSED, CUT_OFF, ONE_WAY, AUTOMATED, BYTES, *LATENCIES)}
+"""All measures by name."""
 
 
 class Estimates:

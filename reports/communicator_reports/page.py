@@ -15,7 +15,7 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from communicator_reports.document import Document, Figure, runs
+from communicator_reports.document import Cell, Document, Figure, runs
 from communicator_reports.figures.theme import config
 
 __all__ = ["page"]
@@ -34,7 +34,7 @@ def page(document: Document) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["inline"] = _inline
+    environment.filters |= {"inline": _inline, "plain": _plain}
     return environment.get_template("page").render(
         document=document,
         style=Markup((folder / "page.css").read_text("utf-8")),
@@ -45,13 +45,17 @@ def page(document: Document) -> str:
     )
 
 
-def _inline(text: str) -> Markup:
+def _inline(text: Cell) -> Markup:
     """Return prose as HTML."""
     parts: list[Markup] = []
-    for run in runs(text):
+    for run in runs(str(text)):
         tag = _TAGS.get(run.style)
         parts.append(Markup(f"<{tag}>{{}}</{tag}>").format(run.text) if tag else Markup("{}").format(run.text))
     return Markup("").join(parts)
+
+
+def _plain(text: str) -> str:
+    return "".join(run.text for run in runs(text))
 
 
 def _charts(document: Document) -> dict[str, Any]:

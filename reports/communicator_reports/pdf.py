@@ -6,8 +6,7 @@ Rules:
 2. The template reads the document as JSON; no text of ours or of the data becomes markup.
 """
 
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,13 +16,18 @@ import msgspec
 import typst
 import vl_convert
 
-from communicator_reports.document import Document, Figure, Items, Prose, Table, runs
+from communicator_reports.document import Cell, Document, Figure, Items, Prose, Table, runs
 
-__all__ = ["pdf"]
+__all__ = ["pdf", "sheets"]
 
 
-def pdf(document: Document, charts: dict[str, dict[str, Any]]) -> bytes:
-    """Return the PDF; `charts` are the pictures of the figures by name."""
+def pdf(document: Document, charts: Mapping[str, dict[str, Any]]) -> bytes:
+    """Return the PDF for A4; `charts` are the pictures of the figures by name."""
+    return sheets(document, charts, {"": "a4"})[""]
+
+
+def sheets(document: Document, charts: Mapping[str, dict[str, Any]], papers: Mapping[str, str]) -> dict[str, bytes]:
+    """Return a PDF for each paper (Typst's name for its size); `charts` are the pictures of the figures by name."""
     template = files("communicator_reports") / "templates" / "paper.typ"
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -31,11 +35,13 @@ def pdf(document: Document, charts: dict[str, dict[str, Any]]) -> bytes:
             (folder / f"{figure}.pdf").write_bytes(vl_convert.vegalite_to_pdf(chart))
         (folder / "document.json").write_bytes(msgspec.json.encode(_plain(document)))
         (folder / "paper.typ").write_bytes(template.read_bytes())
-        made: bytes = typst.compile(
-            folder / "paper.typ", root=folder, format="pdf", ignore_system_fonts=True, timestamp=0
-        )
-        shutil.rmtree(folder / "cache", ignore_errors=True)
-    return made
+        return {
+            name: typst.compile(
+                folder / "paper.typ", root=folder, format="pdf", ignore_system_fonts=True, timestamp=0,
+                sys_inputs={"paper": paper},
+            )
+            for name, paper in papers.items()
+        }  # fmt: skip
 
 
 def _plain(document: Document) -> dict[str, Any]:
@@ -62,5 +68,5 @@ def _runs(text: str) -> list[dict[str, str]]:
     return found
 
 
-def _cells(rows: Sequence[Sequence[str]]) -> list[list[list[dict[str, str]]]]:
-    return [[_runs(cell) for cell in row] for row in rows]
+def _cells(rows: Sequence[Sequence[Cell]]) -> list[list[list[dict[str, str]]]]:
+    return [[_runs(str(cell)) for cell in row] for row in rows]

@@ -1,212 +1,146 @@
-"""The sentences of a report, made from its numbers.
+"""The text of a study, filled with its results: from `prose.md` to the sections of a document.
 
-A sentence says what was measured with its interval and leaves judging to the reader. Where a scenario varies less than
-the usual one, what is not there is not spoken of.
+1. The template is rendered (Jinja); a slot with a number or a name leaves a mark in the text, not its digits.
+2. Any digit that is left outside a code mark was typed: that is refused.
+3. The text is cut into title, subtitle, abstract, sections, paragraphs, lists, figures and tables.
+4. In each of them marks become text, and the numbers among them are kept beside it.
 """
 
-from typing import Final
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
-from communicator_reports.figures.games import words_of
-from communicator_reports.findings import Findings
-from communicator_reports.measures import AUTOMATED, CUT_OFF, EXPOSED, LATENCIES, PER, UNDELIVERED, Estimates, Measure
-from communicator_reports.quantities import count, duration, number, percent, with_interval
+import jinja2
 
-__all__ = ["abstract", "limits", "method", "sentences_on", "title"]
+from communicator_reports.document import Block, Items, Prose, Section
+from communicator_reports.quantities import Quantity
+from communicator_reports.studies import PROSE, StudyError
 
-_WHEN: Final = {
-    "none": "nothing fails",
-    "sunset": "the provider closes after notice",
-    "death": "the provider dies without warning",
-    "outage": "the provider is out for a while",
-}
+__all__ = ["Name", "Text", "told"]
 
-
-def title(findings: Findings) -> str:
-    """Return the title: the question of the scenario."""
-    return findings.summary.scenario.question.replace("'", "’")
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_MARK: Final = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+_CODE: Final = re.compile(r"`[^`]*`")
+_HEADING: Final = re.compile(r"## (?P<title>[^{]+?)(?: \{#(?P<name>[a-z-]+)\})?")
+_PLACED: Final = re.compile(r"\{(?P<kind>figure|table): (?P<name>[a-z-]+)\}")
 
 
-def abstract(findings: Findings, estimates: Estimates) -> str:
-    """Return the whole study in one paragraph."""
-    summary, trace = findings.summary, findings.summary.data.trace
-    made = "synthetic " if summary.data.synthetic else ""
-    parts = [
-        f"{count(trace.people)} people exchange {count(trace.messages)} {made}messages over {number(trace.days)} days"
-        f" through {summary.scenario.people.providers} providers while the most popular one fails.",
-        _contrast(findings, estimates),
-        _checked(findings),
-        _linked(findings),
-    ]
-    return " ".join(part for part in parts if part)
+class Name(str):
+    """Words of the results in which a digit is no number: a label, a file, a citation."""
+
+    __slots__ = ()
 
 
-def sentences_on(findings: Findings, estimates: Estimates) -> dict[str, str]:
-    """Return the lead of each section of results."""
-    return {
-        "messages": _contrast(findings, estimates)
-        + " A message counts as not delivered if the application was told so, or if it is still waiting at the end;"
-        " exposed are messages to people whose first choice is the provider that fails.",
-        "relationships": _relationships(findings, estimates),
-        "latency": _latency(findings, estimates),
-        "load": _load(findings, estimates),
-        "linkage": _linked(findings),
-    }
+class Text(NamedTuple):
+    """A told study; `said` are the numbers of title, subtitle and abstract."""
+
+    title: str
+    subtitle: str
+    abstract: str
+    said: tuple[Quantity, ...]
+    sections: tuple[Section, ...]
 
 
-def method(findings: Findings) -> list[str]:
-    """Return how it was done, in paragraphs."""
-    return [_world(findings), _design(findings), _judges(findings)]
+Placed = Callable[[str, str], Block | None]
+"""(kind, name) → the figure or table; None: the results do not have it. KeyError: there is none of that name."""
 
 
-def limits(findings: Findings) -> tuple[str, ...]:
-    """Return what the study does not say."""
-    summary = findings.summary
-    few = (
-        f"Intervals rest on {summary.replications} replications and assume that means are nearly normal; the factor of"
-        " Student’s t is in them." if summary.replications > 1 else
-        "One replication alone has no interval; the numbers here show how the report looks, not what is true."
-    )  # fmt: skip
-    return (
-        few,
-        "Where nothing happened in any replication, the upper end is Wilson’s for the pooled count. It takes"
-        " messages as independent; losses come in bursts, so the true upper end is higher.",
-        "The messages were written in a system that worked. Nobody here writes less, or turns to another medium,"
-        " because messages get lost.",
-        "One provider fails at a time, apart from short outages of all of them. Two at once would cut off people who"
-        " use just these two.",
-        "The model of the network has no congestion: servers are never slow because they are busy.",
-        "Linkage is tested with the distinguishers named here. A small advantage says that these fail, not that all"
-        " do.",
-        "The standard promises that bytes do not link. Lengths, times and counts are measured beside them and not"
-        " promised: a correspondent who keeps two relationships with one person takes part in both conversations, and"
-        " people write in bursts, which a sending service sees. Naming the same two services in every relationship"
-        " links them: choose different ones where that matters.",
-    )  # fmt: skip
+def told(template: str, slots: Mapping[str, object], placed: Placed) -> Text:
+    """Fill a text.
 
+    Raises `StudyError` for a slot, figure or table that there is not, and for a number that was typed.
+    """
+    marks: list[Quantity | Name] = []
 
-def _world(findings: Findings) -> str:
-    s, data = findings.summary, findings.summary.data
-    source = "a synthetic population" if data.synthetic else f"the trace `{data.trace.name}`"
-    on_line = percent(data.phones.online_share)
-    phones = f"{count(data.phones.count)} phones of `{data.phones.name}`, on line {on_line} of the time"
-    what = "the population model" if s.fidelity == "model" else "the real cores with real cryptography"
-    return (
-        f"A discrete-event simulation runs {what}: relationship managers on phones, sending and receiving services,"
-        f" with the standard’s policies. Who writes to whom and when comes from {source} ({count(data.trace.pairs)}"
-        f" relationships); when devices are reachable from {phones}. Each person chooses providers out of"
-        f" {s.scenario.people.providers} by popularity (Zipf, exponent {number(s.scenario.people.zipf)}). The network"
-        f" loses {percent(s.scenario.weather.loss)} of the transmissions, every provider has short outages, strangers"
-        f" inject junk, and {percent(s.scenario.weather.refusal_share)} of the relationships are refused at some time."
-    )  # fmt: skip
+    def mark(value: object) -> object:
+        if not isinstance(value, Quantity | Name):
+            return value
+        marks.append(value)
+        return f"{_OPEN}{len(marks) - 1}{_CLOSE}"
 
-
-def _design(findings: Findings) -> str:
-    s = findings.summary
-    closing = (
-        f" An announced provider goes on until day {number(s.days.closing)}." if "sunset" in s.faults else ""
-    )  # fmt: skip
-    return (
-        f"{len(s.policies)} policies run under {len(s.faults)} faults, {s.replications} times each. Within a"
-        " replication all of them share people, phones, network and messages, so differences are taken pair by pair."
-        f" The provider under study fails on day {number(s.days.fault)}; messages accepted before are warm-up and not"
-        f" counted.{closing} The run ends on day {number(s.days.horizon)}, later than any message may wait. A message"
-        " to somebody who refuses the sender is neither delivered nor lost. Intervals are Student’s at 95 % over"
-        " replications."
-    )  # fmt: skip
-
-
-def _judges(findings: Findings) -> str:
-    rows = findings.summary.invariants
-    clauses = {clause for row in rows for clause in row.clauses}
-    return (
-        f"{len(rows)} monitors read every event log and check what the standard promises ({len(clauses)} clauses):"
-        " among others that a message is delivered at most once, that none is lost without notice, that no address is"
-        " used after its date, and that whoever leaves a provider leaves nothing behind."
-    )  # fmt: skip
-
-
-def _contrast(findings: Findings, estimates: Estimates) -> str:
-    """Set the baseline against the best policy, under the fault that costs most."""
-    s = findings.summary
-    worst = estimates.worst_fault(UNDELIVERED, s.faults)
-    best = estimates.best_policy(UNDELIVERED, s.faults, s.policies)
-    base = findings.policy(estimates.baseline)
-    first = (
-        f"When {_WHEN[worst]}, **{_rare(estimates, UNDELIVERED, worst, base.name)} of 10 000 messages** are not"
-        f" delivered under “{base.label}”, and {_rare(estimates, EXPOSED, worst, base.name)} of those to people who"
-        " rely on that provider."
-    )  # fmt: skip
-    if best == base.name:
-        return first
-    lost = sum(estimates.events(UNDELIVERED, fault, best) for fault in s.faults)
-    of = sum(estimates.total("messages", fault, best) for fault in s.faults)
-    amount = "**none**" if lost == 0 else f"**{count(lost)}**"
-    verb = "is" if lost < 2 else "are"
-    better = findings.policy(best).label
-    return f"{first} Under “{better}”, {amount} of {count(of)} messages {verb} lost over all faults together."
-
-
-def _relationships(findings: Findings, estimates: Estimates) -> str:
-    s = findings.summary
-    worst = estimates.worst_fault(CUT_OFF, s.faults)
-    parts = [f"{_rare(estimates, CUT_OFF, worst, name)} under “{findings.policy(name).label}”" for name in s.policies]
-    return f"When {_WHEN[worst]}, of 10 000 relationships are cut off for good: {', '.join(parts)}."
-
-
-def _latency(findings: Findings, estimates: Estimates) -> str:
-    s, (median, _, late, _) = findings.summary, LATENCIES
-    worst = estimates.worst_fault(late, s.faults)
-    parts = [
-        f"{duration(estimates.of(late, worst, name).mean)} under “{findings.policy(name).label}”" for name in s.policies
-    ]
-    quiet = "none" if "none" in s.faults else s.faults[0]
-    usual = duration(estimates.of(median, quiet, estimates.baseline).mean)
-    return (
-        f"When {_WHEN[quiet]}, half of the messages arrive within {usual}; the rest wait for phones to come on line."
-        f" When {_WHEN[worst]}, 99 % of what is delivered arrives within {', '.join(parts)}."
+    environment = jinja2.Environment(
+        finalize=mark,
+        comment_start_string="<!--",
+        comment_end_string="-->",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
     )
+    try:
+        text = environment.from_string(template).render(slots)  # 1
+    except (jinja2.TemplateError, KeyError, TypeError) as error:
+        raise StudyError(f"{PROSE}: {error}") from None
+    _refuse_digits(text)  # 2
+    return _Cutter(marks, placed).cut(text)
 
 
-def _load(findings: Findings, estimates: Estimates) -> str:
-    s = findings.summary
-    worst = estimates.worst_fault(UNDELIVERED, s.faults)
-    parts = [
-        f"{with_interval(estimates.of(AUTOMATED, worst, name))} under “{findings.policy(name).label}”"
-        for name in s.policies
-    ]
-    return (
-        f"When {_WHEN[worst]}, devices send by themselves, for each message that a person writes: {', '.join(parts)}."
-    )
+def _refuse_digits(text: str) -> None:
+    for line in text.splitlines():
+        if re.search(r"\d", _CODE.sub("", _MARK.sub("", line))):
+            raise StudyError(f"{PROSE}: a number was typed, not filled from results: {_MARK.sub('…', line.strip())}")
 
 
-def _checked(findings: Findings) -> str:
-    rows, vectors = findings.summary.invariants, findings.vectors
-    broken = [row.name for row in rows if row.violations]
-    events = count(max(row.events for row in rows))
-    held = f"**violated: {', '.join(broken)}**" if broken else "none is violated"
-    text = f"{len(rows)} invariants were checked over {events} events: {held}."
-    if vectors is not None:
-        passed, all_ = vectors.counts.get("passed", 0), len(findings.vector_results)
-        text += " Of the published vectors and scripts, the reference implementation passes"
-        text += f" {count(passed)} of {count(all_)}."
-    return text
+class _Cutter:
+    """Cuts a text with marks into parts."""
 
+    def __init__(self, marks: list[Quantity | Name], placed: Placed) -> None:
+        self._marks = marks
+        self._placed = placed
 
-def _linked(findings: Findings) -> str:
-    forbidden = [(g.interval.mean, g) for g in findings.games if g.interval is not None and not g.permitted]
-    designed = [found for found in forbidden if found[1].designed]
-    broken = [found for found in forbidden if not found[1].designed]
-    if not designed:
-        return ""
-    top = max(designed, key=lambda found: found[0])[1]
-    text = (
-        "Of the links that the standard forbids, the best that any role achieves against the reference implementation"
-        f" is an advantage of {words_of(top)} over guessing ({top.role}, by {top.distinguisher})"
-    )
-    if broken:
-        text += f"; against an implementation broken on purpose, {words_of(max(broken, key=lambda f: f[0])[1])}"
-    return text + "."
+    def cut(self, text: str) -> Text:  # 3
+        """Return the parts."""
+        head, *rest = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+        title, _, subtitle = head.strip().partition("\n")
+        found: list[str] = []
+        said: list[Quantity] = []
+        sections: list[Section] = []
+        for part in rest:
+            heading, _, body = part.partition("\n")
+            match = _HEADING.fullmatch(heading.strip())
+            if match is None:
+                raise StudyError(f"{PROSE}: no heading: {heading}")
+            if match["name"] is None:
+                found.append(body)
+            else:
+                sections.append(Section(match["title"], match["name"], tuple(self._blocks(body))))
+        if not title.startswith("# ") or len(found) != 1:
+            raise StudyError(f"{PROSE}: a title and one section without a name, the abstract, are needed")
+        parts = []
+        for words in (title.removeprefix("# "), subtitle, found[0]):
+            filled, numbers = self._filled(words)
+            parts.append(filled)
+            said += numbers
+        return Text(parts[0], parts[1], parts[2], tuple(said), tuple(s for s in sections if s.blocks))
 
+    def _blocks(self, body: str) -> list[Block]:
+        blocks: list[Block] = []
+        for paragraph in re.split(r"\n\s*\n", body.strip()):
+            at = _PLACED.fullmatch(paragraph.strip())
+            if at is not None:
+                blocks += self._put(at["kind"], at["name"])
+            elif paragraph.startswith("- "):
+                former = blocks.pop() if blocks and isinstance(blocks[-1], Items) else Items(())
+                blocks.append(self._items(paragraph, former))
+            elif paragraph.strip():
+                text, said = self._filled(paragraph)
+                blocks.append(Prose(text, said))
+        return blocks
 
-def _rare(estimates: Estimates, measure: Measure, fault: str, policy: str) -> str:
-    return with_interval(estimates.of(measure, fault, policy), PER, floor=0.0)
+    def _put(self, kind: str, name: str) -> list[Block]:
+        try:
+            block = self._placed(kind, name)
+        except KeyError:
+            raise StudyError(f"{PROSE}: there is no {kind} {name!r}") from None
+        return [] if block is None else [block]
+
+    def _items(self, paragraph: str, before: Block) -> Items:
+        filled = [self._filled(item) for item in re.split(r"^- ", paragraph, flags=re.MULTILINE)[1:]]
+        assert isinstance(before, Items)
+        numbers = tuple(number for _, said in filled for number in said)
+        return Items((*before.items, *(text for text, _ in filled)), (*before.said, *numbers))
+
+    def _filled(self, text: str) -> tuple[str, tuple[Quantity, ...]]:  # 4
+        used = [self._marks[int(number)] for number in _MARK.findall(text)]
+        words = _MARK.sub(lambda found: str(self._marks[int(found[1])]), " ".join(text.split()))
+        return words, tuple(value for value in used if isinstance(value, Quantity))

@@ -1,11 +1,19 @@
-"""The report of a folder of results: `index.html`, `report.pdf` and the pictures in `figures/`.
+"""The report of a folder of results, as files in it:
 
-Everything is drawn from the files in the folder. Each file is written whole or not at all; the same results give the
-same bytes. Cost: about ten seconds, most of it for compiling charts.
+`results.json`
+    the whole document as data: every number of its text, tables and figures (`results_file`)
+`index.html`, `report.pdf`, `report-letter.pdf`
+    the document as a page and on paper, drawn from `results.json` alone
+`figures/*.svg`, `tables/*.csv`, `tables/*.tex`
+    its figures and tables by themselves
+
+Nothing is written before everything is drawn; the same results give the same bytes. Cost: some ten seconds, most of it
+for compiling charts.
 """
 
 import os
 from pathlib import Path
+from typing import Final
 
 import vl_convert
 
@@ -13,32 +21,45 @@ from communicator_reports.figures.sheet import picture
 from communicator_reports.findings import load
 from communicator_reports.page import page
 from communicator_reports.paper import paper
-from communicator_reports.pdf import pdf
+from communicator_reports.pdf import sheets
 from communicator_reports.progress import Update
+from communicator_reports.results_file import decode, encode
+from communicator_reports.studies import study_of
+from communicator_reports.table_files import comma_separated, latex
 
-__all__ = ["draw"]
+__all__ = ["RESULTS", "draw"]
+
+RESULTS: Final = "results.json"
+_PAPERS: Final = {"report.pdf": "a4", "report-letter.pdf": "us-letter"}
 
 
 def draw(folder: Path, update: Update) -> list[Path]:
-    """Draw the report into the folder and return the files that were written.
+    """Draw the report into the folder and return the files that were written, the page and the first PDF in front.
 
-    Raises `ResultsError` if the folder holds no results, or broken ones.
+    Raises `ResultsError` if the folder holds no results, or broken or incomplete ones, and `StudyError` if the text of
+    the study does not fit them; nothing is written then.
     """
-    document = paper(load(folder))
+    findings = load(folder)
+    study, prose = study_of(folder)
+    data = encode(paper(study, prose, findings), findings.provenance)
+    document = decode(data).document
     charts = {figure.name: picture(figure) for figure in document.figures()}
-    steps = len(charts) + 2
-    written = [_write(folder / "index.html", page(document).encode())]
+    steps, drawn = len(charts) + len(_PAPERS) + 1, {"index.html": page(document).encode()}
     update(1, steps)
-    written.append(_write(folder / "report.pdf", pdf(document, charts)))
-    update(2, steps)
-    (folder / "figures").mkdir(exist_ok=True)
-    for number, (name, chart) in enumerate(charts.items(), start=3):
-        written.append(_write(folder / "figures" / f"{name}.svg", vl_convert.vegalite_to_svg(chart).encode()))
-        update(number, steps)
-    return written
+    for name, data_ in sheets(document, charts, _PAPERS).items():
+        drawn[name] = data_
+        update(len(drawn), steps)
+    for name, chart in charts.items():
+        drawn[f"figures/{name}.svg"] = vl_convert.vegalite_to_svg(chart).encode()
+        update(len(drawn), steps)
+    for table in document.tables():
+        drawn[f"tables/{table.name}.csv"] = comma_separated(table).encode()
+        drawn[f"tables/{table.name}.tex"] = latex(table).encode()
+    return [_write(folder / name, found) for name, found in {**drawn, RESULTS: data}.items()]
 
 
 def _write(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_bytes(data)
     part.replace(path)

@@ -6,6 +6,8 @@
 4. the knowledge table and the digests that belong to it
 5. the report, drawn from the files alone
 
+The study's file says which of these there are, and how often (`studies`).
+
 Cost: nearly all of it is step 2, which is resumable; the others take seconds.
 """
 
@@ -13,7 +15,7 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import polars as pl
 
@@ -23,67 +25,72 @@ from communicator_reports.building import building, work_folder
 from communicator_reports.progress import Steps
 from communicator_reports.report import draw
 from communicator_reports.simulation import Simulation, simulate_into
+from communicator_reports.studies import Quick, copy_study, find_study, load_study, usual_study
 from communicator_reports.wishes import Wish, plan_of
 from communicator_simulations.linkage import play
 from communicator_simulations.results import write_json
 from communicator_simulations.sweep import Plan
 from communicator_spec.views import KNOWLEDGE, Relation
 
-__all__ = ["QUICK", "Study", "run_study"]
-
-QUICK: Final[dict[str, int | float]] = {"people": 120, "days": 20.0, "replications": 2}
-"""What `--quick` asks for where nothing else was asked for: a look, not a result."""
-
-_GAME_ROUNDS: Final = 9
-_GAME_ROUNDS_QUICK: Final = 3
+__all__ = ["Done", "run_study"]
 
 
-class Study(NamedTuple):
-    """A finished study."""
+class Done(NamedTuple):
+    """A finished study; without vectors there is no verdict."""
 
     out: Path
-    verdict: Verdict
+    verdict: Verdict | None
     summary: dict[str, object]
 
     @property
     def ok(self) -> bool:
         """Whether every vector passed and every invariant held."""
         rows = cast(list[dict[str, object]], self.summary["invariants"])
-        return self.verdict.ok and not any(row["violations"] for row in rows)
+        return (self.verdict is None or self.verdict.ok) and not any(row["violations"] for row in rows)
 
 
-def run_study(wish: Wish, out: Path, workers: int, steps: Steps, *, quick: bool) -> Study:
-    """Run everything and put the report at `out`; nothing is there before it is complete."""
-    wanted = _quick(wish) if quick else wish
-    plan = plan_of(wanted)
+def run_study(wish: Wish, out: Path, workers: int, steps: Steps, *, quick: bool) -> Done:
+    """Run everything and put the report at `out`; nothing is there before it is complete.
+
+    `wish.scenario` names a study, or a scenario that is told in the words of the usual one.
+    """
+    found = find_study(wish.scenario)
+    source = found or usual_study()
+    study, _ = load_study(source)
+    wanted = _quick(wish, study.quick) if quick else wish
+    plan = plan_of(replace(wanted, scenario=study.scenario) if found else wanted)
     with building(out) as folder:
-        verdict = _vectors(folder / "vectors", steps)  # 1
+        copy_study(source, folder)
+        verdict = _vectors(study.vectors, folder / "vectors", steps) if study.vectors else None  # 1
         command = ["study", *wish.words(), *["--quick"] * quick]
         done = simulate_into(folder, wanted, plan, work_folder(out), workers, steps, command)  # 2
-        _games(folder, plan, workers, steps, quick)  # 3
-        write_json(folder / "knowledge.json", knowledge())  # 4
+        rounds = study.quick.game_rounds if quick else study.game_rounds
+        if study.game_rounds:
+            _games(folder, plan, workers, steps, rounds)  # 3
+        if study.knowledge:
+            write_json(folder / "knowledge.json", knowledge())  # 4
         with steps.step("drawing the report") as update:
             draw(folder, update)  # 5
     _clear(done, out)
-    return Study(out, verdict, done.summary)
+    return Done(out, verdict, done.summary)
 
 
-def _quick(wish: Wish) -> Wish:
-    people = int(QUICK["people"]) if wish.people is None else wish.people
-    days = QUICK["days"] if wish.days is None else wish.days
-    replications = int(QUICK["replications"]) if wish.replications is None else wish.replications
+def _quick(wish: Wish, size: Quick) -> Wish:
+    people = size.people if wish.people is None else wish.people
+    days = size.days if wish.days is None else wish.days
+    replications = size.replications if wish.replications is None else wish.replications
     return replace(wish, people=people, days=days, replications=replications)
 
 
-def _vectors(folder: Path, steps: Steps) -> Verdict:
+def _vectors(testee: str, folder: Path, steps: Steps) -> Verdict:
     with steps.step("playing the vectors"):
-        verdict = run_vectors(["reference"], out=folder)
+        verdict = run_vectors(testee.split(), out=folder)
     return verdict
 
 
-def _games(folder: Path, plan: Plan, workers: int, steps: Steps, quick: bool) -> None:
+def _games(folder: Path, plan: Plan, workers: int, steps: Steps, rounds: int) -> None:
     with steps.step("playing the linkage games") as update:
-        rows = [_finite(row) for row in play(plan.seed, _GAME_ROUNDS_QUICK if quick else _GAME_ROUNDS, workers, update)]
+        rows = [_finite(row) for row in play(plan.seed, rounds, workers, update)]
     pl.DataFrame(rows).write_parquet(folder / "linkage.parquet")
     write_json(folder / "linkage.json", rows)
 

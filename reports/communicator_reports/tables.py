@@ -6,9 +6,9 @@ from typing import Final
 
 import polars as pl
 
-from communicator_reports.document import Table
+from communicator_reports.document import Cell, Table
 from communicator_reports.figures.delays import moved_under
-from communicator_reports.figures.games import words_of
+from communicator_reports.figures.games import advantage_of
 from communicator_reports.figures.theme import FAULTS
 from communicator_reports.findings import Findings
 from communicator_reports.measures import (
@@ -23,23 +23,23 @@ from communicator_reports.measures import (
     Estimates,
     Measure,
 )
-from communicator_reports.quantities import count, number, with_interval
+from communicator_reports.quantities import Quantity, counted, measured, number, shown
 from communicator_simulations.statistics import interval
 
 __all__ = ["calibration", "cut_off", "cutover", "games", "invariants", "knowledge", "latency", "load", "traffic",
            "undelivered", "vectors"]  # fmt: skip
 
 _HOUR_S: Final = 3600.0
-Cells = Callable[[str, str], tuple[str, ...]]
+Cells = Callable[[str, str], tuple[Cell, ...]]
 
 
 def undelivered(findings: Findings, estimates: Estimates) -> Table:
     """Return what became of messages."""
 
-    def cells(fault: str, policy: str) -> tuple[str, ...]:
+    def cells(fault: str, policy: str) -> tuple[Cell, ...]:
         events, of = (estimates.events(UNDELIVERED, fault, policy), estimates.total("messages", fault, policy))
         return (
-            f"{count(events)} of {count(of)}",
+            counted(events, of),
             _rare(estimates, UNDELIVERED, fault, policy),
             _versus(estimates, UNDELIVERED, fault, policy, PER),
             _rare(estimates, EXPOSED, fault, policy),
@@ -57,7 +57,7 @@ def undelivered(findings: Findings, estimates: Estimates) -> Table:
 def cut_off(findings: Findings, estimates: Estimates) -> Table:
     """Return what became of relationships."""
 
-    def cells(fault: str, policy: str) -> tuple[str, ...]:
+    def cells(fault: str, policy: str) -> tuple[Cell, ...]:
         return (
             _rare(estimates, CUT_OFF, fault, policy),
             _versus(estimates, CUT_OFF, fault, policy, PER),
@@ -72,11 +72,11 @@ def cut_off(findings: Findings, estimates: Estimates) -> Table:
 def latency(findings: Findings, estimates: Estimates) -> Table:
     """Return quantiles of the latency of delivered messages."""
 
-    def cells(fault: str, policy: str) -> tuple[str, ...]:
+    def cells(fault: str, policy: str) -> tuple[Cell, ...]:
         median, *late = LATENCIES
         return (
-            with_interval(estimates.of(median, fault, policy), floor=0.0),
-            *(with_interval(estimates.of(m, fault, policy), 1 / _HOUR_S, floor=0.0) for m in late),
+            measured(estimates.of(median, fault, policy), floor=0.0),
+            *(measured(estimates.of(m, fault, policy), 1 / _HOUR_S, floor=0.0) for m in late),
             _versus(estimates, late[1], fault, policy, 1 / _HOUR_S),
         )
 
@@ -90,10 +90,10 @@ def cutover(findings: Findings, estimates: Estimates) -> Table | None:
     if not faults:
         return None
 
-    def cells(fault: str, policy: str) -> tuple[str, ...]:
-        def column(name: str, scale: float = 1.0) -> str:
+    def cells(fault: str, policy: str) -> tuple[Cell, ...]:
+        def column(name: str, scale: float = 1.0) -> Quantity:
             ceiling = 100.0 if scale == 100 else math.inf
-            return with_interval(estimates.column(name, fault, policy), scale, floor=0.0, ceiling=ceiling)
+            return measured(estimates.column(name, fault, policy), scale, floor=0.0, ceiling=ceiling)
 
         left = ("—", "—") if fault != "sunset" else (column("left_share", 100), column("left_median_d"))
         return (column("movers"), column("peers_informed_share", 100), column("cutover_peer_p50_h"),
@@ -112,13 +112,13 @@ def load(findings: Findings) -> Table:
     """Return how unevenly the load is spread: the busiest hour of the busiest provider."""
     table = findings.tables["load"]
 
-    def cells(fault: str, policy: str) -> tuple[str, ...]:
-        found: list[str] = []
+    def cells(fault: str, policy: str) -> tuple[Cell, ...]:
+        found: list[Cell] = []
         for role in ("receiving", "sending"):
             rows = table.filter((table["fault"] == fault) & (table["policy"] == policy) & (table["role"] == role))
             for column in ("messages", "peak_hour"):
                 best = rows.group_by("replication").agg(pl.col(column).max()).sort("replication")
-                found.append(with_interval(interval([float(v) for v in best[column]]), floor=0.0))
+                found.append(measured(interval([float(v) for v in best[column]]), floor=0.0))
         return tuple(found)
 
     header = ("received", "received, busiest hour", "sent", "sent, busiest hour")
@@ -128,11 +128,11 @@ def load(findings: Findings) -> Table:
 def traffic(findings: Findings, estimates: Estimates) -> Table:
     """Return what traffic costs."""
 
-    def cells(fault: str, policy: str) -> tuple[str, ...]:
+    def cells(fault: str, policy: str) -> tuple[Cell, ...]:
         return (
-            with_interval(estimates.of(AUTOMATED, fault, policy)),
+            measured(estimates.of(AUTOMATED, fault, policy)),
             _versus(estimates, AUTOMATED, fault, policy, 1.0),
-            with_interval(estimates.of(BYTES, fault, policy), 1e-6),
+            measured(estimates.of(BYTES, fault, policy), 1e-6),
             _versus(estimates, BYTES, fault, policy, 1e-6),
         )
 
@@ -142,14 +142,14 @@ def traffic(findings: Findings, estimates: Estimates) -> Table:
 
 def games(findings: Findings) -> Table:
     """Return all linkage games with their witnesses."""
-    rows: list[tuple[str, ...]] = []
+    rows: list[tuple[Cell, ...]] = []
     former = ""
     names = list(dict.fromkeys(g.distinguisher for g in findings.games))
     for g in sorted(findings.games, key=lambda g: (g.permitted, g.role, g.question, names.index(g.distinguisher))):
         group = f"{g.role} · {g.question} — {'permitted' if g.permitted else 'forbidden'}"
         heading, former = "" if group == former else group, group
         witness = f"`{g.witness}`" if g.witness else "—"
-        rows.append((heading, g.distinguisher, g.implementation, witness, words_of(g), count(g.trials)))
+        rows.append((heading, g.distinguisher, g.implementation, witness, advantage_of(g), counted(g.trials)))
     header = ("role · question", "by", "implementation", "witness", "advantage", "trials")
     caption = "**Linkage games.** A witness is a string of bytes that proves a link."
     return Table("games", caption, header, tuple(rows), left=4, grouped=True)
@@ -167,8 +167,8 @@ def knowledge(findings: Findings) -> Table:
 
 def invariants(findings: Findings) -> Table:
     """Return what the monitors promise and found."""
-    rows = tuple(
-        (row.name, row.promise, " ".join(row.clauses), count(row.events), count(row.violations))
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (row.name, row.promise, " ".join(row.clauses), counted(row.events), counted(row.violations))
         for row in findings.summary.invariants
     )
     header = ("invariant", "promise", "clauses", "events checked", "violations")
@@ -180,15 +180,17 @@ def vectors(findings: Findings) -> Table:
     areas: dict[str, list[str]] = {}
     for result in findings.vector_results:
         areas.setdefault(result.id.partition("/")[0], []).append(result.status)
-    rows = tuple((area, *(count(found.count(s)) for s in ("passed", "failed", "skipped"))) for area, found in
-                 sorted(areas.items()))  # fmt: skip
-    return Table("vectors", "**Vectors and scripts** by area.", ("area", "passed", "failed", "skipped"), rows)
+    statuses = ("passed", "failed", "skipped")
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (area, *(counted(found.count(status)) for status in statuses)) for area, found in sorted(areas.items())
+    )
+    return Table("vectors", "**Vectors and scripts** by area.", ("area", *statuses), rows)
 
 
 def calibration(findings: Findings) -> Table:
     """Return how close the synthetic messages are to the published ones."""
-    rows = tuple(
-        (row.name, number(row.published), number(row.here), number(row.ratio))
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (row.name, *(shown(number(x), x) for x in (row.published, row.here, row.ratio)))
         for row in findings.summary.data.calibration
     )
     header = ("figure", "CollegeMsg, published", "here", "ratio")
@@ -197,21 +199,21 @@ def calibration(findings: Findings) -> Table:
 
 def _by_policy(findings: Findings, name: str, header: tuple[str, ...], cells: Cells, caption: str,
                faults: tuple[str, ...] = ()) -> Table:  # fmt: skip
-    rows: list[tuple[str, ...]] = []
+    rows: list[tuple[Cell, ...]] = []
     for fault in faults or findings.summary.faults:
         for n, policy in enumerate(findings.summary.policies):
             rows.append(("" if n else FAULTS[fault], findings.policy(policy).label, *cells(fault, policy)))
     return Table(name, caption, ("fault", "policy", *header), tuple(rows), left=2, grouped=True)
 
 
-def _rare(estimates: Estimates, measure: Measure, fault: str, policy: str) -> str:
-    return with_interval(estimates.of(measure, fault, policy), PER, floor=0.0)
+def _rare(estimates: Estimates, measure: Measure, fault: str, policy: str) -> Quantity:
+    return measured(estimates.of(measure, fault, policy), PER, floor=0.0)
 
 
-def _versus(estimates: Estimates, measure: Measure, fault: str, policy: str, scale: float) -> str:
+def _versus(estimates: Estimates, measure: Measure, fault: str, policy: str, scale: float) -> Cell:
     if policy == estimates.baseline:
         return "—"
-    return with_interval(estimates.difference(measure, fault, policy), scale)
+    return measured(estimates.difference(measure, fault, policy), scale)
 
 
 def _baseline(findings: Findings, estimates: Estimates) -> str:

@@ -68,7 +68,9 @@ def below(folder: Path) -> list[str]:
         "conform matrix",
         "conform privacy",
         "conform report",
-        "report",
+        "report build",
+        "report diff",
+        "report open",
         "spec list",
         "spec show",
         "spec check",
@@ -115,7 +117,9 @@ def test_version_is_printed() -> None:
         (["simulate", "migration", "--out", "tests"], "--out"),
         (["simulate", "migration", "--out", "/"], "--out"),
         (["study", "migration", "--out", "/dev/null/x"], "--out"),
-        (["report", "docs"], "communicator study"),
+        (["report", "build", "docs"], "communicator study"),
+        (["report", "diff", "docs", "docs"], "report build"),
+        (["report", "open", "docs"], "report build"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], word: str) -> None:

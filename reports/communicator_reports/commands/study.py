@@ -16,6 +16,14 @@ __all__ = ["study"]
 _STEPS = 4
 
 
+def _list(wanted: bool) -> None:
+    if wanted:
+        from communicator_reports.studies import study_names
+
+        print("\n".join(study_names()))
+        raise typer.Exit
+
+
 @asks
 def study(
     asked: Asked,
@@ -25,6 +33,7 @@ def study(
     workers: options.Workers = options.CORES,
     events: options.Events = False,
     as_json: options.Json = False,
+    named: Annotated[bool, typer.Option("--list", callback=_list, is_eager=True, help="Name the studies.")] = False,
 ) -> None:
     """Play the vectors, simulate the scenario, play the linkage games, and write a report.
 
@@ -36,6 +45,8 @@ def study(
       communicator study migration
 
       communicator study migration --quick --out /tmp/look
+
+      communicator study ./my-study        # a folder with study.toml and prose.md
     """
     from communicator_reports.enough import Often
     from communicator_reports.progress import Steps

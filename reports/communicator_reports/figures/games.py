@@ -7,8 +7,9 @@ from communicator_reports.document import Chip, Figure
 from communicator_reports.figures.dots import Axis, Dot, dots
 from communicator_reports.figures.theme import BREAK
 from communicator_reports.findings import Findings, Game
+from communicator_reports.quantities import Quantity, shown
 
-__all__ = ["linkage", "words_of"]
+__all__ = ["advantage_of", "linkage"]
 
 _DESIGNS: Final = ("#2B7FC4", "#009E73", "#8A6FC9")
 _BROKEN: Final = ("#D55E00", "#CC79A7", "#A67C00")
@@ -34,10 +35,12 @@ def linkage(findings: Findings) -> Figure | None:
     return Figure("linkage", caption, "linkage.parquet", panels, legend=chips)
 
 
-def words_of(game: Game) -> str:
+def advantage_of(game: Game) -> Quantity:
     """Return an advantage with its interval, two decimals."""
     x = game.interval
-    return "not measured" if x is None else f"{_two(x.mean)} [{_two(x.low)}, {_two(x.high)}]"
+    if x is None:
+        return Quantity("not measured")
+    return shown(f"{_two(x.mean)} [{_two(x.low)}, {_two(x.high)}]", x.mean, x.low, x.high)
 
 
 def _two(value: float | None) -> str:
