@@ -18,6 +18,7 @@ Rules:
    can answer.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -38,6 +39,7 @@ from communicator_spec import (
     NONE,
     Command,
     ErrorClass,
+    Grant,
     Kind,
     Path,
     Terms,
@@ -114,7 +116,7 @@ class Outbox:
         senders = self._senders(turn)
         offers = self._peer.offers(turn)
         attempt, news = number + entry.attempts, p.confirmed < p.version
-        path = choose_path(turn.now_ms, offers, p.used, senders, p.turns, attempt, p.suspects, news)
+        path = self._choose(turn, offers, senders, attempt, news=news)
         if path is None:
             # no sending service: soon again; no usable address: when the peer's next set arrives
             due_ms = last_ms if senders else min(turn.now_ms + terms.retry_max_ms, last_ms)
@@ -200,11 +202,18 @@ class Outbox:
         for service in sorted({grant.service for grant in p.held}):
             offers = tuple(g for g in self._peer.offers(turn) if g.service == service)
             lasting = tuple(g for g in offers if g.long_term and usable(g, p.used.get(g[:2], 0), turn.now_ms))
-            grants = lasting or offers
-            path = choose_path(turn.now_ms, grants, p.used, senders, p.turns, p.automated, p.suspects, True)
+            path = self._choose(turn, lasting or offers, senders, p.automated, news=True)
             if path is not None:
                 self._transmit(turn, path, Command.RESYNC, NONE, _CONTROL_DRAWS + p.automated)
                 p.automated += 1
+
+    def _choose(
+        self, turn: Turn, offers: Sequence[Grant], senders: Sequence[int], attempt: int, *, news: bool
+    ) -> Path | None:
+        """Choose how the next transmission travels to one of these grants."""
+        p = turn.particle
+        held = [(grant, p.used.get(grant[:2], 0)) for grant in offers]
+        return choose_path(turn.now_ms, held, senders, lambda via: p.turns.get(via, 0), attempt, p.suspects, news)
 
     def _send_control(self, turn: Turn, command: Command, most: int, apart: int = NONE) -> int:
         """Send a command to at most `most` of the peer's receiving services; return to how many (DELIV-15).
@@ -220,7 +229,7 @@ class Outbox:
             held = self._peer.offers(turn)
             offers = held if most == 1 else tuple(g for g in held if g.service == service)
             news = p.confirmed < p.version
-            path = choose_path(turn.now_ms, offers, p.used, senders, p.turns, p.automated, p.suspects, news)
+            path = self._choose(turn, offers, senders, p.automated, news=news)
             if path is not None:
                 self._transmit(turn, path, command, NONE, _CONTROL_DRAWS + p.automated)
                 p.automated += 1
@@ -249,7 +258,7 @@ class Outbox:
         2. build the body; whatever travels carries the receipt
         3. encrypt it in the session, seal it to the address
         """
-        p, (via, grant) = turn.particle, path
+        p, via, grant = turn.particle, path.via, path.grant
         position = self._peer.take(p, grant)  # 1
         p.turns[via] = p.turns.get(via, 0) + 1
         p.receipt_due = NEVER

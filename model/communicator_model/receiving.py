@@ -4,13 +4,15 @@ It keeps the promises that the reference implementation keeps with keys and byte
 is unexpired, inside the window, and once; everything else is refused, and whoever submitted it cannot tell.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
 
 from communicator_spec import ErrorClass, Grant, Kind, Row
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Item", "Parcel", "ReceivingService"]
+__all__ = ["Parcel", "ReceivingService"]
 
 _REASONS: Final = list(ErrorClass)
 _EXPIRED: Final = _REASONS.index(ErrorClass.EXPIRED)
@@ -23,7 +25,7 @@ _STORED: Final = int(Kind.STORED)  # looking into an enumeration takes as long a
 _CONFIRMED: Final = int(Kind.CONFIRMED)
 
 
-class Parcel(NamedTuple):
+class Parcel(msgspec.Struct, frozen=True, gc=False):
     """What travels to a receiving service: an address and a sealed body. `end` is negative for junk."""
 
     end: int
@@ -32,12 +34,15 @@ class Parcel(NamedTuple):
     body: object
 
 
-class Item(NamedTuple):
-    """What a device fetches: the sealed body, and which of its addresses it came to."""
+class _Root(msgspec.Struct, gc=False):
+    """What one end has at this service: grants, oldest first, a bit for each position of each, and what is stored."""
 
-    serial: int
-    position: int
-    body: object
+    grants: tuple[Grant, ...] = ()
+    spent: tuple[int, ...] = ()
+    stored: tuple[Parcel, ...] = ()
+
+
+_NOWHERE: Final = _Root()
 
 
 class ReceivingService:
@@ -52,42 +57,39 @@ class ReceivingService:
         self._remembers_spent = remembers_spent
         self._window = window
         self._emit = emit
-        self._grants: dict[int, tuple[Grant, ...]] = {}  # by end, oldest first
-        self._spent: dict[tuple[int, int], int] = {}  # by end and serial: a bit for each position; most have none
-        self._store: dict[int, list[Item]] = {}
+        self._roots: dict[int, _Root] = {}  # by end
 
     def issue(self, now_ms: int, end: int, grant: Grant) -> None:
         """Register a grant of a relationship end; its addresses resolve from now on."""
-        grants = self._grants.get(end, ())
-        if grants and grants[0].valid_until_ms < now_ms - _REMEMBERED_MS:
-            self._forget(end, [known for known in grants if known.valid_until_ms < now_ms - _REMEMBERED_MS])
-            grants = tuple(known for known in grants if known.valid_until_ms >= now_ms - _REMEMBERED_MS)
-        self._grants[end] = (*grants, grant)
-
-    def _forget(self, end: int, grants: Iterable[Grant]) -> None:
-        for grant in grants:
-            self._spent.pop((end, grant.serial), None)
+        root = self._roots.get(end)
+        if root is None:
+            root = self._roots[end] = _Root()
+        elif root.grants and root.grants[0].valid_until_ms < now_ms - _REMEMBERED_MS:
+            known = zip(root.grants, root.spent, strict=True)
+            left = [(old, bits) for old, bits in known if old.valid_until_ms >= now_ms - _REMEMBERED_MS]
+            root.grants, root.spent = tuple([old for old, _ in left]), tuple([bits for _, bits in left])
+        root.grants = (*root.grants, grant)
+        root.spent = (*root.spent, 0)
 
     def accept(self, now_ms: int, parcel: object) -> int | None:
         """Take bytes from anyone; return the end whose store grew, or None."""
         assert isinstance(parcel, Parcel)
-        end, serial, position, body = parcel
-        for grant in self._grants.get(end, ()):
-            if grant.serial == serial:
+        end, serial, position = parcel.end, parcel.serial, parcel.position
+        root = self._roots.get(end, _NOWHERE)
+        for at, grant in enumerate(root.grants):  # noqa: B007
+            if grant[1] == serial:
                 break
         else:
             return self._refused(now_ms, _UNKNOWN)
-        spent = self._spent.get((end, serial), 0)
-        reason = self._refusal(now_ms, grant, spent, position)
+        bits = root.spent[at]
+        reason = self._refusal(now_ms, grant, bits, position)
         if reason is not None:
             return self._refused(now_ms, reason)
-        stored = self._store.get(end)
-        if stored is None:
-            stored = self._store[end] = []
-        elif len(stored) >= _MESSAGES_MAX:
+        if len(root.stored) >= _MESSAGES_MAX:
             return self._refused(now_ms, _LIMIT)  # RECV-4: and the address is not spent
-        self._spent[end, serial] = spent | 1 << position
-        stored.append(Item(serial, position, body))
+        spent = root.spent
+        root.spent = (*spent[:at], bits | 1 << position, *spent[at + 1 :])
+        root.stored = (*root.stored, parcel)
         self._emit((now_ms, _STORED, end, -1, self._service, serial, position, -1, -1))
         return end
 
@@ -98,28 +100,30 @@ class ReceivingService:
     def _refusal(self, now_ms: int, grant: Grant, spent: int, position: int) -> int | None:
         top, window = spent.bit_length(), self._window  # after the highest position that was spent
         is_spent = spent >> position & 1
-        if not top - window <= position < min(top + window, grant.capacity) or is_spent > self._remembers_spent:
+        _, _, _, until_ms, capacity = grant
+        in_window = top - window <= position < top + window and position < capacity
+        if not in_window or is_spent > self._remembers_spent:
             return _UNKNOWN
-        if now_ms >= grant.valid_until_ms:  # STATE-3
+        if now_ms >= until_ms:  # STATE-3
             return _EXPIRED
         return _REPLAYED if is_spent else None
 
-    def fetch(self, end: int) -> list[Item]:
+    def fetch(self, end: int) -> Sequence[Parcel]:
         """Return everything stored for one root, oldest first; it stays until confirmed."""
-        return self._store.get(end, [])
+        return self._roots.get(end, _NOWHERE).stored
 
     def confirm(self, now_ms: int, end: int) -> None:
         """Delete what was fetched for one root: the device has it durably."""
-        for serial, position, _ in self._store.pop(end, []):
-            self._emit((now_ms, _CONFIRMED, end, -1, self._service, serial, position, -1, -1))
+        root = self._roots.get(end)
+        if root is not None:
+            stored, root.stored = root.stored, ()
+            for parcel in stored:
+                self._emit((now_ms, _CONFIRMED, end, -1, self._service, parcel.serial, parcel.position, -1, -1))
 
     def revoke(self, end: int) -> None:
         """Forget a root: nothing sent to its addresses resolves any more, and nothing stored remains."""
-        self._forget(end, self._grants.pop(end, ()))
-        self._store.pop(end, None)
+        self._roots.pop(end, None)
 
     def die(self) -> None:
         """Lose everything, for good."""
-        self._grants.clear()
-        self._spent.clear()
-        self._store.clear()
+        self._roots.clear()

@@ -15,9 +15,9 @@ How an end behaves, at every instant `now_ms`:
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
-from communicator_model.ends import NEVER, NOTHING, Body, End, Entry, Transmission, only, without
+from communicator_model.ends import NEVER, NOTHING, Body, End, Entry, Transmission, carried, without
 from communicator_model.receiving import Parcel, ReceivingService
 from communicator_spec import (
     Command,
@@ -30,7 +30,6 @@ from communicator_spec import (
     choose_path,
     covers,
     escalation_ms,
-    peer_of,
     ranges,
     receipt_delay_ms,
     release_at,
@@ -80,16 +79,20 @@ class RelationshipManagers:
         self._reach = reach
         self._receipt_draw = receipt_draw
         self._emit = emit
-        self._ends: dict[int, End] = {}
-        self._values: dict[Hashable, object] = {}
+        self._ends: list[End] = []
+        self._values: dict[Hashable, Any] = {}
 
     # ---------------------------------------------------------------- what people do
 
     def pair(self, now_ms: int, first: int, people: tuple[int, int], settings: tuple[Setting, Setting]) -> None:
-        """Start a relationship between two devices that meet: each gets a first address set of the other."""
+        """Start a relationship between two devices that meet: each gets a first address set of the other.
+
+        Ends are numbered in the order in which they are paired.
+        """
+        assert first == len(self._ends)
         ends = (End(*settings[0]), End(*settings[1]))
+        self._ends += ends
         for end_id, person, end in zip((first, first + 1), people, ends, strict=True):
-            self._ends[end_id] = end
             self._emit((now_ms, Kind.PAIRED, end_id, -1, -1, -1, -1, -1, person))
             self._refresh(now_ms, end_id, end, in_conversation=True, everywhere=True)
         for end, other in (ends, ends[::-1]):
@@ -159,7 +162,20 @@ class RelationshipManagers:
 
     def deadline_ms(self, end_id: int) -> int:
         """Return when `wake` has something to do for this end."""
-        return self._ends[end_id].deadline_ms()
+        end = self._ends[end_id]
+        if end.ended:
+            return NEVER
+        due_ms = end.receipt_due
+        if end.update_due < due_ms:
+            due_ms = end.update_due
+        if end.request_due < due_ms:
+            due_ms = end.request_due
+        if end.notice_due < due_ms:
+            due_ms = end.notice_due
+        for entry in end.outbox.values() if end.outbox else ():
+            if entry.due_ms < due_ms:
+                due_ms = entry.due_ms
+        return min(due_ms, *end.release_due.values()) if end.release_due else due_ms
 
     def wake(self, now_ms: int, end_id: int) -> list[Transmission]:
         """Do everything that is due; return what is to be handed to sending services."""
@@ -194,8 +210,8 @@ class RelationshipManagers:
             self._refresh(now_ms, end_id, end, in_conversation=True)
             senders = self._senders(end)
             path = choose_path(
-                now_ms, end.held, end.used, senders, end.turns, number + entry.attempts, end.suspects,
-                end.confirmed < end.version,
+                now_ms, zip(end.held, end.used_of, strict=True), senders, end.turns_of, number + entry.attempts,
+                end.suspects, end.confirmed < end.version,
             )  # fmt: skip
             if path is None:
                 # no sending service: soon again; no usable address: when the peer's next set arrives
@@ -209,9 +225,7 @@ class RelationshipManagers:
 
     def _send_notice(self, now_ms: int, end_id: int, end: End, out: list[Transmission]) -> None:
         self._refresh(now_ms, end_id, end, in_conversation=False)
-        if end.version < max(
-            end.moved.values(), default=0
-        ):  # the replacement could not be reached: nothing to announce yet
+        if end.version < max(end.moved.values(), default=0):  # the replacement could not be reached: nothing to tell
             end.notice_due = now_ms + self._terms.retry_max_ms
             return
         most = 1 if end.notice_attempts else len(end.held)
@@ -247,12 +261,16 @@ class RelationshipManagers:
         Sending services whose operator runs `apart` come last.
         """
         senders, news = apart_from(self._senders(end), apart), end.confirmed < end.version
+        held = list(zip(end.held, end.used_of, strict=True))
+        offered = [held]  # any service will do
+        if most > 1:
+            services = sorted({grant.service for grant in end.held})
+            offered = [[offer for offer in held if offer[0].service == service] for service in services]
         sent = 0
-        for service in sorted({grant.service for grant in end.held}):
+        for offers in offered:
             if sent == most:
                 break
-            offers = end.held if most == 1 else tuple(g for g in end.held if g.service == service)
-            path = choose_path(now_ms, offers, end.used, senders, end.turns, end.automated, end.suspects, news)
+            path = choose_path(now_ms, offers, senders, end.turns_of, end.automated, end.suspects, news)
             if path is not None:
                 draw_index = (1 << 32) + end.automated
                 out.append(self._transmit(now_ms, end_id, end, path, command, -1, draw_index))
@@ -266,23 +284,24 @@ class RelationshipManagers:
 
     def _transmit(self, now_ms: int, end_id: int, end: End, path: Path, command: int, number: int,
                   draw_index: int) -> Transmission:  # fmt: skip
-        via, grant = path
-        key = (grant.service, grant.serial)
-        position = end.used.get(key, 0)
-        if not position:
-            end.used, key = end.used or {}, self._shared(key)
-        if not end.turns:
-            end.turns = {}
-        end.used[key] = position + 1
-        end.turns[via] = end.turns.get(via, 0) + 1
+        via, grant = path.via, path.grant
+        service, serial, _, until_ms, _ = grant
+        used = [*end.used_of]
+        at = end.held.index(grant)
+        position = used[at]
+        used[at] += 1
+        end.used_of = self._shared(tuple(used))
+        end.take_turn(via)
         end.receipt_due = NEVER  # whatever travels carries the receipt
         above = ranges(end.beyond, self._terms.ranges_max) if end.beyond else ()
         news = end.mine if end.confirmed < end.version else None
         body = Body(command, number, end.floor, above, end.held_version, end.version, news)
-        parcel = Parcel(peer_of(end_id), grant.serial, position, body)
-        self._emit((now_ms, _SENT, end_id, number, grant.service, grant.serial, position, via, command))
-        not_after_ms = min(now_ms + self._terms.queue_lifetime_ms, grant.valid_until_ms)
-        return Transmission(via, grant.service, not_after_ms, parcel, end_id, number, draw_index)
+        parcel = Parcel(end_id ^ 1, serial, position, body)
+        self._emit((now_ms, _SENT, end_id, number, service, serial, position, via, command))
+        not_after_ms = now_ms + self._terms.queue_lifetime_ms
+        if until_ms < not_after_ms:
+            not_after_ms = until_ms
+        return Transmission(via, service, not_after_ms, parcel, end_id, number, draw_index)
 
     # ---------------------------------------------------------------- own addresses
 
@@ -295,24 +314,26 @@ class RelationshipManagers:
         if now_ms < end.renew_at:
             return
         terms = self._terms
-        grants, fresh = renew(
-            now_ms, end.services, _always if everywhere else self._reach.receiving.__getitem__, end.mine, end.serials,
-            lambda grant: end.spent.get((grant.service, grant.serial), 0), terms, in_conversation,
+        before = end.mine
+        grants, _ = renew(
+            now_ms, end.services, _always if everywhere else self._reach.receiving.__getitem__, before, end.serials,
+            lambda grant: end.spent_of[before.index(grant)], terms, in_conversation,
         )  # fmt: skip
-        if grants and grants != end.mine:
-            grants = tuple(map(self._shared, grants))
-            introduced = dict(zip(end.mine, end.introduced, strict=True))
-            end.mine = grants
+        if grants and grants != before:
+            grants = end.mine = tuple([grant if grant in before else self._shared(grant) for grant in grants])
             end.version += 1
-            end.spent = only(end.spent, grants)
-            end.introduced = self._shared(tuple([introduced.get(grant, end.version) for grant in grants]))
-            for grant in map(self._shared, fresh):
-                self._issue(now_ms, end_id, end, grant)
-        self._plan_renewal(now_ms, end, in_conversation)
+            end.spent_of = self._shared(carried(end.spent_of, before, grants))
+            end.introduced = self._shared(carried(end.introduced, before, grants, end.version))
+            for grant in grants:
+                if grant not in before:
+                    self._issue(now_ms, end_id, end, grant)
+            end.issued = self._shared(end.issued)
+        end.plan_renewal(now_ms, terms, in_conversation=in_conversation)
 
     def _shared(self, value: V) -> V:
         """Return the one object that stands for all equal values: ends that meet within an hour have much in common."""
-        return cast(V, self._values.setdefault(value, value))
+        found: V = self._values.setdefault(value, value)
+        return found
 
     def _issue(self, now_ms: int, end_id: int, end: End, grant: Grant) -> None:
         service, serial, long_term, until_ms, _ = grant
@@ -321,21 +342,6 @@ class RelationshipManagers:
             end.release_due = without(end.release_due, service)
         self._services[service].issue(now_ms, end_id, grant)
         self._emit((now_ms, _ISSUED, end_id, end.version, service, serial, int(long_term), -1, until_ms))
-
-    def _plan_renewal(self, now_ms: int, end: End, in_conversation: bool) -> None:
-        terms = self._terms
-        renew_at = update_due = NEVER
-        for _, _, long_term, until_ms, _ in end.mine:
-            if long_term:
-                renew_at = min(renew_at, until_ms - terms.long_term_refresh_ms)
-                update_due = min(update_due, until_ms - terms.long_term_refresh_ms // 2)
-            else:
-                renew_at = min(renew_at, until_ms - terms.ephemeral_refresh_ms)
-        wanted = len(end.services) * (2 if terms.ephemeral_lifetime_ms else 1)
-        if len(end.mine) < wanted:  # a service was out of reach, or this was no conversation
-            renew_at = min(renew_at, now_ms + (terms.retry_max_ms if in_conversation else 0))
-        end.renew_at = renew_at
-        end.update_due = update_due if terms.announces else NEVER
 
     def _release(self, now_ms: int, end_id: int, end: End) -> None:
         for service, due_ms in sorted(end.release_due.items()):
@@ -361,9 +367,9 @@ class RelationshipManagers:
         """Fetch everything stored for one root at one service, apply it, then confirm it."""
         end = self._ends[end_id]
         core = self._services[service]
-        for serial, position, body in core.fetch(end_id):
+        for parcel in core.fetch(end_id):
             if not end.ended:
-                address = (service, serial, position)
+                body, address = parcel.body, (service, parcel.serial, parcel.position)
                 self._note_spent(now_ms, end, *address)
                 if isinstance(body, Body) and address not in end.opened:  # DELIV-4; opened once, its key is gone
                     self._apply(now_ms, end_id, end, service, body)
@@ -382,41 +388,41 @@ class RelationshipManagers:
         return self._ends[end_id]
 
     def _note_spent(self, now_ms: int, end: End, service: int, serial: int, position: int) -> None:
-        for grant in end.mine:
-            if grant.serial == serial and grant.service == service:
+        for at, grant in enumerate(end.mine):  # noqa: B007
+            if grant[1] == serial and grant[0] == service:
                 break
         else:
             return  # of a set that was replaced
-        key = (service, serial)
-        spent = max(end.spent.get(key, 0), position + 1)
+        notes = [*end.spent_of]
+        spent = max(notes[at], position + 1)
         if grant.long_term and self._is_bypassed(now_ms, end, service):
             spent = grant.capacity  # STATE-22
-        end.spent = end.spent or {}
-        end.spent[self._shared(key)] = spent
+        notes[at] = spent
+        end.spent_of = self._shared(tuple(notes))
         if 2 * spent >= grant.capacity:  # STATE-6
             end.renew_at = min(end.renew_at, now_ms)
 
     def _is_bypassed(self, now_ms: int, end: End, service: int) -> bool:
         """Tell whether the peer holds a usable ephemeral grant at one of the own services."""
         return any(
-            usable(grant, end.spent.get(grant[:2], 0), now_ms) and introduced <= end.confirmed
-            for grant, introduced in zip(end.mine, end.introduced, strict=True)
+            usable(grant, spent, now_ms) and introduced <= end.confirmed
+            for grant, spent, introduced in zip(end.mine, end.spent_of, end.introduced, strict=True)
             if grant.service == service and not grant.long_term
         )
 
     def _apply(self, now_ms: int, end_id: int, end: End, service: int, body: Body) -> None:
-        command, number, floor, above, holds, version, grants = body
-        if grants is not None and version > end.held_version:  # STATE-1
-            self._adopt(end, grants, version)
+        command, version = body.command, body.version
+        if body.grants is not None and version > end.held_version:  # STATE-1
+            self._adopt(end, body.grants, version)
             end.credit += command == _MOVED  # the peer's person decided
             self._emit((now_ms, _UPDATED, end_id, -1, -1, -1, -1, -1, version))
             self._redirect(now_ms, end)
-        if holds > end.confirmed:
-            self._confirm(now_ms, end, holds)
+        if body.holds > end.confirmed:
+            self._confirm(now_ms, end, body.holds)
         if end.outbox:
-            self._settle(now_ms, end_id, end, floor, above)
+            self._settle(now_ms, end_id, end, body.floor, body.above)
         if command == _MESSAGE:
-            self._deliver(now_ms, end_id, end, service, number)
+            self._deliver(now_ms, end_id, end, service, body.number)
         else:
             self._emit((now_ms, _RECEIVED, end_id, -1, service, -1, -1, -1, command))
             self._obey(now_ms, end_id, end, command)
@@ -433,8 +439,8 @@ class RelationshipManagers:
             end.outbox = NOTHING
 
     def _adopt(self, end: End, grants: tuple[Grant, ...], version: int) -> None:
+        end.used_of = self._shared(carried(end.used_of, end.held, grants))
         end.held, end.held_version = grants, version
-        end.used = only(end.used, grants)
         at_ms = request_at(grants, self._terms)
         end.request_due = NEVER if at_ms is None else at_ms
 

@@ -21,6 +21,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
+from itertools import islice
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
@@ -115,8 +116,7 @@ class Ticks(simpy.Environment):
         while self._done < len(self._here) or self._begin_span(end_ms):
             here, done = self._here, self._done
             try:
-                while done < len(here):  # it grows
-                    t_ms, call, value = here[done]
+                for t_ms, call, value in islice(here, done, None):  # it grows
                     if t_ms >= end_ms:
                         self._now = end_ms
                         return

@@ -9,9 +9,10 @@ Determinism: every random number is a counter-based draw (`draws`), and events o
 in which they were scheduled. Idle relationships cost nothing: each end has at most one alarm in the queue.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import simpy
 
@@ -34,12 +35,8 @@ _RETRY_SLOTS: Final = 128  # network draws reserved for the attempts of one tran
 Steps = Generator[simpy.Event, object, None]
 
 
-class _Flight(NamedTuple):
-    """A transmission at its sending service."""
-
-    transmission: Travelling
-    ticket: int
-    attempt: int
+_Flight = tuple[Travelling, int, int]
+"""A transmission at its sending service, its ticket there, and how often it was tried."""
 
 
 class World:
@@ -71,12 +68,15 @@ class World:
         self._rung = self._wake  # one object for all alarms that are to come
         self._contexts = contexts
         self._people = people
-        self._online = [schedules[person.phone].next_online for person in people]
-        self._settings = [self._first_setting(person) for person in people]
+        lookups = [schedule.next_online for schedule in schedules]
+        self._online = [lookups[person.phone] for person in people]
+        settings: dict[Setting, Setting] = {}  # many people use the same services: one object for each choice
+        self._settings = [settings.setdefault(s, s) for s in map(self._first_setting, people)]
         self._draw_network = stream(seed, "network")
         self._draw_loss = stream(seed, "loss")
         self._draw_backoff = stream(seed, "backoff")
         self._draw_fetch = stream(seed, "fetch")
+        self._draw_refusal = stream(seed, "refusal")
         self._draw_reaction = stream(seed, "reaction")
         self._draw_announce = stream(seed, "announce")
         self._nodes = fidelity(providers, terms, self, stream(seed, "receipt"), self._emit)
@@ -88,10 +88,12 @@ class World:
         self._numbers: dict[int, int] = {}  # of relationships, by pair and context
         self._turns: Counter[int] = Counter()
         self._latest: dict[int, int] = {}
-        self._person_of: list[int] = []
-        self._ends_of: list[list[int]] = [[] for _ in people]
-        self._alarms: list[int] = []
-        self._overtaken: list[int] = []  # for each end, when an alarm rings that an earlier one has replaced
+        # columns by end
+        self._online_of: list[Callable[[int], int]] = []
+        self._alarms = array("q")
+        self._overtaken = array("q")  # when an alarm rings that an earlier one has replaced
+        self._before = array("q")  # the end of the same person that came before; -1: none
+        self._last_of = array("q", [-1]) * len(people)
         self._waiting: set[tuple[int, int]] = set()
         self._parked_flights: list[list[_Flight]] = [[] for _ in range(providers)]
         self._parked_fetches: list[list[tuple[int, int]]] = [[] for _ in range(providers)]
@@ -157,22 +159,30 @@ class World:
     def _pair(self, now_ms: int, relationship: int, low: int, high: int) -> None:
         first = 2 * relationship
         for end, person in ((first, low), (first + 1, high)):
-            self._person_of.append(person)
+            self._online_of.append(self._online[person])
             self._alarms.append(_NEVER)
             self._overtaken.append(_NEVER)
-            self._ends_of[person].append(end)
+            self._before.append(self._last_of[person])
+            self._last_of[person] = end
         self._managers.pair(now_ms, first, (low, high), (self._settings[low], self._settings[high]))
         self._set_alarm(now_ms, first)
         self._set_alarm(now_ms, first + 1)
         self._maybe_refuse(relationship, now_ms)
 
     def _maybe_refuse(self, relationship: int, now_ms: int) -> None:
-        seed, weather = self._conditions.seed, self._weather
-        draw = stream(seed, "refusal")
+        draw, weather = self._draw_refusal, self._weather
         if draw(relationship, 0) < weather.refusal_share:
             end = 2 * relationship + (draw(relationship, 1) < 0.5)
             t_ms = now_ms + int(exponential(draw(relationship, 2), weather.refusal_mean_ms))
-            self._at(self._online[self._person_of[end]](t_ms), self._refuse, end)
+            self._at(self._online_of[end](t_ms), self._refuse, end)
+
+    def _ends_of(self, person: int) -> list[int]:
+        """Return the ends of one person, oldest first."""
+        found, end = list[int](), self._last_of[person]
+        while end >= 0:
+            found.append(end)
+            end = self._before[end]
+        return found[::-1]
 
     def _refuse(self, now_ms: int, end: int) -> None:
         for transmission in self._managers.refuse(now_ms, end):
@@ -181,11 +191,11 @@ class World:
     def _set_alarm(self, now_ms: int, end: int) -> None:
         """See to it that the end is woken when it has something to do and its device is online."""
         due_ms = self._deadline_of(end)
-        if due_ms >= self._alarms[end]:
+        overtaken = self._alarms[end]
+        if due_ms >= overtaken:
             return  # it is woken earlier anyway
-        t_ms = self._online[self._person_of[end]](due_ms if due_ms > now_ms else now_ms)
-        if t_ms < self._alarms[end]:
-            overtaken = self._alarms[end]
+        t_ms = self._online_of[end](due_ms if due_ms > now_ms else now_ms)
+        if t_ms < overtaken:
             self._alarms[end] = t_ms
             if self._overtaken[end] == t_ms:
                 return  # it rings then anyway
@@ -210,7 +220,7 @@ class World:
         weather = self._weather
         draw = self._draw_network(transmission.end, transmission.draw_index)
         delay_ms = weather.delay_min_ms + int(exponential(draw, weather.delay_mean_ms))
-        self._at(now_ms + delay_ms, self._attempt, _Flight(transmission, ticket, 0))
+        self._at(now_ms + delay_ms, self._attempt, (transmission, ticket, 0))
 
     def _attempt(self, now_ms: int, flight: _Flight) -> None:
         """Let a sending service post to a receiving service."""
@@ -222,22 +232,23 @@ class World:
         parcel = self._ssas[via].attempt(now_ms, ticket)
         if parcel is None:
             return
-        answered = self._post(now_ms, transmission, attempt, parcel)
-        draw = self._draw_backoff(transmission.end, transmission.draw_index * _RETRY_SLOTS + attempt)
+        slot = transmission.draw_index * _RETRY_SLOTS + attempt
+        answered = self._post(now_ms, transmission, slot, parcel)
+        draw = 0.0 if answered else self._draw_backoff(transmission.end, slot)
         retry_ms, notice = self._ssas[via].outcome(now_ms, ticket, answered=answered, draw=draw)
         if notice:
-            t_ms = self._online[self._person_of[transmission.end]](now_ms + self._weather.push_ms)
+            t_ms = self._online_of[transmission.end](now_ms + self._weather.push_ms)
             self._at(t_ms, self._give_notice, transmission)
         if retry_ms != DONE:
-            self._at(retry_ms, self._attempt, _Flight(transmission, ticket, attempt + 1))
+            self._at(retry_ms, self._attempt, (transmission, ticket, attempt + 1))
 
-    def _post(self, now_ms: int, transmission: Travelling, attempt: int, parcel: object) -> bool:
+    def _post(self, now_ms: int, transmission: Travelling, slot: int, parcel: object) -> bool:
         """Carry bytes over the network; tell whether the answer came back."""
         service = transmission.service
         if not self.receiving[service]:
             self.fired["down"] += 1
             return False
-        luck = self._draw_loss(transmission.end, transmission.draw_index * _RETRY_SLOTS + attempt)
+        luck = self._draw_loss(transmission.end, slot)
         loss = self._weather.loss
         if luck < loss:
             self.fired["lost"] += 1
@@ -262,7 +273,7 @@ class World:
         if key in self._waiting:
             return
         self._waiting.add(key)
-        online = self._online[self._person_of[end]]
+        online = self._online_of[end]
         pushed_ms = now_ms + self._weather.push_ms
         t_ms = online(pushed_ms)
         if t_ms > pushed_ms:
@@ -314,7 +325,7 @@ class World:
         old, leave = fault.provider, fault.kind is FaultKind.SUNSET
         before = self._settings[person]
         setting = self._settings[person] = self._replacement(person, old)
-        for end in self._ends_of[person]:
+        for end in self._ends_of(person):
             if old in before.receiving:
                 spread = self._draw_announce(end, 0) * self._terms.announce_spread_ms
                 self._managers.move(now_ms, end, old, setting, now_ms + int(spread), leave=leave)
@@ -344,7 +355,7 @@ class World:
         old = self._conditions.fault.provider
         if old in self._dead:
             return
-        gone = self.receiving[old] and self._managers.leave(now_ms, person, old, self._ends_of[person])
+        gone = self.receiving[old] and self._managers.leave(now_ms, person, old, self._ends_of(person))
         if not gone:
             self._at(self._online[person](now_ms + _DAY_MS), self._try_to_leave, person)
 
@@ -384,7 +395,7 @@ class World:
             self._emit((now_ms, Kind.RECOVERED, -1, -1, provider, -1, -1, -1, -1))
             for key in self._parked_fetches[provider]:
                 spread_ms = int(self._draw_fetch(key[0], now_ms) * self._weather.fetch_spread_ms)
-                self._at(self._online[self._person_of[key[0]]](now_ms + spread_ms), self._fetch, key)
+                self._at(self._online_of[key[0]](now_ms + spread_ms), self._fetch, key)
             self._parked_fetches[provider].clear()
 
     def _short_outages(self, service: int) -> Steps:

@@ -7,6 +7,7 @@ Rules:
 2. A message to somebody who refuses the sender counts as `refused`, never as delivered or lost.
 3. `exposed` are messages to people whose first choice is the provider under study: the same messages under every
    policy.
+4. Ends are numbered in the order in which they are paired, as every world does: what is known of each is a column.
 """
 
 from array import array
@@ -14,6 +15,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from communicator_spec import Command, Kind, Row, peer_of
@@ -33,6 +35,8 @@ CUTOVER_H: Final = (1, 2, 4, 8, 12, 18, 24, 30, 36, 48, 72, 96, 144, 192, 288, 3
 
 _HOUR_MS: Final = 3_600_000
 _NEVER: Final = 1 << 62
+_kind: Final[Callable[[Row], int]] = itemgetter(1)
+_PLACES: Final = 1 << 16  # more than there are providers
 
 
 @dataclass(slots=True)
@@ -53,7 +57,11 @@ class Reader:
 
     def __init__(self, from_ms: int, end_ms: int, exposed: frozenset[int]) -> None:
         self.from_ms, self.end_ms, self._exposed = from_ms, end_ms, exposed
-        self.person: dict[int, int] = {}
+        # columns by end
+        self.person = array("q")
+        self.held = array("q")  # the version of the peer's set
+        self.issued: list[tuple[int, ...]] = []  # services with addresses valid at the end, and since which set
+        self._sets: dict[tuple[int, ...], tuple[int, ...]] = {}  # most ends have the same as another
         self.accepted: dict[tuple[int, int], int] = {}  # and not delivered
         self.latencies = array("q")
         self.to_exposed = 0
@@ -61,12 +69,8 @@ class Reader:
         self.ended: set[int] = set()
         self.sent: Counter[int] = Counter()
         self.kinds: Counter[int] = Counter()
-        self.submitted: Counter[tuple[int, int]] = Counter()
-        self.stored: Counter[tuple[int, int]] = Counter()
-        self.issued: dict[
-            int, tuple[int, ...]
-        ] = {}  # each service with addresses valid at the end, and since which set
-        self.held: dict[int, int] = {}
+        self.submitted: Counter[int] = Counter()  # by hour and provider
+        self.stored: Counter[int] = Counter()
         self.moved: dict[int, list[Move]] = {}
         self.left: dict[int, int] = {}
         self.dead: set[int] = set()
@@ -93,7 +97,7 @@ class Reader:
             handler = table[row[1]]
             if handler is not None:
                 handler(row)
-        self.kinds.update([row[1] for row in rows])
+        self.kinds.update(map(_kind, rows))
 
     def is_exposed(self, end: int) -> bool:
         """Tell whether an end writes to somebody who is exposed."""
@@ -111,19 +115,22 @@ class Reader:
 
     def _send(self, row: Row) -> None:
         self.sent[row[8]] += 1
-        self.submitted[row[7], row[0] // _HOUR_MS] += 1
+        self.submitted[row[0] // _HOUR_MS * _PLACES + row[7]] += 1
 
     def _store(self, row: Row) -> None:
-        self.stored[row[4], row[0] // _HOUR_MS] += 1
+        self.stored[row[0] // _HOUR_MS * _PLACES + row[4]] += 1
 
     def _issue(self, row: Row) -> None:
         if row[8] > self.end_ms:
-            before = self.issued.get(row[2], ())
+            before = self.issued[row[2]]
             if row[4] not in before[::2]:
-                self.issued[row[2]] = (*before, row[4], row[3])
+                after = (*before, row[4], row[3])
+                self.issued[row[2]] = self._sets.setdefault(after, after)
 
     def _pair(self, row: Row) -> None:
-        self.person[row[2]] = row[8]
+        self.person.append(row[8])
+        self.held.append(1)
+        self.issued.append(())
 
     def _update(self, row: Row) -> None:
         self.held[row[2]] = row[8]
@@ -223,7 +230,8 @@ def _traffic(log: Reader, out: Measured, bytes_each: int) -> None:
     for role, counter in (("sending", log.submitted), ("receiving", log.stored)):
         total: Counter[int] = Counter()
         peak: dict[int, int] = {}
-        for (provider, _), count in counter.items():
+        for key, count in counter.items():
+            provider = key % _PLACES
             total[provider] += count
             peak[provider] = max(peak.get(provider, 0), count)
         out.load += [(p, role, total[p], peak[p]) for p in sorted(total)]
@@ -247,9 +255,9 @@ def _relationships(log: Reader, out: Measured) -> None:
 def reaches(log: Reader, holder: int) -> bool:
     """Tell whether the holder has an unexpired address of the peer at a service that lives."""
     owner = peer_of(holder)
-    held = log.held.get(holder, 1)
+    held = log.held[holder]
     moved = {move.service for move in log.moved.get(owner, ()) if move.version <= held}
-    issued = log.issued.get(owner, ())
+    issued = log.issued[owner]
     return any(
         version <= held and service not in log.dead and service not in moved
         for service, version in zip(issued[::2], issued[1::2], strict=True)

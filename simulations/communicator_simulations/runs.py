@@ -170,7 +170,8 @@ def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity
     """Run, judge and measure, a part of the log at a time; `also` reads each part, too."""
     prepared = prepare(scenario, seed, supplies, key)
     people, terms, conditions = prepared[:3]
-    monitors = Monitors(terms, tolerate_failed=not _must_deliver(prepared), grace_ms=_grace_ms(prepared))
+    must, grace_ms = _must_deliver(prepared), _grace_ms(prepared)
+    monitors = Monitors(terms, tolerate_failed=not must, grace_ms=grace_ms, live=False)
     gauges = _gauges(scenario, prepared)
     exposed = frozenset(p.number for p in people if p.receiving[0] == conditions.fault.provider)
     reader = Reader(conditions.fault.at_ms, conditions.horizon_ms, exposed)

@@ -58,7 +58,7 @@ class Grant(NamedTuple):
     capacity: int
 
 
-class Path(NamedTuple):
+class Path(msgspec.Struct, frozen=True, gc=False):
     """One way to a peer: through which sending service, to which grant."""
 
     via: int
@@ -162,15 +162,17 @@ def _worn(grant: Grant | None, refresh_ms: int, spent: Callable[[Grant], int], n
 
 def choose_path(
     now_ms: int,
-    held: tuple[Grant, ...],
-    used: dict[tuple[int, int], int],
+    held: Iterable[tuple[Grant, int]],
     senders: Sequence[int],
-    turns: dict[int, int],
+    turns: Callable[[int], int],
     attempt: int,
     suspects: dict[int, int],
     carries_set: bool,
 ) -> Path | None:
     """Choose how the next transmission travels; None if no address is usable or no sending service is there.
+
+    `held` are the peer's grants, each with the number of its addresses that are used; `turns` tells how often a sending
+    service was chosen.
 
     1. Sending services take turns by attempt (DELIV-5).
     2. A receiving service offers its ephemeral grant, else its long-term one (STATE-7).
@@ -182,26 +184,27 @@ def choose_path(
        not confirmed (`carries_set`): else two people who write past each other use up all stock, and neither can tell
        the other where to write to (STATE-28; found by the fidelity tests).
 
-    The caller counts `turns[via]` and `used[grant]` up.
+    The caller counts both up.
     """
     if not senders:
         return None
     via = senders[attempt % len(senders)]  # 1
     offers: dict[int, Grant] = {}
-    for grant in held:
-        service, serial, long_term, valid_until_ms, capacity = grant
+    for grant, used in held:
+        service, _, long_term, valid_until_ms, capacity = grant
         kept = long_term and not carries_set  # 6
-        if now_ms >= valid_until_ms or used.get((service, serial), 0) + kept >= capacity:  # STATE-3
+        if now_ms >= valid_until_ms or used + kept >= capacity:  # STATE-3
             continue
-        if service not in offers or (offers[service].long_term and not long_term):  # 2
+        if service not in offers or (not long_term and offers[service].long_term):  # 2
             offers[service] = grant
-    if not offers:
-        return None
-    if len(offers) == 1:
-        return Path(via, *offers.values())
-    good = [g for g in offers.values() if suspects.get(g.service, 0) <= now_ms] or [*offers.values()]  # 3
-    apart = [g for g in good if g.service != via] or good  # 4
-    return Path(via, apart[turns.get(via, 0) % len(apart)])  # 5
+    good = [*offers.values()]
+    if suspects:
+        good = [grant for grant in good if suspects.get(grant.service, 0) <= now_ms] or good  # 3
+    if len(good) > 1:
+        good = [grant for grant in good if grant.service != via]  # 4
+    if len(good) > 1:
+        return Path(via, good[turns(via) % len(good)])  # 5
+    return Path(via, good[0]) if good else None
 
 
 def apart_from(senders: Sequence[int], service: int) -> Sequence[int]:

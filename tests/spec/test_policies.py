@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from communicator_spec import (
     HOUR_MS,
     Grant,
+    Path,
     Terms,
     backoff_ms,
     choose_path,
@@ -146,9 +147,10 @@ class Choice:
     def kept(self, grant: Grant) -> int:
         return int(grant.long_term and not self.carries_set)  # STATE-28
 
-    def choose(self, turns: dict[int, int]) -> tuple[int, Grant] | None:
+    def choose(self, turns: dict[int, int]) -> Path | None:
+        held = [(grant, self.used[grant[:2]]) for grant in self.held]
         return choose_path(
-            NOW_MS, self.held, self.used, self.senders, turns, self.attempt, self.suspects, self.carries_set
+            NOW_MS, held, self.senders, lambda via: turns.get(via, 0), self.attempt, self.suspects, self.carries_set
         )
 
     def trusted(self, grant: Grant) -> bool:
@@ -163,49 +165,49 @@ def choices(draw: st.DrawFn) -> Choice:
 @given(choices())
 def test_a_path_is_found_exactly_when_an_address_is_usable(choice: Choice) -> None:  # STATE-3
     assert (choice.path is None) == (not choice.usable)
-    assert choice.path is None or choice.path[1] in choice.usable
+    assert choice.path is None or choice.path.grant in choice.usable
 
 
 @given(choices())
 def test_sending_services_take_turns_by_attempt(choice: Choice) -> None:  # DELIV-5
-    assert choice.path is None or choice.path[0] == choice.senders[choice.attempt % len(choice.senders)]
+    assert choice.path is None or choice.path.via == choice.senders[choice.attempt % len(choice.senders)]
 
 
 @given(choices())
 def test_an_ephemeral_grant_goes_before_a_long_term_one(choice: Choice) -> None:  # STATE-7
     assume(choice.path is not None)
     assert choice.path is not None
-    chosen = choice.path[1]
+    chosen = choice.path.grant
     assert not (chosen.long_term and any(g.service == chosen.service and not g.long_term for g in choice.usable))
 
 
 @given(choices())
 def test_suspects_are_avoided_if_possible(choice: Choice) -> None:  # DELIV-6
     if choice.path is not None and any(map(choice.trusted, choice.usable)):
-        assert choice.trusted(choice.path[1])
+        assert choice.trusted(choice.path.grant)
 
 
 @given(choices())
 def test_one_operator_has_both_ends_only_if_nothing_else_is_as_good(choice: Choice) -> None:  # DELIV-7
-    if choice.path is not None and choice.path[0] == choice.path[1].service:
+    if choice.path is not None and choice.path.via == choice.path.grant.service:
         good = [g for g in choice.usable if choice.trusted(g)] or choice.usable
-        assert {g.service for g in good} == {choice.path[0]}
+        assert {g.service for g in good} == {choice.path.via}
 
 
 @given(choices())
 def test_what_remains_takes_turns(choice: Choice) -> None:  # DELIV-8
     assume(choice.path is not None)
     assert choice.path is not None
-    via = choice.path[0]
+    via = choice.path.via
     paths = [choice.choose({via: turn}) for turn in range(12)]
-    services = [path[1].service for path in paths if path is not None]
+    services = [path.grant.service for path in paths if path is not None]
     cycle = len(set(services))
     assert len(services) == 12
     assert all(len(set(services[n : n + cycle])) == cycle for n in range(12 - cycle))
 
 
 def test_without_a_sending_service_there_is_no_path() -> None:
-    assert choose_path(0, (Grant(1, 1, True, HOUR_MS, 9),), {}, [], {}, 0, {}, True) is None
+    assert choose_path(0, [(Grant(1, 1, True, HOUR_MS, 9), 0)], [], lambda _: 0, 0, {}, True) is None
 
 
 @given(NUMBERS, st.integers(1, 12), st.integers(0, 30))

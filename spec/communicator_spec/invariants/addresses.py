@@ -7,17 +7,13 @@ of the row's end; in ISSUED, STORED and CONFIRMED rows the end is the owner itse
 from typing import Final
 
 from communicator_spec.events import NONE, Event, Kind, Row
+from communicator_spec.invariants.issued import Issued
 from communicator_spec.monitors import ANY, Handler, Invariant, Numbers
 
-__all__ = ["Issued", "NoExpiredAddress", "NoReturn", "SafeDeparture", "SetsOnlyGrow", "SingleUse"]
+__all__ = ["NoExpiredAddress", "NoReturn", "SafeDeparture", "SetsOnlyGrow", "SingleUse"]
 
 _PLACES: Final = 1 << 16  # more than there are services
 _SERIALS: Final = 1 << 32  # more than there are: an epoch is a u32
-
-
-def _root(end: int, service: int) -> int:
-    """Name what one end has at one service by one number, which takes half of the memory of a pair."""
-    return end * _PLACES + service
 
 
 def _grant(end: int, service: int, serial: int) -> int:
@@ -28,34 +24,6 @@ def _grant(end: int, service: int, serial: int) -> int:
 def _lasting(end: int, service: int, until_ms: int) -> Event:
     """Return what a grant that was issued there until then looks like."""
     return Event(ANY, Kind.ISSUED, end, ANY, service, ANY, ANY, ANY, until_ms)
-
-
-class Issued:
-    """Which grants there are, and until when: of each root, serials and dates in turns. Monitors may share one."""
-
-    __slots__ = ("_dates",)
-
-    def __init__(self) -> None:
-        self._dates: dict[int, tuple[int, ...]] = {}
-
-    def note(self, row: Row) -> None:
-        """Note what an ISSUED row says; a second time changes nothing."""
-        root, new = _root(row[2], row[4]), (row[5], row[8])
-        known = self._dates.get(root, ())
-        if known[-2:] != new:
-            self._dates[root] = known + new
-
-    def until_ms(self, end: int, service: int, serial: int) -> int | None:
-        """Return when a grant ends; None if it was never issued."""
-        known = self._dates.get(_root(end, service), ())
-        for at in range(len(known) - 2, -1, -2):
-            if known[at] == serial:
-                return known[at + 1]
-        return None
-
-    def last_ms(self, end: int, service: int) -> int | None:
-        """Return when the last address at a root ends; None if there never was one."""
-        return max(self._dates.get(_root(end, service), ())[1::2], default=None)
 
 
 class NoExpiredAddress(Invariant):
@@ -74,16 +42,19 @@ class NoExpiredAddress(Invariant):
         return {Kind.ISSUED: self._issued.note, Kind.SENT: self._send, Kind.STORED: self._store}
 
     def _send(self, row: Row) -> None:
-        self._use(row, row[2] ^ 1, "sent to")
+        until_ms = self._issued.until_ms(row[2] ^ 1, row[4], row[5])
+        if until_ms is None or row[0] >= until_ms:
+            self._complain(row, row[2] ^ 1, until_ms, "sent to")
 
     def _store(self, row: Row) -> None:
-        self._use(row, row[2], "stored at")
+        until_ms = self._issued.until_ms(row[2], row[4], row[5])
+        if until_ms is None or row[0] >= until_ms:
+            self._complain(row, row[2], until_ms, "stored at")
 
-    def _use(self, row: Row, owner: int, what: str) -> None:
-        until_ms = self._issued.until_ms(owner, row[4], row[5])
+    def _complain(self, row: Row, owner: int, until_ms: int | None, what: str) -> None:
         if until_ms is None:
             self._report([row], f"{what} an address that was never issued")
-        elif row[0] >= until_ms:
+        else:
             issued = Event(ANY, Kind.ISSUED, owner, ANY, row[4], row[5], ANY, ANY, ANY)
             self._report([row], f"{what} an expired address", issued)
 
@@ -167,17 +138,22 @@ class SafeDeparture(Invariant):
 
     name = "safe-departure"
     clauses = ("STATE-10", "STATE-11", "STATE-27")
-    __slots__ = ("_confirmed_ms", "_ended", "_ends", "_issued", "_left", "_moved", "_queue_ms", "_released", "_store")
+    __slots__ = (
+        "_concerned", "_confirmed_ms", "_ended", "_ends", "_is_noted", "_issued", "_left", "_moved", "_queue_ms",
+        "_released", "_store",
+    )  # fmt: skip
 
     def __init__(self, queue_lifetime_ms: int, issued: Issued | None = None) -> None:
         self._queue_ms = queue_lifetime_ms
-        self._ends: dict[int, list[int]] = {}  # by person
+        self._ends: dict[int, tuple[int, ...]] = {}  # by person
         self._issued = issued or Issued()
+        self._is_noted = issued is not None
+        self._concerned: set[int] = set()  # the ends of which one of the next four knows anything
         self._moved: dict[int, dict[int, int]] = {}  # end: service: version; not yet confirmed
         self._confirmed_ms: dict[tuple[int, int], int] = {}
         self._released: set[tuple[int, int]] = set()
         self._left: dict[tuple[int, int], Row] = {}
-        self._store: dict[tuple[int, int], dict[tuple[int, int], Row]] = {}
+        self._store: dict[tuple[int, int], list[Row]] = {}
         self._ended: set[int] = set()
         super().__init__()
 
@@ -198,17 +174,24 @@ class SafeDeparture(Invariant):
         }
 
     def _pair(self, row: Row) -> None:
-        self._ends.setdefault(row[8], []).append(row[2])
+        self._ends[row[8]] = (*self._ends.get(row[8], ()), row[2])
 
     def _issue(self, row: Row) -> None:
+        if not self._is_noted:
+            self._issued.note(row)
+        if row[2] in self._concerned:
+            self._take_up(row)
+
+    def _take_up(self, row: Row) -> None:
+        """The end uses a service again that it had withdrawn."""
         key = (row[2], row[4])
-        self._issued.note(row)
         self._released.discard(key)
         self._left.pop(key, None)
         self._confirmed_ms.pop(key, None)
         self._moved.get(row[2], {}).pop(row[4], None)
 
     def _move(self, row: Row) -> None:
+        self._concerned.add(row[2])
         self._moved.setdefault(row[2], {})[row[4]] = row[8]
 
     def _update(self, row: Row) -> None:
@@ -224,6 +207,7 @@ class SafeDeparture(Invariant):
         confirmed_ms = self._confirmed_ms.get(key)
         withdrawn = confirmed_ms is not None and row[0] >= confirmed_ms + self._queue_ms
         if last_ms is None or row[0] >= last_ms or withdrawn:
+            self._concerned.add(row[2])
             self._released.add(key)
         else:
             detail = "released, and neither expired nor withdrawn for a queue lifetime"
@@ -238,8 +222,9 @@ class SafeDeparture(Invariant):
                 continue
             if row[0] < last_ms and key not in self._released:
                 self._report([row], "left while an address there was valid", _lasting(*key, last_ms))
-            for stored in self._store.get(key, {}).values():
+            for stored in self._store.get(key, ()):
                 self._report([stored, row], "left while a message was stored there")
+            self._concerned.add(end)
             self._left[key] = row
 
     def _send(self, row: Row) -> None:
@@ -250,8 +235,9 @@ class SafeDeparture(Invariant):
         key = (row[2], row[4])
         store = self._store.get(key)
         if store is None:
-            store = self._store[key] = {}
-        store[row[5], row[6]] = row
+            self._store[key] = [row]
+        else:
+            store.append(row)
         if key in self._left:
             self._after(row, key, "stored at")
 
@@ -263,8 +249,10 @@ class SafeDeparture(Invariant):
         key = (row[2], row[4])
         store = self._store.get(key)
         if store is not None:
-            store.pop((row[5], row[6]), None)
-            if not store:
+            store = [stored for stored in store if stored[5] != row[5] or stored[6] != row[6]]
+            if store:
+                self._store[key] = store
+            else:
                 del self._store[key]
 
     def _end(self, row: Row) -> None:

@@ -7,6 +7,7 @@ at the peer (DELIVERED, DUPLICATE), and in between only addresses (SENT, STORED)
 from typing import Final
 
 from communicator_spec.events import Command, Event, Kind, Row
+from communicator_spec.invariants.issued import Issued
 from communicator_spec.monitors import ANY, Handler, Invariant, Numbers, Violation
 
 __all__ = ["AUTOMATED", "ExactlyOnce", "HumanRate", "NothingLost", "OnlyPeers"]
@@ -23,10 +24,10 @@ class ExactlyOnce(Invariant):
 
     name = "exactly-once"
     clauses = ("DELIV-1", "DELIV-2")
-    __slots__ = ("_accepted", "_delivered")
+    __slots__ = ("_delivered", "accepted")
 
     def __init__(self) -> None:
-        self._accepted: Numbers[int] = Numbers()
+        self.accepted: Numbers[int] = Numbers()
         self._delivered: Numbers[int] = Numbers()
         super().__init__()
 
@@ -35,14 +36,14 @@ class ExactlyOnce(Invariant):
         return {Kind.ACCEPTED: self._accept, Kind.DELIVERED: self._deliver}
 
     def _accept(self, row: Row) -> None:
-        if not self._accepted.add(row[2], row[3]):
+        if not self.accepted.add(row[2], row[3]):
             self._report([row], "number used twice", Event(ANY, Kind.ACCEPTED, row[2], row[3], *[ANY] * 5))
 
     def _deliver(self, row: Row) -> None:
         end, number = row[2], row[3]
         if not self._delivered.add(end, number):
             self._report([row], "delivered twice", Event(ANY, Kind.DELIVERED, end, number, *[ANY] * 5))
-        if not self._accepted.has(end ^ 1, number):
+        if not self.accepted.has(end ^ 1, number):
             self._report([row], "delivered, and never accepted")
 
 
@@ -56,16 +57,20 @@ class NothingLost(Invariant):
 
     name = "nothing-lost"
     clauses = ("DELIV-3", "DELIV-10", "DELIV-12")
-    __slots__ = ("_dead", "_ended", "_failed", "_pending", "_services", "_tolerate_failed", "_within_ms")
+    __slots__ = ("_dead", "_ended", "_failed", "_is_noted", "_issued", "_pending", "_tolerate_failed", "_within_ms")
 
-    def __init__(self, lifetime_ms: int, *, tolerate_failed: bool = True, grace_ms: int = 0) -> None:
+    def __init__(
+        self, lifetime_ms: int, issued: Issued | None = None, *, tolerate_failed: bool = True, grace_ms: int = 0
+    ) -> None:
+        """`issued`: the grants, if another monitor notes them."""
         self._within_ms = lifetime_ms + grace_ms
         self._tolerate_failed = tolerate_failed
         self._pending: dict[tuple[int, int], Row] = {}
         self._failed: dict[tuple[int, int], tuple[Row, Row]] = {}
         self._ended: set[int] = set()
-        self._services: dict[int, int] = {}  # by end: a bit for each that it ever had
-        self._dead = 0  # a bit for each
+        self._issued = issued or Issued()
+        self._is_noted = issued is not None
+        self._dead: set[int] = set()
         super().__init__()
 
     def handlers(self) -> dict[Kind, Handler]:
@@ -77,7 +82,11 @@ class NothingLost(Invariant):
             Kind.FAILED: self._fail,
             Kind.ENDED: self._end,
         }
-        return table if self._tolerate_failed else {**table, Kind.ISSUED: self._issue, Kind.DIED: self._die}
+        if not self._tolerate_failed:
+            table[Kind.DIED] = self._die
+            if not self._is_noted:
+                table[Kind.ISSUED] = self._issued.note
+        return table
 
     def _accept(self, row: Row) -> None:
         self._pending[row[2], row[3]] = row
@@ -99,18 +108,15 @@ class NothingLost(Invariant):
             self._failed[row[2], row[3]] = (accepted, row)
 
     def _excused(self, end: int) -> bool:
-        services = self._services.get(end ^ 1, 0)
+        services = self._issued.services(end ^ 1)
         over = end in self._ended or end ^ 1 in self._ended
-        return over or (services > 0 and services & ~self._dead == 0)
+        return over or (bool(services) and services <= self._dead)
 
     def _end(self, row: Row) -> None:
         self._ended.add(row[2])
 
-    def _issue(self, row: Row) -> None:
-        self._services[row[2]] = self._services.get(row[2], 0) | 1 << row[4] + 1
-
     def _die(self, row: Row) -> None:
-        self._dead |= 1 << row[4] + 1  # the first bit is NONE's
+        self._dead.add(row[4])
 
     def finish(self, t_ms: int) -> list[Violation]:
         """Add what was never heard of again."""
@@ -131,23 +137,25 @@ class OnlyPeers(Invariant):
 
     name = "only-peers"
     clauses = ("DELIV-4", "DELIV-23")
-    __slots__ = ("_accepted", "_ended", "_open")
+    __slots__ = ("_accepted", "_ended", "_is_noted", "_open")
 
-    def __init__(self) -> None:
-        self._accepted: Numbers[int] = Numbers()
+    def __init__(self, accepted: Numbers[int] | None = None) -> None:
+        """`accepted`: the numbers by end, if another monitor notes them before this one looks."""
+        self._accepted = accepted or Numbers()
+        self._is_noted = accepted is not None
         self._ended: set[int] = set()
         self._open: set[tuple[int, int, int, int]] = set()
         super().__init__()
 
     def handlers(self) -> dict[Kind, Handler]:
         """Watch what arrives, and what may."""
-        return {
-            Kind.ACCEPTED: self._accept,
+        table: dict[Kind, Handler] = {
             Kind.SENT: self._send,
             Kind.STORED: self._store,
             Kind.DELIVERED: self._deliver,
             Kind.ENDED: self._end,
         }
+        return table if self._is_noted else {**table, Kind.ACCEPTED: self._accept}
 
     def _accept(self, row: Row) -> None:
         self._accepted.add(row[2], row[3])

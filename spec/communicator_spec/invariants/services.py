@@ -55,23 +55,23 @@ class Accounted(Invariant):
             self._taken.setdefault(row[4], set()).add(row[3])
 
     def _resolve(self, row: Row) -> None:
-        self._end((NONE, row[4], row[3]), row)
+        if row[3] != NONE:
+            self._end((NONE, row[4], row[3]), row)
 
     def _forward(self, row: Row) -> None:
-        self._conclude(row)
         if row[3] == NONE:
-            return
+            return  # a simulated service names no request
+        self._conclude(row)
         if row[4] not in self._taken:
             self._early.append(row)
         elif row[3] not in self._taken[row[4]]:
             self._report([row], _NEVER_TOOK)
 
     def _conclude(self, row: Row) -> None:
-        self._end((row[7], row[4], row[3]), row)
+        if row[3] != NONE:
+            self._end((row[7], row[4], row[3]), row)
 
     def _end(self, key: tuple[int, int, int], row: Row) -> None:
-        if row[3] == NONE:
-            return  # a simulated service names no request
         waiting = self._open.get(key)
         if not waiting:
             self._report([row], "ended, and was not taken, or ended before")
