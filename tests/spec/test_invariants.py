@@ -307,6 +307,20 @@ def test_leaving_with_a_message_in_the_store_is_unsafe() -> None:
     expect(judge(rows), "safe-departure", MESSAGE[3], MOVE[7])
 
 
+def test_what_is_stored_at_a_contact_goes_when_the_peer_holds_another_set_and_not_before() -> None:
+    contact = row(0, Kind.ISSUED, B, message=0, service=OLD, serial=1, position=0, value=30 * DAY)
+    begun = [contact if one == issued(0, B, OLD) else one for one in START]
+    unread = [*begun, *MESSAGE[:5]]
+    assert judge([*unread, *MOVE]) == []
+    expect(judge([*unread, _leave(30 * DAY)]), "safe-departure", MESSAGE[3], _leave(30 * DAY))
+    newer = [
+        issued(14, B, OLD, serial=2, until=2 * DAY),
+        sent(15, A, OLD, 0, serial=2),
+        stored(15, B, OLD, 0, serial=2),
+    ]
+    expect(judge([*unread, *newer, *MOVE]), "safe-departure", newer[2], MOVE[7])
+
+
 def test_a_refused_peer_and_a_dead_store_do_not_hold_anyone_back() -> None:
     assert judge([*START, row(9, Kind.ENDED, B), _leave(10), sent(11, A, OLD, 0)]) == []
     died = row(14, Kind.DIED, service=OLD)

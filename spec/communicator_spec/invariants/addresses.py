@@ -133,14 +133,15 @@ class SafeDeparture(Invariant):
     """Whoever leaves a receiving service leaves nothing behind: no address that someone may use, no message.
 
     An address has ended when it has expired, when its withdrawal reached the peer a queue lifetime ago (RELEASED), or
-    when the person has ended the relationship. A grant issued at a service again withdraws the withdrawal.
+    when the person has ended the relationship. A grant issued at a service again withdraws the withdrawal. What is
+    stored at a contact goes with its roots, once the peer holds another set; `nothing-lost` still asks for it.
     """
 
     name = "safe-departure"
     clauses = ("STATE-10", "STATE-11", "STATE-27")
     __slots__ = (
-        "_concerned", "_confirmed_ms", "_ended", "_ends", "_is_noted", "_issued", "_left", "_moved", "_queue_ms",
-        "_released", "_store",
+        "_concerned", "_confirmed_ms", "_contacts", "_ended", "_ends", "_is_noted", "_issued", "_left", "_moved",
+        "_queue_ms", "_released", "_replaced", "_store",
     )  # fmt: skip
 
     def __init__(self, queue_lifetime_ms: int, issued: Issued | None = None) -> None:
@@ -155,6 +156,8 @@ class SafeDeparture(Invariant):
         self._left: dict[tuple[int, int], Row] = {}
         self._store: dict[tuple[int, int], list[Row]] = {}
         self._ended: set[int] = set()
+        self._contacts: dict[int, set[int]] = {}  # grants of contacts, by end
+        self._replaced: set[int] = set()  # ends with a contact whose peer holds another set
         super().__init__()
 
     def handlers(self) -> dict[Kind, Handler]:
@@ -179,6 +182,8 @@ class SafeDeparture(Invariant):
     def _issue(self, row: Row) -> None:
         if not self._is_noted:
             self._issued.note(row)
+        if row[3] == 0:
+            self._contacts.setdefault(row[2], set()).add(_grant(row[2], row[4], row[5]))
         if row[2] in self._concerned:
             self._take_up(row)
 
@@ -195,6 +200,8 @@ class SafeDeparture(Invariant):
         self._moved.setdefault(row[2], {})[row[4]] = row[8]
 
     def _update(self, row: Row) -> None:
+        if row[2] ^ 1 in self._contacts:
+            self._replaced.add(row[2] ^ 1)
         pending = self._moved.get(row[2] ^ 1)
         if pending:
             for service in [s for s, version in pending.items() if version <= row[8]]:
@@ -223,7 +230,8 @@ class SafeDeparture(Invariant):
             if row[0] < last_ms and key not in self._released:
                 self._report([row], "left while an address there was valid", _lasting(*key, last_ms))
             for stored in self._store.get(key, ()):
-                self._report([stored, row], "left while a message was stored there")
+                if end not in self._replaced or _grant(end, service, stored[5]) not in self._contacts[end]:  # SES-27
+                    self._report([stored, row], "left while a message was stored there")
             self._concerned.add(end)
             self._left[key] = row
 
