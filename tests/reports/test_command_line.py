@@ -62,6 +62,8 @@ def below(folder: Path) -> list[str]:
     [
         "study",
         "simulate",
+        "simulate scenario",
+        "simulate fuzz",
         "conform",
         "conform init",
         "conform doctor",

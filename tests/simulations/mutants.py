@@ -15,9 +15,8 @@ Rules:
 
 from typing import Final, NamedTuple
 
-from tests.simulations import broken_cores as broken
-
 from communicator_model.faults import FaultKind
+from communicator_simulations.faults import broken_cores as broken
 from communicator_simulations.real import Parts
 from communicator_spec import Kind
 

@@ -3,10 +3,11 @@
 import inspect
 
 import pytest
-from tests.simulations import broken_cores
 from tests.simulations.mutants import MUTANTS
 from tests.simulations.worlds import HARSH, by_cores, by_model, explain, judge, parting, town
 
+from communicator_simulations.faults import broken_cores
+from communicator_simulations.faults.planted import PLANTS
 from communicator_spec import load_clauses
 
 
@@ -37,7 +38,8 @@ def test_mutants_cite_clauses_that_exist() -> None:
 def test_every_broken_part_is_used_and_overrides_what_the_reference_has() -> None:
     parts = {value for _, value in inspect.getmembers(broken_cores, inspect.isclass)}
     own = {part for part in parts if part.__module__ == broken_cores.__name__}
-    assert own == {part for mutant in MUTANTS.values() for part in mutant.parts} & own
+    used = [*(mutant.parts for mutant in MUTANTS.values()), *(plant.parts for plant in PLANTS.values())]
+    assert own == {part for parts in used for part in parts} & own
     for part in own:
         changed = {name for name in vars(part) if inspect.isfunction(vars(part)[name])}
         assert changed

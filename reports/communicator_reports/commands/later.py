@@ -27,14 +27,23 @@ class _Named(TyperCommand):
         return loaded(self.name).make_context(info_name, args, parent, **extra)
 
 
-def group_of(lines: Mapping[str, str]) -> type[TyperGroup]:
-    """Return the class of a group with these commands: name → line for the list."""
+def group_of(lines: Mapping[str, str], default: str = "") -> type[TyperGroup]:
+    """Return the class of a group with these commands: name → line for the list.
+
+    What begins with no command's name is for the command `default`, if there is one.
+    """
 
     class Later(TyperGroup):
         def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - handed on as they come
             super().__init__(**attributes)
             for name, line in lines.items():
                 self.add_command(_Named(name, help=line, short_help=line))
+
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer does not export its own context
+            """Put the command in front that nobody has to write."""
+            if default and args and args[0] not in (*self.commands, "--help", "-h"):
+                args = [default, *args]
+            return super().parse_args(ctx, args)
 
     return Later
 

@@ -13,8 +13,9 @@ from communicator_reports.commands import options
 from communicator_reports.commands.asking import Asked, asks
 from communicator_reports.commands.concluding import List, say_conclusions, unproven, violated
 from communicator_reports.commands.interruption import resumable
+from communicator_reports.commands.later import group_of
 
-__all__ = ["outcome_table", "simulate"]
+__all__ = ["app", "outcome_table", "simulate"]
 
 _SHOWN: Final = (
     ("undelivered per 10,000", "undelivered", 1.0),
@@ -54,7 +55,7 @@ def simulate(
 
       communicator simulate migration --fault death --policy static --policy two
 
-      communicator simulate migration --fidelity impl --people 40 --days 3
+      communicator simulate scenario migration --fidelity impl --people 40 --days 3
     """
     from communicator_reports.building import building, work_folder
     from communicator_reports.enough import understood
@@ -156,3 +157,23 @@ def _conclude(console: Console, summary: Mapping[str, object], target: Path, bro
         console.print(f"all invariants hold over {cast(int, first['events']):,} events in {first['runs']} runs")
     say_conclusions(console, summary)
     console.print(f"results: {target}", highlight=False)
+
+
+_HELP: Final = """Run a scenario, explore faults, or show what attacks achieve.
+
+`communicator simulate NAME` is `communicator simulate scenario NAME`.
+
+Examples:
+
+  communicator simulate migration --people 200 --days 5 --replications 2
+
+  communicator simulate scenario --help
+
+  communicator simulate fuzz --minutes 10
+"""
+_OTHERS: Final = {
+    "fuzz": "Explore fault plans on the real cores; shrink what fails, and say how to run it again.",
+}
+
+app = typer.Typer(cls=group_of(_OTHERS, "scenario"), no_args_is_help=True, help=_HELP)
+app.command("scenario")(simulate)

@@ -1,6 +1,7 @@
 """Parts of the real cores that do wrong: each overrides one small method of the reference implementation.
 
-The names say what a part does wrong; which clause it breaks, and how that shows, stands in the table of `mutants`.
+The names say what a part does wrong; which clause it breaks stands in the table of mutants
+(tests), and which seeded fault of the formal model it is in `planted`.
 """
 
 from collections.abc import Callable
@@ -19,10 +20,10 @@ from communicator_impl.particle_fields import NEVER, Queued, Setting
 from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.queue_entry import Entry
 from communicator_impl.receiving_service import ReceivingService
-from communicator_impl.relationship_manager import RelationshipManager
+from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.root_record import Item
 from communicator_impl.sending_service import Outcome, SendingService, Ticket
-from communicator_impl.turn import Turn
+from communicator_impl.turn import Reach, Turn
 from communicator_spec import NONE, Command, ErrorClass, Grant, Kind, Path
 
 
@@ -234,3 +235,64 @@ class RetriesWithoutJitter(SendingService):
 class ReportsNoSilence(SendingService):
     def _keep(self, ticket: Ticket, entry: Entry) -> None:
         super()._keep(ticket, msgspec.structs.replace(entry, noticed=True))
+
+
+class IgnoresExpiry(ReceivingService):
+    def _check_expiry(self, now_ms: int) -> int:
+        return 0
+
+
+class ReusesAVersion(OwnAddresses):
+    def refresh(self, turn: Turn, *, in_conversation: bool, everywhere: bool = False) -> None:
+        p, before = turn.particle, turn.particle.version
+        super().refresh(turn, in_conversation=in_conversation, everywhere=everywhere)
+        p.version = before or p.version
+
+
+class LeavesEarly(RelationshipManager):
+    def _may_leave(self, p: Particle, now_ms: int, service: int, is_empty: Callable[[Root], bool]) -> bool:
+        early = p.copy()
+        early.release_due.pop(service, None)
+        return super()._may_leave(early, now_ms, service, is_empty)
+
+
+class LeavesWhatIsStored(RelationshipManager):
+    def _may_leave(self, p: Particle, now_ms: int, service: int, is_empty: Callable[[Root], bool]) -> bool:
+        return super()._may_leave(p, now_ms, service, lambda root: True)
+
+
+class BelievesStrangers(Inbox):
+    def _take_restart(self, turn: Turn, service: int, ciphertext: bytes) -> tuple[int, ...]:
+        known = len(turn.events)
+        found = super()._take_restart(turn, service, ciphertext)
+        if len(turn.events) == known:
+            self._deliver(turn, service, 1 << 20, ciphertext[:16])
+        return found
+
+
+class IgnoresTheHumanRate(Outbox):
+    def send_receipt(self, turn: Turn) -> None:
+        turn.particle.credit = max(turn.particle.credit, 1)
+        super().send_receipt(turn)
+
+    def send_update(self, turn: Turn) -> None:
+        turn.particle.credit = max(turn.particle.credit, 1)
+        super().send_update(turn)
+
+    def send_request(self, turn: Turn) -> None:
+        turn.particle.credit = max(turn.particle.credit, 1)
+        super().send_request(turn)
+
+
+class WritesAfterTheEnd(RelationshipManager):
+    def deadline_ms(self, relationship: int) -> int:
+        p = self._of(relationship).copy()
+        p.ended = False
+        return p.deadline_ms()
+
+    def wake(self, now_ms: int, relationship: int, reach: Reach) -> Step:
+        ended = self._of(relationship).ended
+        self._of(relationship).ended = False
+        step = super().wake(now_ms, relationship, reach)
+        self._of(relationship).ended = ended
+        return step
