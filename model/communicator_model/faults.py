@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import msgspec
 
+from communicator_model.services import CALM, Services
+
 __all__ = ["Conditions", "Fault", "FaultKind", "Weather"]
 
 
@@ -54,3 +56,4 @@ class Conditions(msgspec.Struct, frozen=True):
     fault: Fault
     weather: Weather
     horizon_ms: int
+    services: Services = CALM

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from communicator_model.backups import BackedUpService
 from communicator_model.receiving import Parcel, ReceivingService
 from communicator_model.relationships import RelationshipManagers
 from communicator_model.sending import SendingService
 from communicator_spec import Row, Terms, peer_of
-from communicator_spec.nodes import Reach
+from communicator_spec.nodes import Outcome, Reach, Restored
 
 __all__ = ["ModelNodes"]
 
@@ -35,3 +36,26 @@ class ModelNodes:
     def stray(self, holder: int, service: int, serial: int, position: int) -> object:
         """Return a parcel that resolves and does not open."""
         return Parcel(peer_of(holder), serial, position, None)
+
+    def turned_away(self, now_ms: int, via: int, ticket: int, draw: float, retry_after_ms: int) -> Outcome:
+        """Tell a sending service that a receiving service has too much to do."""
+        return self.sending[via].turned_away(now_ms, ticket, draw, retry_after_ms)
+
+    def keep(self, service: int) -> None:
+        """Make a backup."""
+        provider, is_sending = divmod(service, 2)
+        if is_sending:
+            self.sending[provider].keep()
+        else:
+            self.receiving[provider] = BackedUpService(self.receiving[provider])
+
+    def restore(self, service: int) -> Restored:
+        """Restore the backup."""
+        provider, is_sending = divmod(service, 2)
+        core = self.sending[provider] if is_sending else self.receiving[provider]
+        assert isinstance(core, SendingService | BackedUpService), "a backup was made"
+        return core.restore()
+
+    def register(self, now_ms: int, end_id: int, service: int) -> None:
+        """Register everything once more at a service that knows nothing of it."""
+        self.managers.register(end_id, service)

@@ -12,7 +12,7 @@ import msgspec
 from communicator_spec import ErrorClass, Grant, Kind, Row
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Parcel", "ReceivingService"]
+__all__ = ["Parcel", "ReceivingService", "Root"]
 
 _REASONS: Final = list(ErrorClass)
 _EXPIRED: Final = _REASONS.index(ErrorClass.EXPIRED)
@@ -34,7 +34,7 @@ class Parcel(msgspec.Struct, frozen=True, gc=False):
     body: object
 
 
-class _Root(msgspec.Struct, gc=False):
+class Root(msgspec.Struct, gc=False):
     """What one end has at this service: grants, oldest first, a bit for each position of each, and what is stored."""
 
     grants: tuple[Grant, ...] = ()
@@ -42,7 +42,7 @@ class _Root(msgspec.Struct, gc=False):
     stored: tuple[Parcel, ...] = ()
 
 
-_NOWHERE: Final = _Root()
+_NOWHERE: Final = Root()
 
 
 class ReceivingService:
@@ -57,13 +57,13 @@ class ReceivingService:
         self._remembers_spent = remembers_spent
         self._window = window
         self._emit = emit
-        self._roots: dict[int, _Root] = {}  # by end
+        self._roots: dict[int, Root] = {}  # by end
 
     def issue(self, now_ms: int, end: int, grant: Grant) -> None:
         """Register a grant of a relationship end; its addresses resolve from now on."""
         root = self._roots.get(end)
         if root is None:
-            root = self._roots[end] = _Root()
+            root = self._roots[end] = Root()
         elif root.grants and root.grants[0].valid_until_ms < now_ms - _REMEMBERED_MS:
             known = zip(root.grants, root.spent, strict=True)
             left = [(old, bits) for old, bits in known if old.valid_until_ms >= now_ms - _REMEMBERED_MS]

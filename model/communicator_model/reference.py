@@ -13,6 +13,8 @@ the last row, because both keep two rules:
 2. Events of the same millisecond happen in the order in which they were planned. So whoever starts a process gives it
    the event with which it begins: a process of SimPy begins a moment after it was made, and would plan too late.
 
+Lines before services (`lines`) are not told here: conditions with them are refused.
+
 Alarms are not interrupted: one that an earlier alarm has overtaken finds, when it rings, that it is not awaited.
 """
 
@@ -22,6 +24,7 @@ from typing import Final
 
 import simpy
 
+from communicator_model.disasters import disasters, expected
 from communicator_model.draws import exponential, stream
 from communicator_model.faults import Conditions, FaultKind
 from communicator_model.phones import Schedule
@@ -37,6 +40,7 @@ _MINUTE_MS: Final = 60_000
 _DAY_MS: Final = 86_400_000
 _CONVERSATION_MS: Final = 3_600_000  # a longer silence ends a conversation
 _RETRY_SLOTS: Final = 128  # network draws reserved for the attempts of one transmission
+_AGAIN_SLOT: Final = 64  # the first of them for what a restored sending service tries again
 
 Steps = Generator[simpy.Event, object, None]
 
@@ -56,10 +60,13 @@ class ReferenceWorld:
         log: list[Row],
         contexts: int = 1,
     ) -> None:
+        if conditions.services.capacity:
+            raise ValueError("the readable world knows no lines before services")
         self.env = simpy.Environment()
         self.receiving = [True] * providers
         self.sending = [True] * providers
-        self.fired: dict[str, int] = {"lost": 0, "confirm-lost": 0, "down": 0}
+        names = expected(conditions.services)
+        self.fired: dict[str, int] = dict.fromkeys(("lost", "confirm-lost", "down", *names), 0)
         self._trace, self._people, self._schedules = trace, people, schedules
         self._terms, self._conditions = terms, conditions
         self._weather, self._fault = conditions.weather, conditions.fault
@@ -86,6 +93,7 @@ class ReferenceWorld:
         self._notified: set[tuple[int, int]] = set()
         self._turned_away: list[list[tuple[int, int]]] = [[] for _ in range(providers)]
         self._captured: dict[int, object] = {}
+        self._ages: dict[tuple[int, bool], int] = {}  # of the states with which services are about to come back
 
     def _draws(self, purpose: str) -> Callable[[int, int], float]:
         return stream(self._conditions.seed, purpose)
@@ -101,6 +109,8 @@ class ReferenceWorld:
                 env.process(self._short_outages(provider, is_sender=True))
         if self._weather.stranger_every_ms:
             env.process(self._strangers())
+        for befalls in disasters(self, env, self._conditions.services, self._conditions.seed):
+            env.process(befalls)
         env.process(self._emptying(drain))
         env.run(until=self._conditions.horizon_ms)
 
@@ -193,11 +203,11 @@ class ReferenceWorld:
             delay_ms = self._weather.delay_min_ms + int(exponential(draw, self._weather.delay_mean_ms))
             self.env.process(self._flight(self.env.timeout(delay_ms), transmission, ticket))
 
-    def _flight(self, due: simpy.Event, transmission: Travelling, ticket: int) -> Steps:
+    def _flight(self, due: simpy.Event, transmission: Travelling, ticket: int, slot: int = 0) -> Steps:
         """A sending service posts to a receiving service, until it is answered or gives up."""
         via = transmission.via
         service = self._nodes.sending[via]
-        first = transmission.draw_index * _RETRY_SLOTS
+        first = transmission.draw_index * _RETRY_SLOTS + slot
         for slot in range(first, first + (1 << 30)):
             yield due
             while not self.sending[via]:
@@ -239,9 +249,14 @@ class ReferenceWorld:
         self._see_to(transmission.end)
 
     def _arrive(self, service: int, parcel: object) -> None:
-        """Tell the device, once, that there is something for it; one that was offline spreads its fetches."""
+        """A receiving service takes bytes, and tells the device if they are for one."""
         end = self._nodes.receiving[service].accept(self.now, parcel)
-        if end is None or (end, service) in self._notified:
+        if end is not None:
+            self._call(end, service)
+
+    def _call(self, end: int, service: int) -> None:
+        """Tell the device, once, that there is something for it; one that was offline spreads its fetches."""
+        if (end, service) in self._notified:
             return
         self._notified.add((end, service))
         person, pushed_ms = self._person_of[end], self.now + self._weather.push_ms
@@ -278,25 +293,24 @@ class ReferenceWorld:
             self._up(fault.provider, is_sender=False)
             self._up(fault.provider, is_sender=True)
         elif fault.kind is FaultKind.SUNSET:
-            self._react(0)
+            self._react(fault.provider, 0, leaves=True)
             yield self.env.timeout(fault.notice_ms)
             self._die(fault.provider)
         else:
-            self._react(self._terms.dead_after_ms)
-            self._die(fault.provider)
+            self.perish(fault.provider, 0)
 
-    def _react(self, after_ms: int) -> None:
+    def _react(self, provider: int, after_ms: int, turn: int = 0, *, leaves: bool = False) -> None:
         """Every client of the provider decides, in their own time, to use another."""
         fault, reaction = self._fault, self._draws("reaction")
         for person, setting in enumerate(self._settings):
-            if fault.provider in setting.receiving or fault.provider in setting.sending:
-                wait_ms = int(min(exponential(reaction(person, 0), fault.reaction_mean_ms), fault.reaction_max_ms))
-                self.env.process(self._moving(self._until_online(person, self.now + after_ms + wait_ms), person))
+            if provider in setting.receiving or provider in setting.sending:
+                wait_ms = int(min(exponential(reaction(person, turn), fault.reaction_mean_ms), fault.reaction_max_ms))
+                decides = self._until_online(person, self.now + after_ms + wait_ms)
+                self.env.process(self._moving(decides, person, provider, leaves=leaves))
 
-    def _moving(self, decides: simpy.Event, person: int) -> Steps:
+    def _moving(self, decides: simpy.Event, person: int, old: int, *, leaves: bool) -> Steps:
         """A person uses another provider; once a day, who leaves looks whether nothing points to the old one."""
         yield decides
-        old, leaves = self._fault.provider, self._fault.kind is FaultKind.SUNSET
         was_receiving = old in self._settings[person].receiving
         setting = self._settings[person] = self._replacement(person, old)
         announcing = self._draws("announce")
@@ -348,7 +362,8 @@ class ReferenceWorld:
         if self._outages[provider, is_sender] or provider in self._dead:
             return
         (self.sending if is_sender else self.receiving)[provider] = True
-        self._tell(Kind.RECOVERED, provider, is_sender=is_sender)
+        age_ms = self._ages.pop((provider, is_sender), -1)
+        self._tell(Kind.RECOVERED, provider, is_sender=is_sender, value=age_ms)
         if is_sender:
             self._sender_up[provider].succeed()
             self._sender_up[provider] = self.env.event()
@@ -367,9 +382,57 @@ class ReferenceWorld:
         self._nodes.sending[provider].die()
         self._notified.difference_update(self._turned_away[provider])
 
-    def _tell(self, kind: Kind, provider: int, *, is_sender: bool) -> None:
-        place = (-1, -1, -1, provider, -1) if is_sender else (provider, -1, -1, -1, -1)
+    def _tell(self, kind: Kind, provider: int, *, is_sender: bool, value: int = -1) -> None:
+        place = (-1, -1, -1, provider, value) if is_sender else (provider, -1, -1, -1, value)
         self._emit((self.now, kind, -1, -1, *place))
+
+    # ---------------------------------------------------------------- what befalls services (`disasters`)
+
+    def is_dead(self, provider: int) -> bool:
+        """Tell whether a provider is gone for good."""
+        return provider in self._dead
+
+    def crash(self, service: int) -> None:
+        """Make a service unreachable."""
+        self._down(service // 2, is_sender=bool(service % 2))
+
+    def recover(self, service: int) -> None:
+        """Make a service reachable again, unless something else keeps it down."""
+        self._up(service // 2, is_sender=bool(service % 2))
+
+    def perish(self, provider: int, turn: int) -> None:
+        """Let a provider die without warning; its people notice later."""
+        self._react(provider, self._terms.dead_after_ms, turn)
+        self._die(provider)
+
+    def keep(self, service: int) -> None:
+        """Make a backup of what a service stores."""
+        self._nodes.keep(service)
+
+    def restore(self, service: int, age_ms: int) -> None:
+        """Put a backup in place of what a service stores; devices that look find out what that means for them."""
+        provider = service // 2
+        self._ages[provider, bool(service % 2)] = age_ms
+        back = self._nodes.restore(service)
+        for what, found in zip(("queued-again", "forgotten", "shown-again"), back, strict=True):
+            self.fired[what] += len(found)
+        for ticket, transmission in back.queued:
+            self.env.process(self._flight(self.env.timeout(0), transmission, ticket, _AGAIN_SLOT))
+        for end in back.forgotten:
+            self.env.process(self._registering(self._until_online(self._person_of[end], self.now), end, provider))
+        for end in back.stored:
+            self._call(end, provider)
+
+    def _registering(self, begins: simpy.Event, end: int, provider: int) -> Steps:
+        """A device that is unknown to its receiving service registers everything once more."""
+        yield begins
+        while not self.receiving[provider]:
+            if provider in self._dead:
+                return
+            yield self._until_online(self._person_of[end], self.now + self._terms.retry_max_ms)
+        self._nodes.register(self.now, end, provider)
+
+    # ---------------------------------------------------------------- strangers
 
     def _strangers(self) -> Steps:
         """Somebody without a relationship submits junk, or bytes captured on the network."""

@@ -17,6 +17,7 @@ How an end behaves, at every instant `now_ms`:
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final, TypeVar
 
+from communicator_model.backups import BackedUpService
 from communicator_model.ends import NEVER, NOTHING, Body, End, Entry, Transmission, carried, without
 from communicator_model.receiving import Parcel, ReceivingService
 from communicator_spec import (
@@ -367,6 +368,8 @@ class RelationshipManagers:
         """Fetch everything stored for one root at one service, apply it, then confirm it."""
         end = self._ends[end_id]
         core = self._services[service]
+        if end.ended:
+            return  # its roots are no longer known here
         for parcel in core.fetch(end_id):
             if not end.ended:
                 body, address = parcel.body, (service, parcel.serial, parcel.position)
@@ -379,6 +382,12 @@ class RelationshipManagers:
             core.confirm(now_ms, end_id)
             if end.opened:
                 end.opened = frozenset(address for address in end.opened if address[0] != service)
+
+    def register(self, end_id: int, service: int) -> None:
+        """Register everything once more at a service that knows nothing of it."""
+        end, core = self._ends[end_id], self._services[service]
+        if not end.ended and isinstance(core, BackedUpService):
+            core.register(end_id, [grant for grant in end.mine if grant.service == service])
 
     def restart(self, end_id: int) -> None:
         """Die and come back: an end is what it has stored."""

@@ -5,10 +5,11 @@ it cannot tell two messages to one person from two messages to two.
 """
 
 from collections.abc import Callable
+from copy import copy
 from typing import Final
 
 from communicator_spec import Kind, Row, Terms, backoff_ms
-from communicator_spec.nodes import DONE, Outcome, Submission
+from communicator_spec.nodes import DONE, Outcome, Restored, Travelling
 
 __all__ = ["SendingService"]
 
@@ -19,11 +20,11 @@ _FINISHED: Final = Outcome(DONE, notice=False)
 class _Queued:
     """A submission that has not been forwarded."""
 
-    __slots__ = ("attempts", "noticed", "submission", "submitted_ms")
+    __slots__ = ("attempts", "noticed", "silent_ms", "submission")
 
-    def __init__(self, now_ms: int, submission: Submission) -> None:
+    def __init__(self, now_ms: int, submission: Travelling) -> None:
         self.submission = submission
-        self.submitted_ms = now_ms
+        self.silent_ms = now_ms  # since when the receiving service has not answered
         self.attempts = 0
         self.noticed = False
 
@@ -37,8 +38,9 @@ class SendingService:
         self._emit = emit
         self._queue: dict[int, _Queued] = {}
         self._tickets = 0
+        self._backup: dict[int, _Queued] = {}
 
-    def submit(self, now_ms: int, submission: Submission) -> int:
+    def submit(self, now_ms: int, submission: Travelling) -> int:
         """Keep a submission durably; return its ticket."""
         self._tickets += 1
         self._queue[self._tickets] = _Queued(now_ms, submission)
@@ -67,10 +69,22 @@ class SendingService:
             self._give_up(now_ms, ticket)
             return _FINISHED
         queued.attempts += 1
-        waited_ms = now_ms - queued.submitted_ms
+        waited_ms = now_ms - queued.silent_ms
         notice = not queued.noticed and waited_ms >= self._terms.unreachable_notice_ms  # DELIV-6
         queued.noticed = queued.noticed or notice
         return Outcome(retry_ms, notice)
+
+    def turned_away(self, now_ms: int, ticket: int, draw: float, retry_after_ms: int) -> Outcome:
+        """Take a refusal with class limit: it is an answer, and the next attempt waits for what it asks (SEND-10)."""
+        queued = self._queue[ticket]
+        retry_ms = now_ms + max(retry_after_ms, backoff_ms(queued.attempts, draw, self._terms))
+        if retry_ms >= queued.submission.not_after_ms:
+            self._give_up(now_ms, ticket)
+            return _FINISHED
+        queued.attempts += 1
+        queued.silent_ms = now_ms
+        queued.noticed = False
+        return Outcome(retry_ms, notice=False)
 
     def _give_up(self, now_ms: int, ticket: int) -> None:
         service = self._queue.pop(ticket).submission.service
@@ -79,3 +93,13 @@ class SendingService:
     def die(self) -> None:
         """Lose everything, for good."""
         self._queue.clear()
+
+    def keep(self) -> None:
+        """Make a backup of the queue."""
+        self._backup = {ticket: copy(queued) for ticket, queued in self._queue.items()}
+
+    def restore(self) -> Restored:
+        """Put the backup in place of the queue: what was done with since is there again, what came since is gone."""
+        again = [(ticket, kept.submission) for ticket, kept in self._backup.items() if ticket not in self._queue]
+        self._queue = {ticket: copy(queued) for ticket, queued in self._backup.items()}
+        return Restored(again, (), ())

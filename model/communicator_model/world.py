@@ -16,6 +16,7 @@ from typing import Final
 
 import simpy
 
+from communicator_model.disasters import disasters, expected
 from communicator_model.draws import exponential, stream
 from communicator_model.faults import Conditions, FaultKind
 from communicator_model.phones import Schedule
@@ -25,17 +26,18 @@ from communicator_model.traces import Trace
 from communicator_spec import Kind, Row, Terms
 from communicator_spec.nodes import DONE, Fidelity, Setting, Travelling
 
-__all__ = ["World"]
+__all__ = ["RETRY_SLOTS", "Flight", "World"]
 
 _NEVER: Final = 1 << 62
 _DAY_MS: Final = 86_400_000
 _CONVERSATION_MS: Final = 3_600_000  # a longer silence ends a conversation
-_RETRY_SLOTS: Final = 128  # network draws reserved for the attempts of one transmission
+RETRY_SLOTS: Final = 128  # network draws reserved for the attempts of one transmission
+_AGAIN_SLOT: Final = 64  # the first of them for what a restored sending service tries again
 
 Steps = Generator[simpy.Event, object, None]
 
 
-_Flight = tuple[Travelling, int, int]
+Flight = tuple[Travelling, int, int]
 """A transmission at its sending service, its ticket there, and how often it was tried."""
 
 
@@ -95,12 +97,14 @@ class World:
         self._before = array("q")  # the end of the same person that came before; -1: none
         self._last_of = array("q", [-1]) * len(people)
         self._waiting: set[tuple[int, int]] = set()
-        self._parked_flights: list[list[_Flight]] = [[] for _ in range(providers)]
+        self._parked_flights: list[list[Flight]] = [[] for _ in range(providers)]
         self._parked_fetches: list[list[tuple[int, int]]] = [[] for _ in range(providers)]
         self._outages = [0] * (2 * providers)
         self._dead: set[int] = set()
         self._captured: dict[int, object] = {}
-        self.fired: dict[str, int] = {"lost": 0, "confirm-lost": 0, "down": 0}
+        self._ages: dict[int, int] = {}  # of the states with which services are about to come back
+        names = expected(conditions.services)
+        self.fired: dict[str, int] = dict.fromkeys(("lost", "confirm-lost", "down", *names), 0)
 
     def _first_setting(self, person: Person) -> Setting:
         terms = self._terms
@@ -116,6 +120,8 @@ class World:
                 env.process(self._short_outages(service))
         if self._weather.stranger_every_ms:
             env.process(self._strangers())
+        for befalls in disasters(self, env, self._conditions.services, self._conditions.seed):
+            env.process(befalls)
         env.run_until(self._conditions.horizon_ms, drain)
 
     @property
@@ -222,7 +228,7 @@ class World:
         delay_ms = weather.delay_min_ms + int(exponential(draw, weather.delay_mean_ms))
         self._at(now_ms + delay_ms, self._attempt, (transmission, ticket, 0))
 
-    def _attempt(self, now_ms: int, flight: _Flight) -> None:
+    def _attempt(self, now_ms: int, flight: Flight) -> None:
         """Let a sending service post to a receiving service."""
         transmission, ticket, attempt = flight
         via = transmission.via
@@ -232,7 +238,7 @@ class World:
         parcel = self._ssas[via].attempt(now_ms, ticket)
         if parcel is None:
             return
-        slot = transmission.draw_index * _RETRY_SLOTS + attempt
+        slot = transmission.draw_index * RETRY_SLOTS + attempt
         answered = self._post(now_ms, transmission, slot, parcel)
         draw = 0.0 if answered else self._draw_backoff(transmission.end, slot)
         retry_ms, notice = self._ssas[via].outcome(now_ms, ticket, answered=answered, draw=draw)
@@ -306,23 +312,22 @@ class World:
             self._up(2 * provider + 1)
             return
         sunset = fault.kind is FaultKind.SUNSET
-        self._plan_moves(provider, 0 if sunset else self._terms.dead_after_ms)
+        self._plan_moves(provider, 0 if sunset else self._terms.dead_after_ms, leave=sunset)
         if sunset:
             yield env.timeout(fault.notice_ms)
         self._die(provider)
 
-    def _plan_moves(self, provider: int, after_ms: int) -> None:
+    def _plan_moves(self, provider: int, after_ms: int, turn: int = 0, *, leave: bool = False) -> None:
         """Let every client of a provider decide, in their own time, to use another."""
         fault = self._conditions.fault
         for person, setting in enumerate(self._settings):
             if provider in setting.receiving or provider in setting.sending:
-                reaction_ms = exponential(self._draw_reaction(person, 0), fault.reaction_mean_ms)
+                reaction_ms = exponential(self._draw_reaction(person, turn), fault.reaction_mean_ms)
                 t_ms = self._env.now + after_ms + int(min(reaction_ms, fault.reaction_max_ms))
-                self._at(self._online[person](t_ms), self._move, person)
+                self._at(self._online[person](t_ms), self._move, (person, provider, leave))
 
-    def _move(self, now_ms: int, person: int) -> None:
-        fault = self._conditions.fault
-        old, leave = fault.provider, fault.kind is FaultKind.SUNSET
+    def _move(self, now_ms: int, decision: tuple[int, int, bool]) -> None:
+        person, old, leave = decision
         before = self._settings[person]
         setting = self._settings[person] = self._replacement(person, old)
         for end in self._ends_of(person):
@@ -333,7 +338,7 @@ class World:
                 self._managers.change_senders(now_ms, end, setting.sending)
             self._set_alarm(now_ms, end)
         if leave and old in before.receiving:
-            self._at(self._online[person](now_ms + _DAY_MS), self._try_to_leave, person)
+            self._at(self._online[person](now_ms + _DAY_MS), self._try_to_leave, (person, old))
 
     def _replacement(self, person_number: int, old: int) -> Setting:
         """Put the next provider of the person's own order in place of one that is gone or going."""
@@ -350,14 +355,57 @@ class World:
             replace(setting.sending, (*person.sending, *person.spares, *person.receiving)),
         )
 
-    def _try_to_leave(self, now_ms: int, person: int) -> None:
+    def _try_to_leave(self, now_ms: int, departure: tuple[int, int]) -> None:
         """Once a day, see whether nothing points to the old service any more."""
-        old = self._conditions.fault.provider
+        person, old = departure
         if old in self._dead:
             return
         gone = self.receiving[old] and self._managers.leave(now_ms, person, old, self._ends_of(person))
         if not gone:
-            self._at(self._online[person](now_ms + _DAY_MS), self._try_to_leave, person)
+            self._at(self._online[person](now_ms + _DAY_MS), self._try_to_leave, departure)
+
+    def is_dead(self, provider: int) -> bool:
+        """Tell whether a provider is gone for good."""
+        return provider in self._dead
+
+    def crash(self, service: int) -> None:
+        """Make a service unreachable."""
+        self._down(service)
+
+    def recover(self, service: int) -> None:
+        """Make a service reachable again, unless something else keeps it down."""
+        self._up(service)
+
+    def perish(self, provider: int, turn: int) -> None:
+        """Let a provider die without warning; people notice as they do of the one under study."""
+        self._plan_moves(provider, self._terms.dead_after_ms, turn)
+        self._die(provider)
+
+    def keep(self, service: int) -> None:
+        """Make a backup of what a service stores."""
+        self._nodes.keep(service)
+
+    def restore(self, service: int, age_ms: int) -> None:
+        """Put a backup in place of what a service stores; devices that look find out what that means for them."""
+        provider, now_ms = service // 2, self._env.now
+        self._ages[service] = age_ms
+        back = self._nodes.restore(service)
+        for what, found in zip(("queued-again", "forgotten", "shown-again"), back, strict=True):
+            self.fired[what] += len(found)
+        for ticket, transmission in back.queued:
+            self._at(now_ms, self._attempt, (transmission, ticket, _AGAIN_SLOT))
+        for end in back.forgotten:
+            self._at(self._online_of[end](now_ms), self._register, (end, provider))
+        for end in back.stored:
+            self._notify(now_ms, end, provider)
+
+    def _register(self, now_ms: int, key: tuple[int, int]) -> None:
+        """Let a device that is unknown to its receiving service register everything once more."""
+        end, provider = key
+        if self.receiving[provider]:
+            self._nodes.register(now_ms, end, provider)
+        elif provider not in self._dead:
+            self._at(self._online_of[end](now_ms + self._terms.retry_max_ms), self._register, key)
 
     def _die(self, provider: int) -> None:
         self._dead.add(provider)
@@ -383,16 +431,16 @@ class World:
         self._outages[service] -= 1
         if self._outages[service] or provider in self._dead:
             return
-        now_ms = self._env.now
+        now_ms, age_ms = self._env.now, self._ages.pop(service, -1)
         if is_sending:
             self.sending[provider] = True
-            self._emit((now_ms, Kind.RECOVERED, -1, -1, -1, -1, -1, provider, -1))
+            self._emit((now_ms, Kind.RECOVERED, -1, -1, -1, -1, -1, provider, age_ms))
             for flight in self._parked_flights[provider]:
                 self._at(now_ms, self._attempt, flight)
             self._parked_flights[provider].clear()
         else:
             self.receiving[provider] = True
-            self._emit((now_ms, Kind.RECOVERED, -1, -1, provider, -1, -1, -1, -1))
+            self._emit((now_ms, Kind.RECOVERED, -1, -1, provider, -1, -1, -1, age_ms))
             for key in self._parked_fetches[provider]:
                 spread_ms = int(self._draw_fetch(key[0], now_ms) * self._weather.fetch_spread_ms)
                 self._at(self._online_of[key[0]](now_ms + spread_ms), self._fetch, key)

@@ -60,6 +60,10 @@ class _NotedNodes:
         self.managers: Managers = _NotedManagers(nodes.managers, diary, delays)
         self.receiving: Sequence[Receiving] = nodes.receiving
         self.sending: Sequence[Sending] = [_NotedSending(core, diary) for core in nodes.sending]
+        self.turned_away = nodes.turned_away
+        self.keep = nodes.keep
+        self.restore = nodes.restore
+        self.register = nodes.register
 
     def junk(self, service: int, draw: float) -> object:
         """As the nodes do."""

@@ -15,14 +15,16 @@ Rules:
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from communicator_impl.address_set import encode_set
-from communicator_impl.addresses import Label, Profile, ServiceConfig, derive_label
+from communicator_impl.addresses import Label, Profile, Root, ServiceConfig, derive_label
 from communicator_impl.body import Body, WireSet, encode_body
 from communicator_impl.core_event import CoreEvent
 from communicator_impl.entropy import Entropy, SeededEntropy
 from communicator_impl.envelope import label_request, two_layer_request
+from communicator_impl.errors import PeerError
 from communicator_impl.inbox import Inbox
 from communicator_impl.outbox import Outbox
 from communicator_impl.own_addresses import OwnAddresses
@@ -34,12 +36,13 @@ from communicator_impl.peer_addresses import PeerAddresses
 from communicator_impl.receiving_service import ReceivingService
 from communicator_impl.relationship_manager import RelationshipManager, Step
 from communicator_impl.sending_service import Attempt, RetryAt, SendingService, Ticket
+from communicator_impl.sending_service import Outcome as RealOutcome
 from communicator_impl.storage import MemoryStorage
 from communicator_impl.submission import Submission
 from communicator_impl.turn import Outgoing, Turn
 from communicator_model.draws import subseed
-from communicator_spec import Row, Terms
-from communicator_spec.nodes import DONE, Fidelity, Nodes, Outcome, Reach, Setting, Travelling
+from communicator_spec import ErrorClass, Row, Terms
+from communicator_spec.nodes import DONE, Fidelity, Nodes, Outcome, Reach, Restored, Setting, Travelling
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["Parts", "RealNodes", "Travel", "Views", "impl_fidelity"]
@@ -152,8 +155,12 @@ def _number(uri: str) -> int:
 class _Receiving:
     """One receiving service, by the names of the log."""
 
-    def __init__(self, core: ReceivingService, views: Views, service: int, ends: dict[bytes, int]) -> None:
-        self.core = core
+    def __init__(self, make: Callable[[], ReceivingService], storage: MemoryStorage, views: Views, service: int,
+                 ends: dict[bytes, int]) -> None:  # fmt: skip
+        self.core = make()
+        self._make = make
+        self._storage = storage
+        self._backup: dict[str, bytes] = {}
         self.dead = False
         self._views = views
         self._service = service
@@ -172,14 +179,32 @@ class _Receiving:
     def die(self) -> None:
         self.dead = True
 
+    def keep(self) -> None:
+        """Make a backup of the database."""
+        self._backup = dict(self._storage.values)
+
+    def restore(self) -> Restored:
+        """Start again with the backup in place of the database."""
+        known = self._storage.values
+        self._storage.values = dict(self._backup)
+        self.core = self._make()
+        roots = {root: end for root, end in self._ends.items() if f"root/{root.hex()}" in known}
+        forgotten = [end for root, end in roots.items() if f"root/{root.hex()}" not in self._backup]
+        stored = [end for root, end in self._ends.items() if self.core.fetch(Root(root))]
+        return Restored((), sorted(forgotten), sorted(stored))
+
 
 class _Sending:
     """One sending service; tickets become small numbers."""
 
-    def __init__(self, core: SendingService, views: Views) -> None:
-        self._core = core
+    def __init__(self, make: Callable[[], SendingService], storage: MemoryStorage, views: Views) -> None:
+        self._core = make()
+        self._make = make
+        self._storage = storage
         self._views = views
         self._tickets: list[Ticket] = []
+        self._travels: list[Travel] = []
+        self._backup: dict[str, bytes] = {}
 
     def submit(self, now_ms: int, submission: Travelling) -> int:
         assert isinstance(submission, Travel)
@@ -187,6 +212,7 @@ class _Sending:
         kept = Submission(_uri(submission.service), submission.parcel, submission.not_after_ms)
         ticket = self._core.submit(now_ms, kept)
         self._tickets.append(ticket)
+        self._travels.append(submission)
         return len(self._tickets) - 1
 
     def attempt(self, now_ms: int, ticket: int) -> object | None:
@@ -194,13 +220,36 @@ class _Sending:
         return None if attempt is None else attempt.request
 
     def outcome(self, now_ms: int, ticket: int, *, answered: bool, draw: float) -> Outcome:
-        outcome = self._core.outcome(now_ms, self._tickets[ticket], answered=answered, draw=draw)
+        return self._told(self._core.outcome(now_ms, self._tickets[ticket], answered=answered, draw=draw))
+
+    def turned_away(self, now_ms: int, ticket: int, draw: float, retry_after_ms: int) -> Outcome:
+        """A receiving service refused with class limit."""
+        outcome = self._core.outcome(
+            now_ms, self._tickets[ticket], answered=True, draw=draw, refusal=ErrorClass.LIMIT,
+            retry_after_ms=retry_after_ms,
+        )  # fmt: skip
+        return self._told(outcome)
+
+    def _told(self, outcome: RealOutcome) -> Outcome:
         if isinstance(outcome, RetryAt):
             return Outcome(outcome.at_ms, outcome.notice)
         return Outcome(DONE, notice=False)
 
     def die(self) -> None:
         """The world never asks a dead service again."""
+
+    def keep(self) -> None:
+        """Make a backup of the database."""
+        self._backup = dict(self._storage.values)
+
+    def restore(self) -> Restored:
+        """Start again with the backup in place of the database."""
+        before = set(self._core.waiting())
+        self._storage.values = dict(self._backup)
+        self._core = self._make()
+        again = set(self._core.waiting()) - before
+        queued = [(n, self._travels[n]) for n, ticket in enumerate(self._tickets) if ticket in again]
+        return Restored(queued, (), ())
 
 
 class _Managers:
@@ -286,6 +335,10 @@ class _Managers:
             self._carry_out(now_ms, self._ends[request.root], (request,))
         return True
 
+    def register(self, now_ms: int, end_id: int, service: int) -> None:
+        """Register everything once more at a service that knows nothing of it, as a client does that is told so."""
+        self._carry_out(now_ms, end_id, self._of_end[end_id].registrations(end_id, service))
+
     def restart(self, end_id: int) -> None:
         person = self._person_of[end_id]
         manager = self._of_person[person] = self._make(person)
@@ -316,7 +369,11 @@ class _Managers:
                 case RegisterRoot(_, root, verify_key, _):
                     service.core.register_root(root, verify_key)
                 case IssueGrant(_, grant, _):
-                    service.core.issue(grant)
+                    try:
+                        service.core.issue(grant)
+                    except PeerError as error:  # it came back with an old database: all will be registered again
+                        if error.error_class is not ErrorClass.UNKNOWN:
+                            raise
                 case RevokeRoot(_, root, _):
                     service.core.revoke(root)
 
@@ -345,15 +402,15 @@ class RealNodes:
 
         def service(p: int) -> _Receiving:
             storage, own_entropy = MemoryStorage(), entropy.fork(f"service {p}")
-            core = parts.receiving(p, _uri(p), tuple(Profile), 0, storage, own_entropy, report)
-            return _Receiving(core, views, p, ends)
+            make = partial(parts.receiving, p, _uri(p), tuple(Profile), 0, storage, own_entropy, report)
+            return _Receiving(make, storage, views, p, ends)
 
-        def sending(p: int) -> SendingService:
-            own_entropy = entropy.fork(f"sending {p}")
-            return parts.sending(p, terms, MemoryStorage(), own_entropy, report, _number)
+        def sending(p: int) -> _Sending:
+            storage, own_entropy = MemoryStorage(), entropy.fork(f"sending {p}")
+            return _Sending(partial(parts.sending, p, terms, storage, own_entropy, report, _number), storage, views)
 
         self.receiving = [service(p) for p in range(providers)]
-        self.sending = [_Sending(sending(p), views) for p in range(providers)]
+        self.sending = [sending(p) for p in range(providers)]
         views.configs = [service.core.config() for service in self.receiving]
         book = _Book(self.receiving)
         observed = _observed(parts, views)
@@ -375,6 +432,24 @@ class RealNodes:
         ciphertext = entropy.draw("junk", max(PARAMETERS.envelope.ciphertext_classes_bytes))
         key = self.receiving[service].core.config().sealing_key(0)
         return label_request(label, key, ciphertext, entropy)
+
+    def turned_away(self, now_ms: int, via: int, ticket: int, draw: float, retry_after_ms: int) -> Outcome:
+        """Tell a sending service that a receiving service has too much to do."""
+        return self.sending[via].turned_away(now_ms, ticket, draw, retry_after_ms)
+
+    def keep(self, service: int) -> None:
+        """Make a backup of one service's database."""
+        provider, is_sending = divmod(service, 2)
+        (self.sending if is_sending else self.receiving)[provider].keep()
+
+    def restore(self, service: int) -> Restored:
+        """Restore it."""
+        provider, is_sending = divmod(service, 2)
+        return (self.sending if is_sending else self.receiving)[provider].restore()
+
+    def register(self, now_ms: int, end_id: int, service: int) -> None:
+        """Let a device register everything once more."""
+        self.managers.register(now_ms, end_id, service)
 
     def stray(self, holder: int, service: int, serial: int, position: int) -> object:
         """Seal random bytes to a genuine address, as somebody can to whom its holder gave it."""

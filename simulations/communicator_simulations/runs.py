@@ -16,6 +16,7 @@ import numpy as np
 
 from communicator_model.draws import stream, subseed
 from communicator_model.faults import Conditions, FaultKind
+from communicator_model.lines import world_type
 from communicator_model.nodes import ModelNodes
 from communicator_model.phones import Absence, Interrupted, Phones, Schedule
 from communicator_model.population import Person, Population
@@ -160,7 +161,8 @@ def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fid
     """
     people, terms, conditions, schedules, trace, _, _ = prepare(scenario, seed, supplies, key)
     log = [] if log is None else log
-    world = World(trace, people, schedules, scenario.people.providers, terms, conditions, fidelity, log, contexts)
+    providers = scenario.people.providers
+    world = world_type(conditions)(trace, people, schedules, providers, terms, conditions, fidelity, log, contexts)
     world.run(drain)
     return Simulated(log, world, people, terms, conditions)
 

@@ -14,6 +14,7 @@ from typing import Final, Literal
 import msgspec
 
 from communicator_model.faults import Conditions, Fault, FaultKind, Weather
+from communicator_simulations.service_tables import ServicesTable, complaints
 from communicator_spec import Terms
 from communicator_spec.errors import Explained
 from communicator_spec.terms import TermsError, check_terms, standard_terms
@@ -147,6 +148,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     weather: WeatherTable
     policy: tuple[Policy, ...]
     absence: AbsenceTable | None = None
+    services: ServicesTable = ServicesTable()
 
     def conditions(self, seed: int, kind: FaultKind, duration_ms: int) -> Conditions:
         """Return what decides one run besides people and policy, for messages that span `duration_ms`."""
@@ -179,6 +181,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
                 round(weather.refusal_mean_d * _DAY_MS),
             ),
             duration_ms + round(self.study.drain_days * _DAY_MS),
+            self.services.resolve(self.people.providers, duration_ms),
         )
 
 
@@ -250,6 +253,8 @@ def check_scenario(scenario: Scenario, name: str) -> Scenario:
     require(len(scenario.policy) >= 1, "there must be at least one [[policy]]")
     names = [policy.name for policy in scenario.policy]
     require(len(set(names)) == len(names), "policies must have different names")
+    for complaint in complaints(scenario.services, people.providers, fault.provider):
+        require(False, complaint)
     for policy in scenario.policy:
         policy.terms(scenario.profile)
     return scenario

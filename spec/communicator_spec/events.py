@@ -132,7 +132,8 @@ VOCABULARY: Final[dict[Kind, str]] = {
     Kind.LEFT: "service; value = person. The person has left the receiving service.",
     Kind.ENDED: "end. This person refuses the peer from now on.",
     Kind.CRASHED: "service or via. Not reachable; what it stored is kept.",
-    Kind.RECOVERED: "service or via. Reachable again.",
+    Kind.RECOVERED: "service or via. Reachable again; value = how much older than its crash what it stores now is, ms, "
+    "if a backup was restored.",
     Kind.DIED: "service or via. Gone for good, with everything that it stored.",
     Kind.INJECTED: "service; value = 0 junk, 1 replay. Somebody without a relationship submitted bytes.",
     Kind.TAKEN: "service, and via at a sending service; message = request. A receiving service (202) or, with via, a "

@@ -21,6 +21,7 @@ __all__ = [
     "Outcome",
     "Reach",
     "Receiving",
+    "Restored",
     "Sending",
     "Setting",
     "Submission",
@@ -51,6 +52,17 @@ class Outcome(NamedTuple):
 
     retry_ms: int
     notice: bool
+
+
+class Restored(NamedTuple):
+    """What a service has again, or no more, after its backup was restored."""
+
+    queued: Sequence[tuple[int, "Travelling"]]
+    """Of a sending service: tickets, and what they are for, that were done with and are to be tried again."""
+    forgotten: Sequence[int]
+    """Of a receiving service: the ends that it does not know any more."""
+    stored: Sequence[int]
+    """Of a receiving service: the ends for which it stores something."""
 
 
 class Reach(Protocol):
@@ -191,6 +203,18 @@ class Nodes(Driven, Protocol):
 
     def junk(self, service: int, draw: float) -> object:
         """What a stranger makes up for one receiving service."""
+
+    def turned_away(self, now_ms: int, via: int, ticket: int, draw: float, retry_after_ms: int) -> Outcome:
+        """Tell a sending service that a receiving service refused an attempt, because it has too much to do."""
+
+    def keep(self, service: int) -> None:
+        """Make a backup of what a service stores: 2 p is the receiving service of provider p, 2 p + 1 the other."""
+
+    def restore(self, service: int) -> Restored:
+        """Put the backup of a service in place of what it stores."""
+
+    def register(self, now_ms: int, end_id: int, service: int) -> None:
+        """Let a device register everything once more at a receiving service that does not know it."""
 
 
 Fidelity = Callable[[int, Terms, Reach, Callable[[int, int], float], Callable[[Row], None]], Nodes]

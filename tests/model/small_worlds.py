@@ -10,9 +10,12 @@ import msgspec
 import numpy as np
 
 from communicator_model.faults import Conditions, Fault, FaultKind, Weather
+from communicator_model.lines import world_type
 from communicator_model.nodes import ModelNodes
 from communicator_model.phones import Schedule
 from communicator_model.population import Person
+from communicator_model.services import CALM as CALM_SERVICES
+from communicator_model.services import Services
 from communicator_model.traces import Trace
 from communicator_model.world import World
 from communicator_spec import Event, Kind, Row, Terms
@@ -78,6 +81,7 @@ def live(
     *,
     weather: Weather = CALM,
     fault: Fault | None = None,
+    services: Services = CALM_SERVICES,
     phones: Sequence[Schedule] = (ALWAYS, ALWAYS),
     people: Sequence[Person] = PEOPLE,
     providers: int = PROVIDERS,
@@ -90,8 +94,8 @@ def live(
     trace = Trace.of("by hand", "", time_s, sender, receiver)
     log: list[Row] = []
     terms = msgspec.structs.replace(TERMS, **changes)
-    conditions = Conditions(seed, fault or fault_of(), weather, horizon_ms)
-    world = World(trace, people, phones, providers, terms, conditions, nodes, log)
+    conditions = Conditions(seed, fault or fault_of(), weather, horizon_ms, services)
+    world = world_type(conditions)(trace, people, phones, providers, terms, conditions, nodes, log)
     world.run()
     return Finished(world, log)
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 import pytest
-from tests.simulations.worlds import HARSH, SEED, explain, parting, town
+from tests.simulations.worlds import HARSH, SEED, STORMY_FILE, explain, parting, town
 
 from communicator_model.faults import FaultKind
 from communicator_model.reference import ReferenceWorld
@@ -17,6 +17,7 @@ from communicator_spec import Kind, Row
 from communicator_spec.nodes import Fidelity
 
 MIGRATION: Final = load_scenario("migration")
+STORMY: Final = load_scenario(STORMY_FILE)
 Version = type[World] | type[ReferenceWorld]
 
 
@@ -60,6 +61,19 @@ def test_harsh_weather_and_several_contexts(profile: str, fault: FaultKind) -> N
     kinds = same(scenario, RunKey("two", fault, 1), town(24, 5), contexts=3)
     must = {Kind.CRASHED, Kind.RECOVERED, Kind.INJECTED, Kind.REFUSED, Kind.ENDED, Kind.GAVE_UP}
     assert must <= set(kinds)
+
+
+@pytest.mark.parametrize("profile", ["label/1", "two-layer/1"])
+def test_everything_that_befalls_services_but_lines(profile: str) -> None:
+    services = msgspec.structs.replace(STORMY.services, capacity=())
+    scenario = msgspec.structs.replace(STORMY, profile=profile, services=services)
+    kinds = same(scenario, RunKey("two", FaultKind.SUNSET, 0), town(24, 5), contexts=2)
+    assert kinds[Kind.DIED] == 4
+
+
+def test_lines_are_refused_by_the_readable_world() -> None:
+    with pytest.raises(ValueError, match="no lines"):
+        same(STORMY, RunKey("two", FaultKind.NONE, 0), town(12, 2))
 
 
 def test_on_the_real_cores_too() -> None:

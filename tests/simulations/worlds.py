@@ -24,6 +24,7 @@ __all__ = [
     "HARSH",
     "HARSH_FILE",
     "SEED",
+    "STORMY_FILE",
     "Parting",
     "by_cores",
     "by_model",
@@ -37,6 +38,7 @@ __all__ = [
 DAY_MS: Final = 86_400_000
 HARSH_FILE: Final = str(Path(__file__).with_name("harsh.toml"))
 HARSH: Final = load_scenario(HARSH_FILE)
+STORMY_FILE: Final = str(Path(__file__).with_name("stormy.toml"))
 SEED: Final = 1
 
 

@@ -174,6 +174,7 @@ class SafeDeparture(Invariant):
             Kind.CONFIRMED: self._confirm,
             Kind.ENDED: self._end,
             Kind.DIED: self._die,
+            Kind.RECOVERED: self._recover,
         }
 
     def _pair(self, row: Row) -> None:
@@ -265,6 +266,10 @@ class SafeDeparture(Invariant):
 
     def _end(self, row: Row) -> None:
         self._ended.add(row[2])
+
+    def _recover(self, row: Row) -> None:
+        if row[8] != NONE:  # with an old database: what it stores now, only the service knows
+            self._die(row)
 
     def _die(self, row: Row) -> None:
         if row[4] != NONE:

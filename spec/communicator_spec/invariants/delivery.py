@@ -132,12 +132,13 @@ class OnlyPeers(Invariant):
     """Nobody but the peer reaches an end, and not even the peer after the person has ended the relationship.
 
     What is stored was sent by the peer to exactly that address, and each transmission is stored at most once: junk
-    and replays, INJECTED or not, lead to nothing.
+    and replays, INJECTED or not, lead to nothing. A service that came back with an old database (RECOVERED with a
+    value) has forgotten which addresses were spent, so each may be stored there once more; no device opens it twice.
     """
 
     name = "only-peers"
     clauses = ("DELIV-4", "DELIV-23")
-    __slots__ = ("_accepted", "_ended", "_is_noted", "_open")
+    __slots__ = ("_accepted", "_again", "_ended", "_is_noted", "_open")
 
     def __init__(self, accepted: Numbers[int] | None = None) -> None:
         """`accepted`: the numbers by end, if another monitor notes them before this one looks."""
@@ -145,11 +146,13 @@ class OnlyPeers(Invariant):
         self._is_noted = accepted is not None
         self._ended: set[int] = set()
         self._open: set[tuple[int, int, int, int]] = set()
+        self._again: dict[int, set[tuple[int, int, int, int]]] = {}  # by service with an old database
         super().__init__()
 
     def handlers(self) -> dict[Kind, Handler]:
         """Watch what arrives, and what may."""
         table: dict[Kind, Handler] = {
+            Kind.RECOVERED: self._recover,
             Kind.SENT: self._send,
             Kind.STORED: self._store,
             Kind.DELIVERED: self._deliver,
@@ -167,9 +170,15 @@ class OnlyPeers(Invariant):
         address = (row[2], row[4], row[5], row[6])
         if address in self._open:
             self._open.remove(address)
+        elif row[4] in self._again and address not in self._again[row[4]]:
+            self._again[row[4]].add(address)
         else:
             before = Event(ANY, Kind.STORED, row[2], ANY, *row[4:7], ANY, ANY)
             self._report([row], "stored without a transmission of the peer, or for the second time", before)
+
+    def _recover(self, row: Row) -> None:
+        if row[4] >= 0 <= row[8]:
+            self._again[row[4]] = set()
 
     def _deliver(self, row: Row) -> None:
         end = row[2]
