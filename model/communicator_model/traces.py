@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from communicator_spec.errors import Explained
 
-__all__ = ["DataError", "Trace", "TraceError", "find_data", "find_trace", "load_trace"]
+__all__ = ["DataError", "Trace", "TraceError", "file_bytes", "find_data", "find_trace", "load_trace"]
 
 Ints = NDArray[np.int64]
 Ids = NDArray[np.int32]
@@ -65,7 +65,8 @@ class Trace:
     """Messages in order of time: `t_ms` (int64, ascending from 0), `sender` and `receiver` (int32).
 
     `people` is their number; a restricted trace may hold some who never write. `digest` is the
-    SHA-256 of the source, in hexadecimal. The columns are read-only.
+    SHA-256 of the source, in hexadecimal. The columns are read-only. `dropped` says what of the source is no message
+    between two people, and how much of it.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Trace:
     t_ms: Ints
     sender: Ids
     receiver: Ids
+    dropped: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         for column in (self.t_ms, self.sender, self.receiver):
@@ -157,6 +159,7 @@ class Trace:
             t_ms - shift_ms,
             sender[kept],
             receiver[kept],
+            self.dropped,
         )
 
     def _wished(self, people: int | None) -> int:
@@ -228,21 +231,29 @@ def _neighbours(people: int, sender: Ids, receiver: Ids) -> list[list[int]]:
     return found
 
 
-def load_trace(path: Path) -> Trace:
-    """Read a trace in SNAP's temporal format; raises `TraceError` with file and line."""
-    data = _read(path)
+def load_trace(path: Path, *, drops_loops: bool = False) -> Trace:
+    """Read a trace in SNAP's temporal format; raises `TraceError` with file and line.
+
+    `drops_loops`: who writes to oneself, as in collections of mails, is dropped and counted; otherwise it is an error.
+    """
+    data = file_bytes(path)
     rows = [
-        _row(path, number, line)
+        _row(path, number, line, drops_loops)
         for number, line in enumerate(data.splitlines(), 1)
         if line.strip() and not line.startswith(b"#")
     ]
     if not rows:
         raise TraceError(f"{path}: no message in it; each line must read `src dst unix_seconds`")
     sender, receiver, time_s = np.array(rows, dtype=np.int64).T
-    return Trace.of(path.name, hashlib.sha256(data).hexdigest(), time_s, sender, receiver)
+    digest, two = hashlib.sha256(data).hexdigest(), sender != receiver
+    if not two.any():
+        raise TraceError(f"{path}: no message between two people in it")
+    trace = Trace.of(path.name, digest, time_s[two], sender[two], receiver[two])
+    return trace if two.all() else replace(trace, dropped=(("to oneself", int((~two).sum())),))
 
 
-def _read(path: Path) -> bytes:
+def file_bytes(path: Path) -> bytes:
+    """Read a file of a trace, unless it is too large."""
     try:
         size_bytes = path.stat().st_size
         if size_bytes > SIZE_BYTES_MAX:
@@ -252,7 +263,7 @@ def _read(path: Path) -> bytes:
         raise TraceError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _row(path: Path, number: int, line: bytes) -> tuple[int, int, int]:
+def _row(path: Path, number: int, line: bytes, drops_loops: bool) -> tuple[int, int, int]:
     """Parse one line; about 1 µs."""
     parts = line.split()
     if len(parts) != 3 or len(line) > LINE_BYTES_MAX or not b"".join(parts).isdigit():
@@ -260,7 +271,7 @@ def _row(path: Path, number: int, line: bytes) -> tuple[int, int, int]:
     sender, receiver, time_s = int(parts[0]), int(parts[1]), int(parts[2])
     if sender > ID_MAX or receiver > ID_MAX:
         raise TraceError(f"{path}, line {number}: id {max(sender, receiver)} is beyond {ID_MAX}")
-    if sender == receiver:
+    if sender == receiver and not drops_loops:
         raise TraceError(f"{path}, line {number}: {sender} writes to itself")
     if time_s > TIME_S_MAX:
         raise TraceError(f"{path}, line {number}: time {time_s} is beyond {TIME_S_MAX} s")

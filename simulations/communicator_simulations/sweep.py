@@ -15,9 +15,10 @@ import msgspec
 
 from communicator_model.draws import stream, subseed
 from communicator_model.faults import FaultKind
+from communicator_model.formats import open_trace
 from communicator_model.phones import Phones, find_phones
 from communicator_model.synthetic import synthesise
-from communicator_model.traces import Trace, find_trace, load_trace
+from communicator_model.traces import Trace, find_trace
 from communicator_simulations.runs import Run, RunKey, Supplies, run
 from communicator_simulations.scenario import Drawn, Scenario, ScenarioError
 from communicator_simulations.workers import finished
@@ -101,7 +102,7 @@ def supplies_for(plan: Plan, replication: int) -> Supplies:
         again = stream(subseed(plan.seed, scenario.name, "data"), drawn)
         return again(replication, 0) if drawn in study.resamples else None
 
-    trace = synthesise(seed("messages")) if sources.trace is None else load_trace(sources.trace)
+    trace = synthesise(seed("messages")) if sources.trace is None else open_trace(sources.trace)
     phones = Phones.synthetic(seed("devices")) if sources.phones is None else Phones.load(sources.phones)
     count, days = scenario.people.count or None, scenario.people.days or None
     if count or days:
@@ -193,4 +194,5 @@ def describe_trace(trace: Trace) -> dict[str, object]:
         "messages": trace.messages,
         "pairs": len(trace.pairs()),
         "days": round(trace.duration_ms / 86_400_000, 2),
+        **({"dropped": dict(trace.dropped)} if trace.dropped else {}),
     }

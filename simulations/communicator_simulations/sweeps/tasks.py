@@ -105,7 +105,7 @@ def _bare(scenario: Scenario, policy: str) -> Scenario:
 @lru_cache(maxsize=1024)
 def _of_data(scenario: Scenario) -> Scenario:
     """Return the scenario without what cannot change its data, so that points share them."""
-    return msgspec.structs.replace(scenario, policy=(), weather=None, fault=None)
+    return msgspec.structs.replace(scenario, policy=(), weather=None, fault=None, services=None)
 
 
 @lru_cache(maxsize=_CACHED)
