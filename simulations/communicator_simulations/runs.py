@@ -20,6 +20,7 @@ from communicator_model.lines import world_type
 from communicator_model.nodes import ModelNodes
 from communicator_model.phones import Absence, Interrupted, Phones, Schedule
 from communicator_model.population import Person, Population
+from communicator_model.services import CALM
 from communicator_model.traces import Trace
 from communicator_model.world import World
 from communicator_simulations.gauges import Away, Gauge, Struck, Surge
@@ -237,10 +238,10 @@ def _gauges(scenario: Scenario, prepared: Prepared) -> list[Gauge]:
 def _must_deliver(prepared: Prepared) -> bool:
     """With a standby service nothing may be lost under any fault of one provider, not even with a notice.
 
-    Unless somebody is away for longer than a message lives.
+    Unless somebody is away for longer than a message lives, or more befalls services than one fault of one provider.
     """
-    terms = prepared.terms
-    return terms.receiving_services >= 2 and terms.sending_services >= 2 and prepared.absence is None
+    terms, alone = prepared.terms, prepared.conditions.services == CALM
+    return terms.receiving_services >= 2 and terms.sending_services >= 2 and prepared.absence is None and alone
 
 
 def _grace_ms(prepared: Prepared) -> int:
