@@ -15,6 +15,7 @@ message that it travels with.
     opening         package id(16) ‖ signing key(32) ‖ agreement key(32) ‖ binding(64) ‖ ephemeral key(32)      176
     of suite 2      … ‖ secret(32)                                                                              208
     of a restart    8 zeros ‖ time(8) ‖ …                                                                       176
+    begun again     8 zeros ‖ time(8) ‖ …, in suite 2 with a secret                                             176, 208
     sealed opening  key(32) ‖ sealed opening(176) ‖ tag(16)                                                     224
     of suite 2      key(1120) ‖ sealed opening(208) ‖ tag(16)                                                  1344
 
@@ -25,6 +26,9 @@ A **restart** is the same agreement between two ends that know each other, becau
 12): the peer's agreement key stands for the prekey, the time for the package, and the label is another. In suite 2 a
 key from the first agreement, which both ends keep, stands for the secret: there is no second ML-KEM key, and none is
 needed.
+
+Before the first reply the responder may have no session that a restart could be of. The initiator then begins **again**
+with the package: the same agreement as the first time, with the time in the opening in place of the package's name.
 
 Rules:
 
@@ -45,7 +49,7 @@ from communicator_impl.entropy import Entropy
 from communicator_impl.errors import PeerError
 from communicator_impl.hpke import KeyPair
 from communicator_impl.kdf import hkdf
-from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret
+from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret, agreement_part
 from communicator_impl.ratchet import SharedSecrets
 from communicator_impl.suite import Suite
 from communicator_spec.errors import ErrorClass
@@ -55,9 +59,11 @@ __all__ = [
     "Agreed",
     "Opening",
     "initiate",
+    "initiate_again",
     "initiate_restart",
     "open_opening",
     "respond",
+    "respond_again",
     "respond_restart",
     "seal_opening",
     "sealed_bytes",
@@ -115,23 +121,31 @@ def initiate(own: Identity, package: KeyPackage, now: int, entropy: Entropy) -> 
     3. derive the secrets
     """
     package.check(now)  # 1
-    ephemeral = KeyPair.generate(entropy, "agreement.ephemeral")
-    secret = b"" if package.suite is Suite.CLASSICAL else entropy.draw("agreement.secret", _H.opening_secret_bytes)
-    mine, passing = own.agreement.private_key(), ephemeral.private_key()  # 2
-    peer, prekey = package.identity, package.agreement_key()
-    shared = _agree(mine, prekey) + _agree(passing, peer.agree) + _agree(passing, prekey)
-    opening = Opening(package.identifier(), own.public, ephemeral.public, secret)
-    return _derive(shared + secret, own.public, peer, package), opening  # 3
+    shared, opening = _begin(own, package.identity, package.prekey, package.identifier(), entropy)  # 2
+    return _derive(shared, own.public, package.identity, package), opening  # 3
+
+
+def initiate_again(
+    own: Identity, peer: IdentityKey, prekey: bytes, associated: bytes, made_s: int, entropy: Entropy
+) -> tuple[Agreed, Opening]:
+    """Agree once more with the owner of a package who has not answered; AD is that of the first time (PORT-30)."""
+    shared, opening = _begin(own, peer, prekey, _RESTART_ZEROS + made_s.to_bytes(8), entropy)
+    return _derived(shared, associated, _suite_of_prekey(prekey)), opening
 
 
 def respond(own: Identity, secret: PackageSecret, opening: Opening) -> Agreed:
     """Agree with whoever sent this opening: the same three agreements from the other side."""
-    if opening.package_id != secret.package.identifier():
+    is_again = opening.restart_s is not None  # PORT-31
+    if opening.package_id != secret.package.identifier() and not is_again:
         raise PeerError(ErrorClass.FORGED, "opening names another package")  # SES-25
-    prekey, mine = secret.agreement_pair().private_key(), own.agreement.private_key()
-    peer = opening.initiator
-    shared = _agree(prekey, peer.agree) + _agree(mine, opening.ephemeral) + _agree(prekey, opening.ephemeral)
+    shared, peer = _answer(own, secret.prekey, opening), opening.initiator
     return _derive(shared + opening.secret, peer, own.public, secret.package)
+
+
+def respond_again(own: Identity, prekey: KeyPair, opening: Opening, associated: bytes) -> Agreed:
+    """Agree with the initiator of a session who begins again with its package (PORT-31)."""
+    shared = _answer(own, prekey, opening)
+    return _derived(shared + opening.secret, associated, _suite_of_prekey(prekey.public))
 
 
 def initiate_restart(
@@ -174,6 +188,22 @@ def sealed_bytes(prekey: bytes) -> int:
     return _H.opening_sealed_bytes if len(prekey) == _H.public_key_bytes else _P.opening_sealed_bytes
 
 
+def _begin(own: Identity, peer: IdentityKey, prekey: bytes, name: bytes, entropy: Entropy) -> tuple[bytes, Opening]:
+    """Return what three agreements with a prekey give the initiator, with the secret of suite 2, and the opening."""
+    ephemeral = KeyPair.generate(entropy, "agreement.ephemeral")
+    is_hybrid = _suite_of_prekey(prekey) is Suite.HYBRID
+    secret = entropy.draw("agreement.secret", _H.opening_secret_bytes) if is_hybrid else b""
+    mine, passing, theirs = own.agreement.private_key(), ephemeral.private_key(), prekey[-_S.public_key_bytes :]
+    shared = _agree(mine, theirs) + _agree(passing, peer.agree) + _agree(passing, theirs)
+    return shared + secret, Opening(name, own.public, ephemeral.public, secret)
+
+
+def _answer(own: Identity, pair: KeyPair, opening: Opening) -> bytes:
+    """Return what the same three agreements give the responder."""
+    prekey, mine, peer = agreement_part(pair).private_key(), own.agreement.private_key(), opening.initiator
+    return _agree(prekey, peer.agree) + _agree(mine, opening.ephemeral) + _agree(prekey, opening.ephemeral)
+
+
 def _bound(message: bytes, suite: Suite = Suite.CLASSICAL, restart_key: bytes = b"") -> bytes:
     """Return what a seal is bound to; without the restart key nobody opens that of a restart in suite 2 (PORT-28)."""
     digest = hashlib.sha256(message).digest()
@@ -189,6 +219,10 @@ def _suite_of(restart_key: bytes) -> Suite:
     return Suite.HYBRID if restart_key else Suite.CLASSICAL
 
 
+def _suite_of_prekey(prekey: bytes) -> Suite:
+    return Suite.HYBRID if len(prekey) == _H.public_key_bytes else Suite.CLASSICAL
+
+
 def _agree(own: X25519PrivateKey, peer: bytes) -> bytes:
     try:
         return own.exchange(hpke.public_key(peer))
@@ -197,12 +231,17 @@ def _agree(own: X25519PrivateKey, peer: bytes) -> bytes:
 
 
 def _derive(shared: bytes, initiator: IdentityKey, responder: IdentityKey, package: KeyPackage) -> Agreed:
-    """Derive what a session begins with; in suite 2 also a key for restarts, and AD that names the package (SES-30)."""
-    hybrid = package.suite is Suite.HYBRID
-    label = _label(_P.agreement_label, package.suite)
-    out = hkdf(_ZERO_SALT, _PREFIX + shared, label, _SECRETS_BYTES + hybrid * _H.restart_key_bytes)
+    """Derive what a session begins with; AD names both ends, in suite 2 the package too (SES-30)."""
+    hybrid, label = package.suite is Suite.HYBRID, _label(_P.agreement_label, package.suite)
     names = initiator.to_bytes() + responder.to_bytes() + (package.digest() if hybrid else b"")
-    return Agreed(_secrets(out), hashlib.sha256(label + names).digest(), out[_SECRETS_BYTES:])  # SES-8
+    return _derived(shared, hashlib.sha256(label + names).digest(), package.suite)  # SES-8
+
+
+def _derived(shared: bytes, associated: bytes, suite: Suite) -> Agreed:
+    """Derive the secrets, and in suite 2 a key for restarts."""
+    label = _label(_P.agreement_label, suite)
+    out = hkdf(_ZERO_SALT, _PREFIX + shared, label, _SECRETS_BYTES + (suite is Suite.HYBRID) * _H.restart_key_bytes)
+    return Agreed(_secrets(out), associated, out[_SECRETS_BYTES:])
 
 
 def _derive_restart(shared: bytes, initiator: IdentityKey, responder: IdentityKey, restart_key: bytes) -> Agreed:

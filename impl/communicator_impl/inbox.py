@@ -115,6 +115,8 @@ class Inbox:
         except PeerError:
             turn.particle.session = before  # SES-16
             return ()
+        if turn.particle.restart_s:  # PORT-31
+            return self._go_on(turn, service, body)
         return self._apply(turn, service, body)
 
     def _take_otherwise(self, turn: Turn, service: int, ciphertext: bytes) -> tuple[int, ...]:

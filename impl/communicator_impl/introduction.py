@@ -151,6 +151,7 @@ class Introduction:
         if body.addresses is None:
             raise PeerError(ErrorClass.MALFORMED, "an introduction without an address set")
         p.invitation = None  # SES-6
+        p.restart_s = p.session.restart_s
         turn.report(Kind.PAIRED, value=self._person)
         p.update_due = turn.now_ms
         return body

@@ -30,7 +30,7 @@ from communicator_impl.suite import Suite
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Identity", "IdentityKey", "KeyPackage", "PackageSecret", "make_package"]
+__all__ = ["Identity", "IdentityKey", "KeyPackage", "PackageSecret", "agreement_part", "make_package"]
 
 _S, _P = PARAMETERS.suite, PARAMETERS.session
 _FIELDS = frozenset(range(10))
@@ -173,7 +173,12 @@ class PackageSecret(msgspec.Struct, frozen=True):
 
     def agreement_pair(self) -> KeyPair:
         """Return the X25519 key pair of the prekey: the whole of it, or its part."""
-        return xwing.agreement_pair(self.prekey) if self.package.suite is Suite.HYBRID else self.prekey
+        return agreement_part(self.prekey)
+
+
+def agreement_part(prekey: KeyPair) -> KeyPair:
+    """Return the part of a prekey that takes part in the agreement: all of it, or the X25519 key of suite 2."""
+    return prekey if len(prekey.public) == _S.public_key_bytes else xwing.agreement_pair(prekey)
 
 
 def make_package(

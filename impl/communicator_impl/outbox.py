@@ -198,6 +198,8 @@ class Outbox:
     def send_resync(self, turn: Turn) -> None:
         """Begin anew at each of the peer's services, at its long-term address if that is usable (12.6, step 3)."""
         p = turn.particle
+        if not p.roots:  # PORT-32: who has never had a set makes the first one
+            self._own.refresh(turn, in_conversation=True, everywhere=True)
         senders = self._senders(turn)
         for service in sorted({grant.service for grant in p.held}):
             offers = tuple(g for g in self._peer.offers(turn) if g.service == service)

@@ -19,7 +19,9 @@ Rules:
 2. Of an old session, an end takes messages only, and from its first transmission in the new one on none with a higher
    number than it has seen: the other end continues there (PORT-27).
 3. What may be lost is told to the application, by `losses`, until it has confirmed that (PORT-25).
-4. Addresses that a lost device may have used are given up: some of the peer's are skipped, and the set that travels
+4. Before the first reply the peer may have no session: then the package begins it once more, and the own set has a
+   version above all that a lost device may have made (PORT-30). The peer begins by it, or adopts it.
+5. Addresses that a lost device may have used are given up: some of the peer's are skipped, and the set that travels
    after the answer has fresh grants only.
 """
 
@@ -90,32 +92,52 @@ class Resynchronisation:
         if not p.asked:
             self._peer.skip(p)
             self._keep_to_read(turn, session)
-        p.asked_s = max(turn.now_s, p.restart_s + 1)
-        key = session.restart_key  # EXT-4
-        p.session = sessions.restart(_identity_of(p), session.peer, p.asked_s, self._entropy, key)
+        p.asked_s = max(turn.now_s, p.restart_s + 1, p.asked_s + 1)
+        p.session = self._begun(p, session)
         p.asked, p.confirmed = True, 0
         return True
+
+    def _begun(self, p: Particle, session: Session) -> Session:
+        """Start the session anew: with the package as long as the peer may have none, else with the peer's identity."""
+        own, made_s = _identity_of(p), p.asked_s
+        if not p.version:  # a lost device may have made a first set, too
+            p.serials = {service: p.serials.get(service, 0) + _R.serial_gap for service in p.services}  # STATE-18
+        if session.of_package or not p.version:  # PORT-32
+            _raise_version(p, made_s)
+        if session.of_package:  # PORT-30
+            return sessions.again(own, session, made_s, self._entropy)
+        key = session.restart_key  # EXT-4
+        return sessions.restart(own, session.peer, made_s, self._entropy, key)
 
     def answer(self, turn: Turn, ciphertext: bytes) -> Body:
         """Adopt the session of a peer that begins anew, and return its first body; else `PeerError` (step 4)."""
         p = turn.particle
         own, session = _identity_of(p), _session_of(p)
-        begun, plain = sessions.accept_restart(
-            own, session.peer, ciphertext, turn.now_s, p.restart_s, self._entropy, session.restart_key
-        )
+        begun, plain = self._opened(turn, own, ciphertext)
         body = decode_body(plain)
-        if p.asked and own.public.sign < session.peer.sign:  # PORT-21
-            p.restart_s = _restart_s(begun)
-            self._learn(turn, body)
+        if p.asked and _is_adopted(own, session, begun):  # PORT-21
+            p.restart_s = begun.restart_s
+            self.learn(turn, body)
             raise PeerError(ErrorClass.REFUSED, "both began, and ours is adopted")
         if not p.asked:
             self._keep_to_read(turn, session)
-        p.session, p.restart_s, p.asked = begun, _restart_s(begun), False
+        p.session, p.restart_s, p.asked = begun, begun.restart_s, False
         p.credit += 1  # STATE-12: the peer's person restored a device
         return body
 
-    def _learn(self, turn: Turn, body: Body) -> None:
-        """Take from an opening that is not adopted where the peer is now, and begin again there (step 4).
+    def _opened(self, turn: Turn, own: Identity, ciphertext: bytes) -> tuple[Session, bytes]:
+        """Open what begins anew: for the session at hand, or for the one before, which an end that asks keeps."""
+        p = turn.particle
+        for session in filter(None, (p.session, p.previous if p.asked else None)):
+            try:
+                return sessions.accept_anew(own, session, ciphertext, turn.now_s, p.restart_s, self._entropy)
+            except PeerError as error:
+                if error.error_class is not ErrorClass.FORGED:
+                    raise
+        raise PeerError(ErrorClass.FORGED, "no session that begins anew")
+
+    def learn(self, turn: Turn, body: Body) -> None:
+        """Take from what is not adopted where the peer is now, and begin again there (step 4).
 
         Else each end could wait for the other for ever: the winner knows no address that still works, and refuses the
         one message in which a better one is. What a lost device may have used of them is skipped.
@@ -130,12 +152,14 @@ class Resynchronisation:
     def read_old(self, turn: Turn, ciphertext: bytes) -> Body:
         """Open what came in the session before; else `PeerError`."""
         p = turn.particle
-        if p.previous is None or turn.now_ms >= p.previous_until:
+        if p.previous is None or (turn.now_ms >= p.previous_until and not p.asked):
             p.previous = None
             raise PeerError(ErrorClass.FORGED, "no session opens this")
         session, plain = sessions.open_message(p.previous, ciphertext, self._entropy)
         body = decode_body(plain)
         p.previous = session
+        if _session_of(p).of_package:  # PORT-30: it was for the lost device, and shows where the peer is
+            self.learn(turn, body)
         if body.number is not None and body.number >= p.cutoff:  # PORT-27
             raise PeerError(ErrorClass.REFUSED, "a number that may have been given again")
         return body
@@ -155,6 +179,7 @@ class Resynchronisation:
         if p.restored:  # 7, PORT-23
             p.next_number = max(p.next_number, _above(body.received))
             p.version = max(p.version, body.holds) + 1
+            p.moved = dict.fromkeys(p.moved, p.version + 1)  # STATE-10: what the peer holds may be older
             p.serials = {service: self._next_serial(p, service) for service in p.serials}
         p.confirmed, p.mine = 0, ()  # 6: the other end may have used any of them
         p.renew_at = min(p.renew_at, turn.now_ms)
@@ -199,9 +224,17 @@ def _missing(received: Received, waiting: list[int], end: int) -> list[tuple[int
     return [*found, (edge, end - 1)] if edge < end else found
 
 
-def _restart_s(session: Session) -> int:
-    made_s = session.opening.restart_s if session.opening is not None else None
-    return 0 if made_s is None else made_s
+def _is_adopted(own: Identity, ours: Session, theirs: Session) -> bool:
+    """Tell which of two openings both ends adopt: ours, if its key is lower; one of a package gives way (PORT-21)."""
+    if ours.of_package:
+        return False
+    return theirs.own_prekey != own.agreement or own.public.sign < ours.peer.sign
+
+
+def _raise_version(p: Particle, made_s: int) -> None:
+    """Let the own set replace all that a lost device may have sent; a move is announced with the next one."""
+    p.version = max(p.version + 1, made_s)
+    p.moved = dict.fromkeys(p.moved, p.version + 1)
 
 
 def _session_of(p: Particle) -> Session:

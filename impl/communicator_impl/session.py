@@ -21,7 +21,7 @@ Rules:
    initiator has seen a reply, and what is still under way is sent again as an ordinary message
    (SES-11).
 4. A session is of the suite with which its relationship began; a restart stays in it, because the restart key says so
-   (EXT-4).
+   (EXT-4). Before the first reply it begins again with the package, and the package says so (PORT-30).
 """
 
 from collections.abc import Iterable
@@ -32,9 +32,11 @@ from communicator_impl import ratchet
 from communicator_impl.agreement import (
     Opening,
     initiate,
+    initiate_again,
     initiate_restart,
     open_opening,
     respond,
+    respond_again,
     respond_restart,
     seal_opening,
     sealed_bytes,
@@ -42,17 +44,30 @@ from communicator_impl.agreement import (
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import InputError, PeerError
 from communicator_impl.hpke import KeyPair
-from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret, make_package
+from communicator_impl.keys import Identity, IdentityKey, KeyPackage, PackageSecret, agreement_part, make_package
 from communicator_impl.ratchet import RatchetState
 from communicator_impl.suite import Suite
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Session", "accept", "accept_restart", "open_message", "pair", "restart", "room", "seal", "start"]
+__all__ = [
+    "Session",
+    "accept",
+    "accept_anew",
+    "accept_restart",
+    "again",
+    "open_message",
+    "pair",
+    "restart",
+    "room",
+    "seal",
+    "start",
+]
 
 _P, _R = PARAMETERS.session, PARAMETERS.resync
 _CLASSES = tuple(sorted(PARAMETERS.envelope.ciphertext_classes_bytes))
 _PREFIX = _P.length_prefix_bytes
+_KEY = PARAMETERS.suite.public_key_bytes
 _PAIRING_LIFETIME_S = 3600
 
 
@@ -76,6 +91,16 @@ class Session(msgspec.Struct, frozen=True):
     def awaits_reply(self) -> bool:
         """Whether this end started the session and has heard nothing yet."""
         return self.peer_prekey is not None
+
+    @property
+    def restart_s(self) -> int:
+        """When the opening of this session was made, if it began anew, in seconds; else 0."""
+        return (self.opening.restart_s or 0) if self.opening is not None else 0
+
+    @property
+    def of_package(self) -> bool:
+        """Whether this end began with a package, and has heard nothing yet: the peer may have no session."""
+        return self.peer_prekey is not None and self.peer_prekey != self.peer.agree
 
 
 def room(session: Session) -> int:
@@ -112,6 +137,8 @@ def accept(
             if error.error_class is ErrorClass.FORGED:
                 continue
             raise
+        if opening.restart_s is not None:  # PORT-31
+            _check_restart(opening, opening.initiator, now, 0)
         agreed = respond(own, secret, opening)
         state = ratchet.start_responder(agreed.secrets, secret.agreement_pair())
         state, plain = ratchet.decrypt(state, message, agreed.associated, entropy)
@@ -131,6 +158,35 @@ def restart(own: Identity, peer: IdentityKey, now: int, entropy: Entropy, restar
     return Session(state, agreed.associated, peer, opening, peer.agree, restart_key=restart_key)
 
 
+def again(own: Identity, session: Session, made_s: int, entropy: Entropy) -> Session:
+    """Start anew with the package of a session that has had no reply (PORT-30)."""
+    assert session.peer_prekey is not None
+    prekey = session.peer_prekey
+    agreed, opening = initiate_again(own, session.peer, prekey, session.associated, made_s, entropy)
+    state = ratchet.start_initiator(agreed.secrets, prekey[-_KEY:], entropy)
+    return Session(state, session.associated, session.peer, opening, prekey, restart_key=agreed.restart_key)
+
+
+def accept_anew(
+    own: Identity, session: Session, ciphertext: bytes, now: int, newest_s: int, entropy: Entropy
+) -> tuple[Session, bytes]:
+    """Answer the peer of a session that starts anew, in either way (PORT-19, PORT-31); raises as `accept_restart`."""
+    try:
+        return accept_restart(own, session.peer, ciphertext, now, newest_s, entropy, session.restart_key)
+    except PeerError as error:
+        prekey = session.own_prekey
+        if error.error_class is not ErrorClass.FORGED or prekey is None or prekey == own.agreement:
+            raise
+    sealed, message = _split(ciphertext, prekey.public)
+    opening = open_opening(prekey, sealed, message)
+    _check_restart(opening, session.peer, now, newest_s)
+    agreed = respond_again(own, prekey, opening, session.associated)
+    state = ratchet.start_responder(agreed.secrets, agreement_part(prekey))
+    state, plain = ratchet.decrypt(state, message, agreed.associated, entropy)
+    begun = Session(state, agreed.associated, session.peer, opening, None, prekey, agreed.restart_key)
+    return begun, _unpad(plain)
+
+
 def accept_restart(
     own: Identity,
     peer: IdentityKey,
@@ -147,13 +203,7 @@ def accept_restart(
     """
     sealed, message = _split(ciphertext, own.agreement.public)
     opening = open_opening(own.agreement, sealed, message, restart_key)
-    made_s = opening.restart_s
-    if made_s is None or opening.initiator != peer:
-        raise PeerError(ErrorClass.FORGED, "no restart of this peer")
-    if made_s <= newest_s:  # PORT-20
-        raise PeerError(ErrorClass.REPLAYED, "an opening that is not later than one adopted before")
-    if abs(made_s - now) > _R.clock_skew_s:
-        raise PeerError(ErrorClass.EXPIRED, "an opening of another day")
+    _check_restart(opening, peer, now, newest_s)
     agreed = respond_restart(own, opening, restart_key)
     state = ratchet.start_responder(agreed.secrets, own.agreement)
     state, plain = ratchet.decrypt(state, message, agreed.associated, entropy)
@@ -199,6 +249,16 @@ def pair(now: int, entropy_a: Entropy, entropy_b: Entropy) -> tuple[Session, Ses
         Session(begun.ratchet, begun.associated, begun.peer),
         Session(answered.ratchet, answered.associated, answered.peer),
     )
+
+
+def _check_restart(opening: Opening, peer: IdentityKey, now: int, newest_s: int) -> None:
+    made_s = opening.restart_s
+    if made_s is None or opening.initiator != peer:
+        raise PeerError(ErrorClass.FORGED, "no restart of this peer")
+    if made_s <= newest_s:  # PORT-20
+        raise PeerError(ErrorClass.REPLAYED, "an opening that is not later than one adopted before")
+    if abs(made_s - now) > _R.clock_skew_s:
+        raise PeerError(ErrorClass.EXPIRED, "an opening of another day")
 
 
 def _open_first(session: Session, prekey: KeyPair, ciphertext: bytes, entropy: Entropy) -> tuple[Session, bytes]:

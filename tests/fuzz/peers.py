@@ -152,6 +152,15 @@ def _restarted(data: bytes) -> None:
     sessions.accept_restart(own, peer, sealed + message, NOW_S, 0, ENTROPY)
 
 
+def _begun_again(data: bytes) -> None:
+    """Seal an opening of the peer to the prekey that a session still has."""
+    begun, message = seeds.accepted(), bytes(_SIZE - _P.opening_sealed_bytes)
+    assert begun.own_prekey is not None
+    plain = bytes(8) + NOW_S.to_bytes(8) + begun.peer.to_bytes() + _sized(data, 32)
+    sealed = hpke.seal(hpke.public_key(begun.own_prekey.public), agreement._bound(message), plain, ENTROPY, "fuzz")
+    sessions.accept_anew(seeds.identity(), begun, sealed + message, NOW_S, 0, ENTROPY)
+
+
 def _opened(data: bytes) -> None:
     sessions.open_message(seeds.sessions()[1], _sized(data), ENTROPY)
 
@@ -371,6 +380,7 @@ TARGETS: Final = (
     Target("first", _first, ("session:accept",), _v("session.accept.ciphertext"), Form.RAW),
     Target("first-sealed", _first_sealed, ("agreement:open_opening",), lambda: (_an_opening(),), Form.RAW),
     Target("restart", _restarted, ("session:accept_restart",), _examples(bytes(32), b"\x09" * 32), Form.RAW),
+    Target("again", _begun_again, ("session:accept_anew",), _examples(bytes(32), b"\x09" * 32), Form.RAW),
     Target("message", _opened, ("session:open_message",), _v("session.open.ciphertext"), Form.RAW),
     Target("padding", _padded, ("session:open_message",), _examples(b"\0\4text", b"\x0a\xff"), Form.RAW),
     Target("ratchet", _ratcheted, ("ratchet:decrypt",), _v("ratchet.decrypt.message"), Form.RAW),

@@ -109,6 +109,14 @@ def sessions() -> tuple[session.Session, session.Session]:
 
 
 @cache
+def accepted() -> session.Session:
+    """Return the session of the package's owner, whom the other end has not heard yet."""
+    begun = session.start(identity("peer"), package().package, NOW_S, SeededEntropy(b"beginning"))
+    first = session.seal(begun, b"", SeededEntropy(b"first"))[1]
+    return session.accept(identity(), [package()], first, NOW_S, SeededEntropy(b"answer"))[0]
+
+
+@cache
 def ratchets() -> tuple[ratchet.RatchetState, ratchet.RatchetState]:
     """Return the two ends of a ratchet; the second one has read a message and missed one."""
     one, other = (end.ratchet for end in sessions())

@@ -11,11 +11,10 @@ const { join, need, u16, u8, unhex, zeros } = require('./bytes.js');
 const hpke = require('./hpke.js');
 const { agree, verify } = require('./keys.js');
 const ratchet = require('./ratchet.js');
-const { BINDING, Session, derive, identity, openOpening } = require('./session.js');
+const { BINDING, Session, checkTime, derive, identity, openOpening } = require('./session.js');
 const wire = require('./wire.js');
 
 const LABEL = join('communicator session resynchronisation', u8(0), u16(1));
-const SKEW_S = 86_400n;
 const OPENING_SEALED = 224;
 
 function time(seconds) {
@@ -48,12 +47,9 @@ function answer(a, now, draws) {
   wire.ciphertext(ciphertext);
   const owned = { prekeySecret: secret, opening: null };
   owned.opening = openOpening(owned, ciphertext);
-  const [name, made] = [owned.opening.subarray(0, 8), owned.opening.readBigUInt64BE(8)];
   const isPeers = owned.opening.subarray(16, 144).equals(peer.whole);
-  need(name.equals(zeros(8)) && isPeers, 'forged', 'no restart of this peer');
-  need(made > BigInt(a.newest_s), 'replayed', 'not later than one that was adopted');
-  const age = made > BigInt(now) ? made - BigInt(now) : BigInt(now) - made;
-  need(age <= SKEW_S, 'expired', 'an opening of another day');
+  need(owned.opening.subarray(0, 8).equals(zeros(8)) && isPeers, 'forged', 'no restart of this peer');
+  checkTime(owned.opening, a.newest_s, now);
   const passing = agree(secret, owned.opening.subarray(144), 'forged');
   const own = identity(unhex(a.signing_seed), secret);
   const { secrets, associated } = derive([agree(secret, peer.agreement, 'forged'), passing, passing], peer.whole, own, LABEL);

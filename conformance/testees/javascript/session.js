@@ -5,7 +5,7 @@
 // which B computes the same. The body is padded so that every ciphertext has one length.
 //
 // Rules: 1. AD names both identities, A first (SES-8). 2. An opening is sealed afresh (SES-9) and starts nothing from 31
-// days after the package on (SES-10). 3. B's session forgets the prekey, and takes no opening, from the first message
+// days after the package on (SES-10); one with a time begins with the package again (PORT-31). 3. B's session forgets the prekey, and takes no opening, from the first message
 // without one on (SES-11). 4. A session changes only when an input was taken as a whole, its padding included (ERR-2).
 'use strict';
 
@@ -17,6 +17,7 @@ const wire = require('./wire.js');
 
 const GRACE_S = 2_678_400;
 const OPENING_SEALED = 224;
+const SKEW_S = 86_400n;
 const BINDING = 'communicator identity binding';
 const AGREEMENT = join('communicator session agreement', u8(0), u16(1));
 
@@ -89,7 +90,8 @@ class Session {
     const message = ciphertext.subarray(OPENING_SEALED);
     need(BigInt(now) < BigInt(found.until) + BigInt(GRACE_S), 'forged', 'the prekey is gone');
     owned.opening = openOpening(owned, ciphertext);
-    need(owned.opening.subarray(0, 16).equals(found.identifier), 'forged', 'opening of another package');
+    if (owned.opening.subarray(0, 8).equals(zeros(8))) checkTime(owned.opening, 0, now);
+    else need(owned.opening.subarray(0, 16).equals(found.identifier), 'forged', 'opening of another package');
     const peer = owned.opening.subarray(16, 144);
     const ephemeral = owned.opening.subarray(144);
     const peerAgreement = peer.subarray(32, 64);
@@ -137,9 +139,17 @@ class Session {
   }
 }
 
+// An opening that begins anew is later than all that were adopted before, and of today (PORT-20, in this order).
+function checkTime(opening, newest, now) {
+  const made = opening.readBigUInt64BE(8);
+  need(made > BigInt(newest), 'replayed', 'not later than one that was adopted');
+  const age = made > BigInt(now) ? made - BigInt(now) : BigInt(now) - made;
+  need(age <= SKEW_S, 'expired', 'an opening of another day');
+}
+
 function openOpening(owned, ciphertext) {
   const info = openingInfo(ciphertext.subarray(OPENING_SEALED));
   return hpke.open(owned.prekeySecret, info, ciphertext.subarray(0, OPENING_SEALED));
 }
 
-module.exports = { BINDING, Session, checkPackage, derive, identity, openOpening };
+module.exports = { BINDING, Session, checkPackage, checkTime, derive, identity, openOpening };

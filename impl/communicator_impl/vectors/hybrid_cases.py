@@ -185,16 +185,26 @@ def _opening_cases() -> list[Case]:
     n = _H.opening_sealed_bytes
     message = good[n:]
     other = msgspec.structs.replace(opening.initiator, agree=DANA.public.agree)
+    begun_again = session.again(ALICE, _started(), NOW, SeededEntropy(named_bytes("Alice begins again")))
+    again = Case(
+        "hybrid/accept-again", "begun again with the package", ("PORT-31",), (taking(hybrid_first(begun_again)),)
+    )
     by_hand = Case("hybrid/accept-derived", "a first message, derived by hand", ("SES-30",), (taking(_derived()),))
     return [
         accept,
         by_hand,
+        again,
         wrong("opening-ml-kem", "one bit of the ML-KEM ciphertext", "SES-9", _flipped(good, 500)),
         wrong(
             "opening-moved", "the opening of another message", "SES-9", good[:n] + hybrid_first(begun, b"hello!")[n:]
         ),
         wrong("opening-unbound", "the agreement key of somebody else", "SES-2", opened(initiator=other)),
-        wrong("opening-other-package", "it names another package", "SES-25", opened(package_id=bytes(16))),
+        wrong(
+            "opening-other-package",
+            "it names another package",
+            "SES-25",
+            opened(package_id=named_bytes("a package", 16)),
+        ),
         wrong("opening-classical", "an opening of suite 1, sealed with X25519", "SES-32", _classical()),
         wrong("opening-other-label", "sealed with X-Wing under the label of suite 1", "SES-32", _relabelled(message)),
         wrong("secret-other", "another secret than the agreement was made with", "SES-30", opened(secret=bytes(32))),

@@ -6,7 +6,7 @@ from communicator_impl import session
 from communicator_impl.entropy import SeededEntropy
 from communicator_impl.keys import Identity
 from communicator_impl.session import Session
-from communicator_impl.vectors.session_cases import ALICE, BOB, PACKAGE
+from communicator_impl.vectors.session_cases import ALICE, BOB, PACKAGE, accepting, started
 from communicator_impl.vectors.story import NOW, Case, Step, named_bytes
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
@@ -42,6 +42,10 @@ def _begun(own: Identity = ALICE, made_s: int = NOW) -> Session:
 
 def _first(begun: Session) -> bytes:
     return session.seal(begun, b"RESYNC", SeededEntropy(named_bytes("Alice seals anew")))[1]
+
+
+def _again(made_s: int = NOW) -> bytes:
+    return _first(session.again(ALICE, started(), made_s, SeededEntropy(named_bytes("Alice begins again"))))
 
 
 def _named(name: bytes) -> bytes:
@@ -80,6 +84,7 @@ def resync_cases() -> list[Case]:
         return of.refused(case, title, (clause,), refusal).changed("answer", ciphertext=ciphertext)
 
     return [
+        *_package_cases(),
         Case("resync/conversation", "two ends begin anew, both by the testee", ("PORT-19",), talk),
         answer,
         wrong(answer, "stranger", "somebody else begins anew", forged, _first(_begun(CAROL)), "PORT-19"),
@@ -100,3 +105,17 @@ def resync_cases() -> list[Case]:
         earliest,
         wrong(earliest, "too-early", "a second later", expired, _first(_begun(made_s=NOW + _SKEW_S + 1))),
     ]
+
+
+def _package_cases() -> list[Case]:
+    """Return the cases of somebody who begins again with the package, because nobody has answered yet."""
+    found: list[Case] = []
+    for name, title, away_s in (("oldest", "a day ago", -_SKEW_S), ("earliest", "tomorrow", _SKEW_S)):
+        edge = Case(f"resync/package-{name}", title, ("PORT-20", "PORT-31"), (accepting(_again(NOW + away_s)),))
+        beyond = accepting(_again(NOW + away_s + (1 if away_s > 0 else -1))).args["ciphertext"]
+        refused = edge.refused(f"package-{name}-beyond", f"{title} and a second", ("PORT-20",), ErrorClass.EXPIRED)
+        found += [edge, refused.changed("accept", ciphertext=beyond)]
+    now = Case("resync/package", "begun again with the package", ("PORT-31",), (accepting(_again()),))
+    of_zeros = accepting(_again(0)).args["ciphertext"]
+    never = now.refused("package-no-time", "at no time", ("PORT-20",), ErrorClass.REPLAYED)
+    return [now, never.changed("accept", ciphertext=of_zeros), *found]

@@ -26,6 +26,7 @@ from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.driver import Driver
 
 from communicator_impl.client import Device
 from communicator_impl.client.watching import Watch
@@ -102,8 +103,9 @@ class Terminal(App[None]):
         *,
         is_light: bool | None = None,
         watching: Callable[[Device], Watching] = Watch,
+        driver: type[Driver] | None = None,
     ) -> None:
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        super().__init__(driver_class=driver, ansi_color=True if "NO_COLOR" in os.environ else None)
         self.worker = Worker(device, self.call_later, self._show, self.note, self.exit, watching)
         self._is_light = themes.is_light() if is_light is None else is_light
         self._clock = device.clock
@@ -430,9 +432,13 @@ class Terminal(App[None]):
             self._is_warned = True
             self.note("a text was not sent; ctrl+c once more leaves without it")
         elif not self._is_leaving:
-            self._is_leaving = True
             self.note("leaving; what was written is being stored", "dim")
-            self.worker.stop()
+            self.leave_at_once()
+
+    def leave_at_once(self) -> None:
+        """End, after everything is stored that was sent off; nobody is asked."""
+        self._is_leaving = True
+        self.worker.stop()
 
     # ---------------------------------------------------------------- with people and services
 
@@ -480,7 +486,9 @@ def _key(key: str, word: str, action: str) -> tuple[Span, ...]:
 
 def run(device: Device, name: str, *, is_light: bool | None = None) -> None:
     """Show the screen of a device until the person leaves; everything that was asked for is done by then."""
-    terminal = Terminal(device, name, is_light=is_light)
+    from communicator_reports.terminal.driving import TerminalDriver
+
+    terminal = Terminal(device, name, is_light=is_light, driver=TerminalDriver)
     try:
         terminal.run()
     finally:

@@ -283,13 +283,7 @@ class _Person:
         raise InputError(ErrorClass.UNKNOWN, "no file has come")
 
     def _next(self) -> None:
-        """Go on with another device: from a backup, which a device that was not used since has just made.
-
-        Not while somebody has not answered yet: such a relationship is never synchronised (12.6 has no way to it).
-        """
-        stages = {person.stage for person in self._device.history.people().values()}
-        if not stages <= {Stage.TOGETHER, Stage.ENDED}:
-            raise InputError(ErrorClass.REFUSED, "somebody has not answered yet")
+        """Go on with another device: from a backup, which a device that was not used since has just made."""
         secret = backups.Passphrase("a device after another")
         vault = self._device.vault
         data = backups.make(backups.snapshot(vault), secret, SystemEntropy(), backups.COST_MIN)
