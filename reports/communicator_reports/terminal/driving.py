@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Final, TextIO, cast
 from textual.drivers.linux_driver import LinuxDriver
 
 if TYPE_CHECKING:
+    from io import TextIOWrapper
+
     from communicator_reports.terminal.app import Terminal
 
 __all__ = ["TerminalDriver"]
@@ -55,8 +57,9 @@ class TerminalDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Begin, or go on after the person had stopped the program."""
-        self._file = cast(TextIO, _Output(cast(TextIO, sys.__stderr__)))
-        super().start_application_mode()
+        if sys.__stderr__ is not None:
+            self._file = cast("TextIOWrapper", _Output(sys.__stderr__))
+        super().start_application_mode()  # type: ignore[no-untyped-call]
         self._looking = Event()
         Thread(target=self._look, args=(self._looking,), name="terminal", daemon=True).start()
 
