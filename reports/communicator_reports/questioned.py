@@ -25,11 +25,15 @@ _SIGNS: Final = {"holds": "holds", "false": "FALSE", "undecided": "not decided b
 _SCALE: Final = 2
 
 
-def write_question(folder: Path, account: Account, results: Cells, scenario: Scenario) -> list[Path]:
-    """Write page, sheet and pictures into a folder; nothing for a scenario that has no account of itself."""
+def write_question(folder: Path, account: Account, results: Cells, scenario: Scenario, arms: Sequence[str] = (),
+                   more: Sequence[Figure] = ()) -> list[Path]:  # fmt: skip
+    """Write page, sheet and pictures into a folder; nothing for a scenario that has no account of itself.
+
+    `arms` are said in the place of the policies, if there are any; `more` are figures after the scenario's own.
+    """
     if account.about is None:
         return []
-    document = question(account, results, scenario)
+    document = question(account, results, scenario, arms, more)
     charts = {figure.name: picture(figure) for figure in document.figures()}
     (folder / "figures").mkdir(exist_ok=True)
     files = {"question.html": page(document).encode(), "question.pdf": pdf(document, charts)}
@@ -41,13 +45,14 @@ def write_question(folder: Path, account: Account, results: Cells, scenario: Sce
     return [folder / name for name in files]
 
 
-def question(account: Account, results: Cells, scenario: Scenario) -> Document:
-    """Return the document of a scenario and its results."""
+def question(account: Account, results: Cells, scenario: Scenario, arms: Sequence[str] = (),
+             more: Sequence[Figure] = ()) -> Document:  # fmt: skip
+    """Return the document of a scenario and its results; `arms` and `more` as for `write_question`."""
     assert account.about is not None
     about, found = account.about, judge(account.conclusion, results)
     figures = [drawn(figure, results, scenario) for figure in account.figure]
-    shown: list[Figure] = [figure for figure in figures if figure is not None]
-    policies = Items(tuple(f"**{policy.label}** {policy.description}" for policy in scenario.policy))
+    shown: list[Figure] = [*(figure for figure in figures if figure is not None), *more]
+    policies = Items(tuple(arms) or tuple(f"**{policy.label}** {policy.description}" for policy in scenario.policy))
     asked: tuple[Block, ...] = (
         Prose(f"**What varies.** {about.varies}"), Prose(f"**What is fixed.** {about.fixed}"), policies,
     )  # fmt: skip

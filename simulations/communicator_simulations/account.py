@@ -16,6 +16,7 @@ from typing import Final, Literal
 import msgspec
 
 from communicator_model.faults import FaultKind
+from communicator_simulations.adversaries.experiment import experiment_of
 from communicator_simulations.conclusions import Cells, Conclusion, Side, Value, cells_of, judge
 from communicator_simulations.expected import expected
 from communicator_simulations.scenario import Scenario, ScenarioError, decoded
@@ -82,26 +83,32 @@ def account_of(name: str, scenario: Scenario) -> Account:
         account = msgspec.convert({key: table[key] for key in Account.__struct_fields__ if key in table}, Account)
     except msgspec.ValidationError as error:
         raise ScenarioError(f"{name}: {error}") from None
+    experiment = experiment_of(name, scenario)
+    keys = _keys(scenario) if experiment is None else experiment.keys
     for conclusion in account.conclusion:
         for side in (conclusion.of, conclusion.than):
             if isinstance(side, Side):
-                _check(name, f"conclusion {conclusion.says!r}", side.where, scenario)
+                _check(name, f"conclusion {conclusion.says!r}", side.where, keys)
     for drawn in account.figure:
-        _check(name, f"figure {drawn.name!r}", drawn.where, scenario)
+        _check(name, f"figure {drawn.name!r}", drawn.where, keys)
         if (drawn.kind == "heat") != (drawn.up is not None):
             raise ScenarioError(f"{name}: figure {drawn.name!r}: a heat map has an axis `up`, and nothing else has one")
     return account
 
 
-def _check(name: str, what: str, where: Mapping[str, Value], scenario: Scenario) -> None:
+def _keys(scenario: Scenario) -> dict[str, set[str] | None]:
+    """Return what tells the cells of a sweep apart, each with the values that it can have; None: any."""
     policies, faults = {policy.name for policy in scenario.policy}, {kind.value for kind in FaultKind}
+    return {"policy": policies, "fault": faults, **dict.fromkeys(parameters(scenario))}
+
+
+def _check(name: str, what: str, where: Mapping[str, Value], keys: Mapping[str, set[str] | None]) -> None:
     for key, value in where.items():
-        known = key in ("policy", "fault") or key in parameters(scenario)
-        if not known:
-            raise ScenarioError(
-                f"{name}: {what}: no key {key!r}; there are policy, fault and the scenario's parameters"
-            )
-        if (key == "policy" and value not in policies) or (key == "fault" and value not in faults):
+        if key not in keys:
+            short = [known for known in keys if keys[known] is not None]
+            raise ScenarioError(f"{name}: {what}: no key {key!r}; there are {', '.join(short)}, and parameters")
+        known = keys[key]
+        if known is not None and value not in known:
             raise ScenarioError(f"{name}: {what}: no {key} {value!r} in this scenario")
 
 

@@ -27,8 +27,8 @@ _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 60 * _MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
 _PROFILES: Final = ("label/1", "two-layer/1")
-_BESIDE: Final = ("sweep", "about", "figure", "conclusion")
-"""Tables of a scenario file that change no run: `sweeps.design` and `account` read them."""
+_BESIDE: Final = ("sweep", "about", "figure", "conclusion", "adversaries")
+"""Tables of a scenario file that change no run: `sweeps.design`, `account` and `adversaries.experiment` read them."""
 
 
 class ScenarioError(Explained, ValueError):

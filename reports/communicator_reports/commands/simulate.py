@@ -11,6 +11,7 @@ from rich.table import Table
 
 from communicator_reports.commands import options
 from communicator_reports.commands.asking import Asked, asks
+from communicator_reports.commands.attacking import attack
 from communicator_reports.commands.concluding import List, say_conclusions, unproven, violated
 from communicator_reports.commands.interruption import resumable
 from communicator_reports.commands.later import group_of
@@ -62,9 +63,13 @@ def simulate(
     from communicator_reports.progress import Steps
     from communicator_reports.simulation import simulate_into
     from communicator_reports.wishes import plan_of
+    from communicator_simulations.adversaries.experiment import experiment_of
 
     wish = asked.wish(understood(replications, width, metric), events=events, warm_up=warm_up)
     plan = plan_of(wish)
+    experiment = experiment_of(wish.scenario, plan.scenario)
+    if experiment is not None:
+        raise typer.Exit(attack(wish, plan, experiment, workers, out, as_json))
     target = out or Path("out") / plan.scenario.name
     errors = Console(stderr=True)
     steps = Steps(errors, 1 + warm_up + events)

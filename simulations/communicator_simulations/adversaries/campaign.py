@@ -1,10 +1,11 @@
 """All runs of an experiment with adversaries, on any number of workers, with the same rows as result."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from communicator_simulations.adversaries.experiment import Arm, Experiment, Found, Row, play, pooled, rows_of, worlds
+from communicator_simulations.runs import Supplies
 from communicator_simulations.sweep import Plan, supplies_for
 from communicator_simulations.workers import finished
 
@@ -38,7 +39,13 @@ def campaign(experiment: Experiment, plan: Plan, workers: int, progress: Callabl
 
 def _one(experiment: Experiment, plan: Plan, job: _Job) -> list[Found]:
     replication, arms = job
-    return play(experiment, plan.scenario, plan.seed, supplies_for(plan, replication), arms, replication)
+    return play(experiment, plan.scenario, plan.seed, _supplies(plan, replication), arms, replication)
+
+
+@lru_cache(maxsize=1)
+def _supplies(plan: Plan, replication: int) -> Supplies:
+    """Load the data of one replication once for the worlds that follow each other."""
+    return supplies_for(plan, replication)
 
 
 def _same_people(plan: Plan) -> bool:

@@ -37,11 +37,22 @@ from communicator_simulations.adversaries.ranking import FIGURES, Judged, summar
 from communicator_simulations.adversaries.traffic import Traffic, handed
 from communicator_simulations.adversaries.watching import always_on, watched, with_delay, with_receipts
 from communicator_simulations.runs import RunKey, Supplies, prepare
-from communicator_simulations.scenario import Scenario, ScenarioError
+from communicator_simulations.scenario import Scenario, ScenarioError, decoded
 from communicator_spec import Command, Kind
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["Arm", "Experiment", "Found", "Row", "check_experiment", "play", "pooled", "rows_of", "worlds"]
+__all__ = [
+    "Arm",
+    "Experiment",
+    "Found",
+    "Row",
+    "check_experiment",
+    "experiment_of",
+    "play",
+    "pooled",
+    "rows_of",
+    "worlds",
+]
 
 Ints = NDArray[np.int64]
 Row = dict[str, str | int | float | None]
@@ -85,6 +96,12 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return the questions that are asked of an arm."""
         return arm.questions or self.questions
 
+    @property
+    def keys(self) -> dict[str, set[str] | None]:
+        """What tells the cells of the results apart, and the values that there are."""
+        questions = {question for arm in self.arm for question in self.asked(arm)}
+        return {"arm": {arm.name for arm in self.arm}, "question": questions}
+
 
 class Found(NamedTuple):
     """What was found in one arm and replication: verdicts by question, and costs."""
@@ -93,6 +110,18 @@ class Found(NamedTuple):
     replication: int
     judged: dict[str, list[Judged]]
     costs: dict[str, float]
+
+
+def experiment_of(name: str, scenario: Scenario) -> Experiment | None:
+    """Return the experiment of a scenario by its name or file, None if it has none; `ScenarioError` if it cannot be."""
+    table = decoded(name)
+    if "adversaries" not in table:
+        return None
+    try:
+        found = msgspec.convert(table["adversaries"], Experiment)
+    except msgspec.ValidationError as error:
+        raise ScenarioError(f"{name}: {error}") from None
+    return check_experiment(found, scenario, name)
 
 
 def check_experiment(experiment: Experiment, scenario: Scenario, name: str) -> Experiment:
@@ -150,7 +179,7 @@ def play(experiment: Experiment, scenario: Scenario, seed: int, supplies: Suppli
     way = Way(own.weather.delay_min_ms, own.weather.delay_mean_ms)
     found: list[Found] = []
     for arm in arms:
-        traffic = with_cover(run.traffic, arm.cover_per_day, people, data.phones.schedules, way, own_seed)
+        traffic = with_cover(run.traffic, arm.cover_per_day, people, prepared.schedules, way, own_seed)
         closing = conditions.fault.provider if fault is not FaultKind.NONE else -1
         asked = Asked(
             traffic, own_seed, round(experiment.window_s * 1000), experiment.least, experiment.most, arm.receipts,
@@ -212,7 +241,8 @@ def rows_of(found: Sequence[Found]) -> tuple[list[Row], list[Row]]:
                 row: Row = {"arm": arm, "question": question, "replication": replication, "targets": len(verdicts)}
                 row |= {f: float(np.mean([getattr(one.verdict, f) for one in verdicts])) for f in FIGURES}
                 row["candidates"] = float(np.mean([one.verdict.candidates for one in verdicts]))
-                row["identified"] = float(np.mean([math.isfinite(one.verdict.after) for one in verdicts]))
+                if not any(math.isnan(one.verdict.after) for one in verdicts):
+                    row["identified"] = float(np.mean([math.isfinite(one.verdict.after) for one in verdicts]))
                 attacks.append(row)
     return attacks, costs
 

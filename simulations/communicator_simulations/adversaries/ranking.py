@@ -19,7 +19,7 @@ Rules:
    and its weather; the interval is about other targets of such populations, not about other populations.
 2. A target without a right or without a wrong candidate is no target.
 3. A time to identification that is not reached is infinite. It is reported as its median, and as the share that has
-   one.
+   one. Attacks that do not look more than once have none.
 """
 
 import math
@@ -51,7 +51,7 @@ class Verdict(NamedTuple):
     suspects: float
     entropy: float
     candidates: int
-    after: float = math.inf
+    after: float = math.nan
 
 
 class Judged(NamedTuple):
@@ -61,7 +61,7 @@ class Judged(NamedTuple):
     verdict: Verdict
 
 
-def judge(scores: Floats, right: Flags, after: float = math.inf) -> Verdict | None:
+def judge(scores: Floats, right: Flags, after: float = math.nan) -> Verdict | None:
     """Judge the scores of all candidates of one target; None if it is no target. Costs n log n."""
     true, false = scores[right], np.sort(scores[~right])
     if not true.size or not false.size:
@@ -141,6 +141,11 @@ def summarised(judged: Sequence[Judged], seed: int) -> dict[str, float | int | N
     row["candidates"] = float(np.mean([one.verdict.candidates for one in judged]))
     for figure in FIGURES:
         row |= _named(figure, mean_over_targets(judged, figure, seed))
+    looked = not any(math.isnan(one.verdict.after) for one in judged)
+    if not looked:
+        return row | dict.fromkeys(
+            ("after", "after_low", "after_high", "identified", "identified_low", "identified_high")
+        )
     row |= _named("after", median_over_targets(judged, seed))
     reached = [Judged(t, v._replace(after=float(math.isfinite(v.after)))) for t, v in judged]
     return row | _named("identified", mean_over_targets(reached, "after", seed))
