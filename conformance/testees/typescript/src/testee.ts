@@ -5,6 +5,8 @@
 import { addressOperations } from "./adapter/addresses.js";
 import { carriedOperations } from "./adapter/carried.js";
 import { serve } from "./adapter/lines.js";
+import { personOperations } from "./adapter/people.js";
+import { serviceOperations } from "./adapter/services.js";
 import { sessionOperations } from "./adapter/sessions.js";
 
 const HELLO = {
@@ -31,7 +33,14 @@ const HELLO = {
     "hpke",
     "derandomized",
     "projection",
+    "live",
   ],
 };
 
-await serve(HELLO, { ...addressOperations, ...sessionOperations, ...carriedOperations });
+await serve(HELLO, {
+  ...addressOperations,
+  ...sessionOperations,
+  ...carriedOperations,
+  ...personOperations,
+  ...serviceOperations,
+});
