@@ -11,19 +11,7 @@ from communicator_reports.figures.pareto import Price, pareto
 from communicator_simulations.adversaries.experiment import Arm, Row
 from communicator_simulations.adversaries.pareto import points
 
-SMALL = [
-    "simulate",
-    "defences",
-    "--people",
-    "16",
-    "--days",
-    "4",
-    "--replications",
-    "2",
-    "--synthetic",
-    "--workers",
-    "1",
-]
+SMALL = ["simulate", "receipts", "--people", "12", "--days", "4", "--replications", "2", "--synthetic"]
 
 
 def test_an_experiment_leaves_tables_a_page_and_verdicts(tmp_path: Path) -> None:
@@ -43,7 +31,7 @@ def test_an_experiment_leaves_tables_a_page_and_verdicts(tmp_path: Path) -> None
     assert pl.read_parquet(out / "costs.parquet").height == 2 * pl.read_parquet(out / "costs.parquet")["arm"].n_unique()
     page = (out / "question.html").read_text("utf-8")
     assert summary["question"] in page
-    assert "immediate" in page
+    assert "at once, phones always on line" in page
     assert (out / "figures" / "receipts.svg").stat().st_size > 1000
 
 
