@@ -98,7 +98,7 @@ class ReferenceWorld:
     def _draws(self, purpose: str) -> Callable[[int, int], float]:
         return stream(self._conditions.seed, purpose)
 
-    def run(self, drain: Callable[[], object] = lambda: None) -> None:
+    def run(self, drain: Callable[[], object] | None = None) -> None:
         """Run until the horizon; `drain` is called once a simulated minute, for whoever empties the log."""
         env = self.env
         env.process(self._writing(self._trace.rows()))
@@ -111,7 +111,8 @@ class ReferenceWorld:
             env.process(self._strangers())
         for befalls in disasters(self, env, self._conditions.services, self._conditions.seed):
             env.process(befalls)
-        env.process(self._emptying(drain))
+        if drain is not None:
+            env.process(self._emptying(drain))
         env.run(until=self._conditions.horizon_ms)
 
     def _emptying(self, drain: Callable[[], object]) -> Steps:

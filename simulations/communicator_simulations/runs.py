@@ -160,12 +160,19 @@ def simulate(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fid
     `seed` is the study's. `contexts` is how many relationships each pair of people keeps. Rows go to `log`, if somebody
     wants to see them as they come; `drain` is called from time to time, and may take them out.
     """
-    people, terms, conditions, schedules, trace, _, _ = prepare(scenario, seed, supplies, key)
+    prepared = prepare(scenario, seed, supplies, key)
+    people, terms, conditions, *_ = prepared
     log = [] if log is None else log
+    return Simulated(log, _simulated(scenario, prepared, fidelity, log, drain, contexts), people, terms, conditions)
+
+
+def _simulated(scenario: Scenario, prepared: Prepared, fidelity: Fidelity, log: list[Row], drain: Callable[[], object],
+               contexts: int = 1) -> World:  # fmt: skip
+    people, terms, conditions, schedules, trace, *_ = prepared
     providers = scenario.people.providers
     world = world_type(conditions)(trace, people, schedules, providers, terms, conditions, fidelity, log, contexts)
     world.run(drain)
-    return Simulated(log, world, people, terms, conditions)
+    return world
 
 
 def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity: Fidelity,
@@ -196,7 +203,7 @@ def run(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey, fidelity
     # A run allocates millions of small tuples and makes no cycles: the cyclic collector would take half of the time.
     gc.disable()
     try:
-        world = simulate(scenario, seed, supplies, key, fidelity, 1, log, read).world
+        world = _simulated(scenario, prepared, fidelity, log, read)
         read(0)
         violations = monitors.finish(conditions.horizon_ms)
         if any(violation.earlier for violation in violations):  # only a broken run is run again
@@ -224,7 +231,7 @@ def record(path: Path, scenario: Scenario, seed: int, supplies: Supplies, key: R
                 log.write(rows)
                 rows.clear()
 
-        simulate(scenario, seed, supplies, key, fidelity, 1, rows, write).world.dismantle()
+        _simulated(scenario, prepared, fidelity, rows, write).dismantle()
         write(0)
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.benchmarks._figures import Row, show
+from tests.benchmarks._scaling import scale
 
 __all__ = ["main"]
 
@@ -24,9 +25,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--scale", type=int, metavar="PEOPLE", help="only how towns of up to so many people grow")
     chosen = parser.parse_args(arguments)
     if unknown := [name for name in chosen.names if name not in NAMES]:
         parser.error(f"unknown: {', '.join(unknown)}")
+    if chosen.scale:
+        towns, exponents = scale(chosen.scale)
+        show("population: towns, each in a process of its own", towns)
+        show("population: by which power of the people it grows", exponents)
+        return
     found: dict[str, dict[str, list[Row]]] = {}
     for name in chosen.names or NAMES:
         found[name] = {}

@@ -1,17 +1,24 @@
-"""How fast the population model is, what it is compared with, and how time and memory grow with people.
+"""How fast the population model is, what it is compared with, where its time goes, and how a run grows with people.
 
-Run: python -m tests.benchmarks population
+Run: python -m tests.benchmarks population [--scale PEOPLE]
 
-Both versions of the world run the scenario `migration` with every monitor, in turns: the one that studies run, and the
-readable one on stock SimPy (`reference`), whose log is the same. *Bare* is the clock alone: as many calls as the world
-made, with nothing in them; its share is what no model could go below. Times are CPU time, the best of the rounds.
-Memory is what Python holds when a run ends, monitors and metrics included, by `tracemalloc`.
+Both versions of the world run the scenario `migration` with the same monitors, in turns: the one that studies run, and
+the readable one on stock SimPy (`reference`), whose log is the same. The first is judged in parts and without Python's
+cyclic collector, as in every study; the second event by event and with the collector, as a program comes that nobody
+has tuned, and once more without it. *Bare* is the clock alone: as many calls as the world made, with nothing in them;
+its share is what no model could go below. Times are CPU time, the best of the rounds. Where the time goes is sampled: a
+thousand times a second of CPU time one looks which module runs. Memory is what Python holds when a run ends, monitors
+and metrics included, by `tracemalloc`; `--scale` measures whole processes instead (`_scaling`).
 """
 
 import gc
+import signal
 import time
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Final
 
 from tests.benchmarks._figures import Row, Titled, ratio
 
@@ -31,7 +38,7 @@ __all__ = ["tables"]
 SCENARIO = load_scenario("migration")
 KEY = RunKey("two", FaultKind.SUNSET, 0)
 PHONES = Phones.synthetic(1)
-SIZES = (1_000, 3_000, 10_000, 30_000)
+SIZES = (1_000, 10_000)
 
 
 def town(people: int) -> Supplies:
@@ -41,14 +48,24 @@ def town(people: int) -> Supplies:
 
 def judged(version: type[World] | type[ReferenceWorld], supplies: Supplies) -> World | ReferenceWorld:
     """Run one version of the world and hold its log against every monitor."""
-    people, terms, conditions = prepare(SCENARIO, 1, supplies, KEY)[:3]
+    people, terms, conditions, schedules, trace, *_ = prepare(SCENARIO, 1, supplies, KEY)
+    monitors = Monitors(terms, tolerate_failed=False, grace_ms=86_400_000, live=False)
     log: list[LogRow] = []
-    world = version(supplies.trace, people, supplies.phones.schedules, SCENARIO.people.providers, terms, conditions,
+
+    def judge() -> None:
+        monitors.feed_all(log)
+        log.clear()
+
+    world = version(trace, people, schedules, SCENARIO.people.providers, terms, conditions,
                     model_fidelity(SCENARIO.profile), log)  # fmt: skip
-    world.run()
-    monitors = Monitors(terms, tolerate_failed=False, grace_ms=86_400_000)
-    monitors.feed_all(log)
-    assert monitors.finish(conditions.horizon_ms, log) == []
+    if isinstance(world, World):
+        world.run(lambda: judge() if len(log) >= 1 << 15 else None)
+        judge()
+    else:
+        world.run()
+        for row in log:
+            monitors.feed(row)
+    assert monitors.finish(conditions.horizon_ms) == []
     return world
 
 
@@ -68,10 +85,11 @@ def bare(calls: int) -> None:
     clock.run()
 
 
-def seconds(job: Callable[[], object]) -> float:
-    """Return the CPU time of a job, without the collector."""
+def seconds(job: Callable[[], object], *, collects: bool = False) -> float:
+    """Return the CPU time of a job, without the collector or with it."""
     gc.collect()
-    gc.disable()
+    if not collects:
+        gc.disable()
     begin = time.process_time()
     job()
     taken = time.process_time() - begin
@@ -83,18 +101,57 @@ def versions(supplies: Supplies, rounds: int) -> list[Row]:
     """Measure both versions and the bare clock in turns."""
     world = judged(World, supplies)
     assert isinstance(world, World)
-    fast, readable, clock = list[float](), list[float](), list[float]()
+    clock = list[float]()
+    taken: dict[str, list[float]] = {"as studies run it": [], "on stock SimPy": [], "  without collector": []}
+    fast, plain, tuned = taken.values()
     for _ in range(rounds):
         fast.append(seconds(lambda: judged(World, supplies)))
-        readable.append(seconds(lambda: judged(ReferenceWorld, supplies)))
+        plain.append(seconds(lambda: judged(ReferenceWorld, supplies), collects=True))
+        tuned.append(seconds(lambda: judged(ReferenceWorld, supplies)))
         clock.append(seconds(lambda: bare(world.steps)))
     messages = supplies.trace.messages
     return [
-        {"what": "as studies run it", "messages/s": messages / min(fast), "of the bare clock": min(clock) / min(fast),
-         **ratio(fast, fast).row()},
-        {"what": "on stock SimPy", "messages/s": messages / min(readable),
-         "of the bare clock": min(clock) / min(readable), **ratio(readable, fast).row()},
+        {"what": what, "messages/s": messages / min(times), "of the bare clock": min(clock) / min(times),
+         **ratio(times, fast).row()}
+        for what, times in taken.items()
     ]  # fmt: skip
+
+
+PARTS: Final = {
+    "model/communicator_model/ticks": "clock",
+    "model/communicator_model/world": "world: network and devices",
+    "model/communicator_model/phones": "world: network and devices",
+    "model/communicator_model/traces": "world: network and devices",
+    "model/communicator_model/relationships": "relationship managers",
+    "model/communicator_model/ends": "relationship managers",
+    "spec/communicator_spec/policies": "policies",
+    "model/communicator_model/receiving": "services",
+    "model/communicator_model/sending": "services",
+    "model/communicator_model/draws": "draws",
+    "spec/communicator_spec/invariants": "monitors",
+    "spec/communicator_spec/monitors": "monitors",
+    "simulations/communicator_simulations/metrics": "metrics",
+}
+
+
+def costs(supplies: Supplies) -> list[Row]:
+    """Sample where a judged and measured run spends its time, by part, microseconds of CPU time for each message."""
+    seen: Counter[str] = Counter()
+
+    def look(_number: int, frame: FrameType | None) -> None:
+        name = frame.f_code.co_filename if frame else ""
+        seen[next((part for folder, part in PARTS.items() if folder in name), "the rest")] += 1
+
+    before = signal.signal(signal.SIGPROF, look)
+    signal.setitimer(signal.ITIMER_PROF, 0.001, 0.001)
+    taken = seconds(lambda: run(SCENARIO, 1, supplies, KEY, model_fidelity(SCENARIO.profile)))
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.signal(signal.SIGPROF, before)
+    each_us = 1e6 * taken / supplies.trace.messages
+    return [
+        {"part": part, "share": f"{count / seen.total():.0%}", "µs/message": count / seen.total() * each_us}
+        for part, count in seen.most_common()
+    ]
 
 
 def growth(people: int) -> Row:
@@ -120,6 +177,7 @@ def growth(people: int) -> Row:
 
 
 def tables(is_short: bool) -> Iterator[Titled]:
-    """Yield both tables: the versions of the world side by side, and how a run grows."""
-    yield "one world in two versions", versions(town(60 if is_short else 1_000), 2 if is_short else 7)
+    """Yield the versions of the world side by side, where the time goes, and how a run grows."""
+    yield "one world in two versions", versions(town(60 if is_short else 4_000), 2 if is_short else 5)
+    yield "where the time goes", costs(town(60 if is_short else 10_000))
     yield "growing with people", [growth(people) for people in ((60,) if is_short else SIZES)]

@@ -5,6 +5,7 @@ import json
 import pytest
 from tests.benchmarks.__main__ import main
 from tests.benchmarks._figures import median_ratio, quantile, ratio
+from tests.benchmarks._scaling import exponent, measure
 
 
 def test_resolving_is_measured_beside_its_primitives(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,10 +28,23 @@ def test_steps_through_the_pipe_are_measured_beside_the_barest_exchange(capsys: 
 
 def test_the_world_is_measured_beside_its_readable_version(capsys: pytest.CaptureFixture[str]) -> None:
     main(["population", "--short", "--json"])
-    both, grown = json.loads(capsys.readouterr().out)["population"].values()
-    assert [row["what"] for row in both] == ["as studies run it", "on stock SimPy"]
+    both, parts, grown = json.loads(capsys.readouterr().out)["population"].values()
+    assert [row["what"].strip() for row in both] == ["as studies run it", "on stock SimPy", "without collector"]
+    assert all(row["µs/message"] > 0 for row in parts)
     assert all(0 < row["of the bare clock"] < 1 and row["messages/s"] > 0 for row in both)
     assert all(row["bytes/person"] > 0 and row["bytes/relationship"] > 0 for row in grown)
+
+
+def test_a_town_is_measured_whole() -> None:
+    town = measure(60)
+    assert town["messages"] == 120
+    assert float(town["messages/s"]) > 0
+
+
+def test_an_exponent_is_found() -> None:
+    found = exponent([10, 100, 1000, 10_000], [3 * n**1.5 for n in (10, 100, 1000, 10_000)])
+    assert found["exponent"] == pytest.approx(1.5)
+    assert found["low"] <= found["exponent"] <= found["high"]
 
 
 def test_ratchets_are_measured_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ Rules:
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -50,29 +50,29 @@ def planted(name: str) -> Iterator[None]:
 
 
 def spends_the_last(
-    now_ms: int, held: tuple[Grant, ...], used: dict[tuple[int, int], int], senders: Sequence[int],
-    turns: dict[int, int], attempt: int, suspects: dict[int, int], carries_set: bool,
+    now_ms: int, held: Iterable[tuple[Grant, int]], senders: Sequence[int], turns: Callable[[int], int],
+    attempt: int, suspects: dict[int, int], carries_set: bool,
 ) -> Path | None:  # fmt: skip
     """Keep no address for the set (STATE-28)."""
-    return choose_path(now_ms, held, used, senders, turns, attempt, suspects, True)
+    return choose_path(now_ms, held, senders, turns, attempt, suspects, True)
 
 
 def one_round(
-    now_ms: int, held: tuple[Grant, ...], used: dict[tuple[int, int], int], senders: Sequence[int],
-    turns: dict[int, int], attempt: int, suspects: dict[int, int], carries_set: bool,
+    now_ms: int, held: Iterable[tuple[Grant, int]], senders: Sequence[int], turns: Callable[[int], int],
+    attempt: int, suspects: dict[int, int], carries_set: bool,
 ) -> Path | None:  # fmt: skip
     """Take one round for all sending services (DELIV-8)."""
-    together = dict.fromkeys([*turns, *senders], sum(turns.values()))
-    return choose_path(now_ms, held, used, senders, together, attempt, suspects, carries_set)
+    together = sum(map(turns, senders))
+    return choose_path(now_ms, held, senders, lambda _: together, attempt, suspects, carries_set)
 
 
 def chooses_freely(
-    now_ms: int, held: tuple[Grant, ...], used: dict[tuple[int, int], int], senders: Sequence[int],
-    turns: dict[int, int], attempt: int, suspects: dict[int, int], carries_set: bool,
+    now_ms: int, held: Iterable[tuple[Grant, int]], senders: Sequence[int], turns: Callable[[int], int],
+    attempt: int, suspects: dict[int, int], carries_set: bool,
 ) -> Path | None:  # fmt: skip
     """Take any path, in no order (DELIV-8)."""
     whim = (now_ms // 60_000) * 0x9E3779B1 >> 7 & 1
-    return choose_path(now_ms, held, used, senders, dict.fromkeys(senders, whim), attempt, suspects, carries_set)
+    return choose_path(now_ms, held, senders, lambda _: whim, attempt, suspects, carries_set)
 
 
 def narrows(
