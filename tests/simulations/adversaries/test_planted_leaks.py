@@ -9,10 +9,19 @@ from typing import Final
 
 import numpy as np
 import pytest
-from tests.simulations.adversaries.made import PEOPLE, Flags, Made, advantage, handed, made
+from tests.simulations.adversaries.made import DAY_MS, PEOPLE, Flags, Made, advantage, handed, made, view
 
-from communicator_simulations.adversaries import disclosure, equality, intersection, least_squares, sealed_sender
+from communicator_simulations.adversaries import (
+    disclosure,
+    equality,
+    intersection,
+    least_squares,
+    migration,
+    sealed_sender,
+)
 from communicator_simulations.adversaries.ranking import Judged
+from communicator_simulations.adversaries.traffic import Traffic
+from communicator_spec import Kind
 
 Attack = Callable[[int, bool], list[Judged]]
 """(seed, whether there is a leak) → verdicts."""
@@ -68,7 +77,47 @@ def constant_length(seed: int, leaks: bool) -> list[Judged]:
     return equality.attack(seen, equality.close(length), seed)
 
 
+def one_phone(seed: int, leaks: bool) -> list[Judged]:
+    """Two mailboxes are on each phone, which is on line twenty times in two days; or each is on a phone of its own."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    on_line = [np.sort(rng.integers(0, 3 * DAY_MS, 30)) for _ in range(PEOPLE)]
+    box = np.repeat(np.arange(PEOPLE), 25)
+    came = rng.integers(0, 2 * DAY_MS, box.size)
+    phone = box // 2 if leaks else box
+    gone = np.array([on_line[p][min(np.searchsorted(on_line[p], t), 29)] for p, t in zip(phone, came, strict=True)])
+    order = np.argsort(came, kind="stable")
+    waits, until = view(came, box), np.maximum(gone, came)[order]
+    return intersection.contradicted(waits, until, EVERYBODY, lambda target: np.sort(until[waits.thing == target]),
+                                     lambda target: np.arange(PEOPLE) // 2 == target // 2)  # fmt: skip
+
+
+def moved(seed: int, leaks: bool) -> list[Judged]:
+    """Half way everybody moves from service 0 to service 1; peers go on writing, at their rate, by their services.
+
+    Where nothing leaks, what comes to a new root has nothing to do with the old one.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    rows: list[tuple[int, ...]] = []
+    via: list[int] = []
+    for end in range(0, 2 * PEOPLE, 2):
+        for service in (0, 1):
+            if service == 0 or not leaks:
+                posters, rate = rng.choice(12, 2, replace=False), int(rng.integers(8, 40))
+            times = np.sort(rng.integers(0, DAY_MS, rate)) + service * DAY_MS
+            rows += [(int(t), Kind.STORED, end, -1, service, 0, 0, -1, -1) for t in times]
+            via += rng.choice(posters, rate).tolist()
+    stored = np.array(rows, dtype=np.int64)
+    order = np.argsort(stored[:, 0], kind="stable")
+    none, person = np.zeros((0, 9), dtype=np.int64), np.arange(2 * PEOPLE)
+    command = np.zeros(len(stored), dtype=np.int64)
+    log = Traffic(none, stored[order], none, none, none, none, none, person, command, np.array(via)[order],
+                  none[:, 0], none[:, 0])  # fmt: skip
+    return migration.successors(log, 0, DAY_MS)
+
+
 ATTACKS: Final = {
+    "one phone": one_phone,
+    "a move": moved,
     "immediate receipt": receipts,
     "never missing": never_missing,
     "uniform": on_rounds("uniform"),

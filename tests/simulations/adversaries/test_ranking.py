@@ -56,6 +56,26 @@ def test_entropy_is_of_the_scores_above_zero() -> None:
     assert verdict([-1, -2, -5, -1], [0]).entropy == pytest.approx(2)
 
 
+@pytest.mark.parametrize(("rate", "mu"), [(300, 20.0), (500, 20.0), (100, 2.0), (500, 2.0), (100, 0.2), (500, 0.2)])
+def test_the_estimate_of_who_left_an_exponential_mix_has_the_entropy_of_loopix(rate: int, mu: float) -> None:
+    """Figure 4 of Piotrowska et al. (2017): log2(e rate / mu), within 0.05 bits. `rate` and `mu` are per second.
+
+    Who knows the mean delay gives a message that came t ago the weight exp(-mu t); with fewer than ten messages in the
+    mix the closed form is a little low. That the clock of the worlds gives the same: `tests/model/test_oracles.py`.
+    """
+    rng = np.random.Generator(np.random.PCG64(rate))
+    found = []
+    for _ in range(40):
+        number = rng.poisson(rate * 15 / mu)
+        scores = np.exp(-mu * rng.uniform(0, 15 / mu, number))
+        right = np.zeros(number, dtype=bool)
+        right[0] = True
+        verdict = judge(scores, right)
+        assert verdict is not None
+        found.append(verdict.entropy)
+    assert np.mean(found) == pytest.approx(math.log2(math.e * rate / mu), abs=0.05)
+
+
 def test_without_right_or_wrong_candidates_there_is_no_verdict() -> None:
     assert judge(np.array([1.0, 2.0]), np.array([True, True])) is None
     assert judge(np.array([1.0, 2.0]), np.array([False, False])) is None
