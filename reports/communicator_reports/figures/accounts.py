@@ -12,14 +12,17 @@ import altair as alt
 
 from communicator_reports.document import Chip, Figure, Panel
 from communicator_reports.figures.theme import FAULTS, PALETTE
-from communicator_simulations.account import Drawn, Scale
+from communicator_simulations.account import SHARES, Drawn, Scale
 from communicator_simulations.conclusions import Cells, Side, Value, estimate
-from communicator_simulations.scenario import Scenario
+from communicator_simulations.scenario import Policy, Scenario
 
 __all__ = ["drawn"]
 
 _HEIGHT: Final = 230
 _TILE: Final = 52
+_USUAL: Final = ("static", "one", "two")
+_APART: Final = 0.008
+"""How far the lines of a panel stand apart, of its width: what is equal would hide what is behind it."""
 _SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 
@@ -42,21 +45,30 @@ def drawn(figure: Drawn, results: Cells, scenario: Scenario) -> Figure | None:
     if not marks:
         return None
     names = list(dict.fromkeys(mark.series for mark in marks))
-    colours = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
+    colours = _colours(names, [policy for policy in scenario.policy if policy.label in names])
     form = {"lines": _lines, "dots": _dots, "heat": _heat}[figure.kind]
+    look = _Look(names, colours, max((m.high for m in marks if math.isfinite(m.high)), default=0.0) or 1.0)
     panels = []
     for title in dict.fromkeys(mark.panel for mark in marks):
         own = [mark for mark in marks if mark.panel == title]
-        panels.append(Panel(title, form(figure, own, _Look(names, colours))))
+        panels.append(Panel(title, form(figure, own, look)))
     chips = () if figure.kind == "heat" or len(names) == 1 else tuple(map(Chip, names, colours))
     return Figure(figure.name, figure.caption, "runs.parquet", tuple(panels), min(2, len(panels)), chips)
 
 
+def _colours(names: Sequence[str], policies: Sequence[Policy]) -> list[str]:
+    """Return the colour of each series; policies that many scenarios have look alike in all of them."""
+    usual = {policy.label: PALETTE[_USUAL.index(policy.name)] for policy in policies if policy.name in _USUAL}
+    others = iter([colour for colour in PALETTE if colour not in usual.values()] * len(names))
+    return [usual.get(name) or next(others) for name in names]
+
+
 class _Look(NamedTuple):
-    """Names and colours of the series."""
+    """Names and colours of the series, and the highest end of an interval: all panels have one scale."""
 
     names: list[str]
     colours: list[str]
+    top: float
 
     def channels(self) -> dict[str, Any]:
         """Return colour and shape; a single series needs no legend."""
@@ -78,7 +90,7 @@ def _marks(figure: Drawn, results: Cells, words: Mapping[tuple[str, Value], str]
     for key, cell in results.cells.items():
         at = dict(zip(results.keys, key, strict=True))
         some = next(iter(cell.values()))
-        wanted = {figure.along.name, figure.panels or figure.series, *([figure.up.name] if figure.up else [])}
+        wanted = {figure.along.name, figure.series, figure.panels or figure.series, (figure.up or figure.along).name}
         if any(at.get(name) != value for name, value in figure.where.items()) or wanted - {*at, *some}:
             continue
 
@@ -91,16 +103,24 @@ def _marks(figure: Drawn, results: Cells, words: Mapping[tuple[str, Value], str]
 
         x = estimate(results, cell, Side(figure.value.name, times=figure.value.times))
         low, high = max(min(0.0, x.mean), x.low), x.high
+        if figure.value.name in SHARES:
+            high = min(high, figure.value.times)
         if not x.low <= x.mean <= x.high or x.n < 2:  # not reached, or one replication: a point without a bar
             low = high = x.mean
         up = place(figure.up) if figure.up else ""
-        text = f"{x.mean:.3g}\n{low:.2g}–{high:.2g}"
+        text = f"{_short(x.mean)}\n{_short(low)}–{_short(high)}"
         yield _Mark(named(figure.panels), named(figure.series), place(figure.along), up, x.mean, low, high, text)
 
 
-def _y(scale: Scale, field: str = "mean") -> alt.Y:
-    kind = alt.Scale(type="symlog", constant=1) if scale.log else alt.Scale(zero=True, nice=True)
-    return alt.Y(f"{field}:Q", scale=kind, axis=alt.Axis(title=scale.title, tickCount=5, format="~g"))
+def _short(value: float) -> str:
+    """Return a number with two digits, or without decimals."""
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
+
+
+def _y(scale: Scale, look: _Look, field: str = "mean") -> alt.Y:
+    log: dict[str, Any] = {"type": "symlog", "constant": 1} if scale.log else {}
+    kind = alt.Scale(domain=[0, look.top], nice=True, **log)
+    return alt.Y(f"{field}:Q", scale=kind, axis=alt.Axis(title=scale.title, tickCount=5, format=",.4~r"))
 
 
 def _tooltip(figure: Drawn) -> list[alt.Tooltip]:
@@ -113,14 +133,25 @@ def _lines(figure: Drawn, marks: Sequence[_Mark], look: _Look) -> dict[str, Any]
     values = sorted({mark.along for mark in marks if not isinstance(mark.along, str)})
     scale = alt.Scale(type="log" if figure.along.log else "linear", nice=False, zero=False, padding=12)
     axis = alt.Axis(title=figure.along.title, values=values, format=".3~g", labelOverlap="greedy", grid=False)
-    base = alt.Chart().encode(x=alt.X("along:Q", scale=scale, axis=axis))
+    base = alt.Chart().encode(x=alt.X("place:Q", scale=scale, axis=axis))
     colour, shape = look.channels()["color"], look.channels()["shape"]
-    bar = base.mark_rule(strokeWidth=2, opacity=0.55).encode(y=_y(figure.value, "low"), y2="high:Q", color=colour)
-    line = base.mark_line(strokeWidth=1.6, opacity=0.8).encode(y=_y(figure.value), color=colour)
+    bar = base.mark_rule(strokeWidth=2, opacity=0.55).encode(y=_y(figure.value, look, "low"), y2="high:Q", color=colour)
+    line = base.mark_line(strokeWidth=1.6, opacity=0.8).encode(y=_y(figure.value, look), color=colour)
     point = base.mark_point(filled=True, size=60, opacity=1).encode(
-        y=_y(figure.value), color=colour, shape=shape, tooltip=_tooltip(figure)
+        y=_y(figure.value, look), color=colour, shape=shape, tooltip=_tooltip(figure)
     )
-    return _plain(bar, line, point, marks=marks)
+    return _plain(bar, line, point, marks=marks, places=_apart(figure, marks, values, look.names))
+
+
+def _apart(figure: Drawn, marks: Sequence[_Mark], values: Sequence[float], names: Sequence[str]) -> list[float]:
+    """Return where each mark stands, beside those of other series at the same value."""
+    log, places = figure.along.log, list[float]()
+    width = (math.log(values[-1] / values[0]) if log else values[-1] - values[0]) * _APART
+    for mark in marks:
+        shift = width * (names.index(mark.series) - (len(names) - 1) / 2)
+        at = float(mark.along)
+        places.append(at * math.exp(shift) if log else at + shift)
+    return places
 
 
 def _dots(figure: Drawn, marks: Sequence[_Mark], look: _Look) -> dict[str, Any]:
@@ -129,9 +160,11 @@ def _dots(figure: Drawn, marks: Sequence[_Mark], look: _Look) -> dict[str, Any]:
     offset = alt.XOffset("series:N", scale=alt.Scale(domain=look.names))
     base = alt.Chart().encode(x=across, xOffset=offset)
     colour, shape = look.channels()["color"], look.channels()["shape"]
-    bar = base.mark_rule(strokeWidth=2.5, opacity=0.55).encode(y=_y(figure.value, "low"), y2="high:Q", color=colour)
+    bar = base.mark_rule(strokeWidth=2.5, opacity=0.55).encode(
+        y=_y(figure.value, look, "low"), y2="high:Q", color=colour
+    )
     point = base.mark_point(filled=True, size=65, opacity=1).encode(
-        y=_y(figure.value), color=colour, shape=shape, tooltip=_tooltip(figure)
+        y=_y(figure.value, look), color=colour, shape=shape, tooltip=_tooltip(figure)
     )
     return _plain(bar, point, marks=marks)
 
@@ -153,8 +186,10 @@ def _heat(figure: Drawn, marks: Sequence[_Mark], look: _Look) -> dict[str, Any]:
     return _plain(tile, text.encode(text="text:N", color=ink), marks=marks, height=_TILE * max(1, len(rows)))
 
 
-def _plain(*layers: alt.Chart, marks: Sequence[_Mark], height: int = _HEIGHT) -> dict[str, Any]:
-    values = [mark._asdict() for mark in marks if math.isfinite(mark.mean)]
+def _plain(*layers: alt.Chart, marks: Sequence[_Mark], height: int = _HEIGHT,
+           places: Sequence[float] | None = None) -> dict[str, Any]:  # fmt: skip
+    rows = zip(marks, places or [0.0] * len(marks), strict=True)
+    values = [{**mark._asdict(), "place": place} for mark, place in rows if math.isfinite(mark.mean)]
     chart = alt.layer(*layers, data=alt.InlineData(values=values), height=height, width="container")
     plain: dict[str, Any] = chart.to_dict()
     return plain
