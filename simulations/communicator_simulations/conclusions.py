@@ -11,7 +11,8 @@ Rules:
 2. Two cells are compared by the 95 % interval of their differences, replication by replication: they share their draws.
    A cell is compared with a number by the interval of its mean. Student's, over replications.
 3. Values that are the same in every replication would have an interval of no width. For a share whose number of trials
-   is known the exact interval of the pooled count takes its place (Clopper and Pearson), for a difference both.
+   is known the exact interval of the pooled count takes its place (Clopper and Pearson), for a difference both. Of
+   other figures it says that nothing at all was different.
 4. One replication decides nothing. Nor does a figure that some replication did not reach (infinite).
 5. What was not run (another policy, no sweep) is not asked, and neither true nor false.
 """
@@ -172,14 +173,14 @@ def _cases(conclusion: Conclusion, results: Cells) -> Iterator[Case]:
 
 
 def _difference(results: Cells, cell: Cell, other: Cell, of: Side, than: Side) -> Interval:
-    """Return the interval of the paired difference; where it has no width, that of the exact ends of both."""
+    """Return the interval of the paired difference; of shares where it has no width, what the exact ends allow."""
     both = sorted(cell.keys() & other.keys())
     ours = _values({r: cell[r] for r in both}, of) if both else []
     theirs = _values({r: other[r] for r in both}, than) if both else []
     if not both or not all(map(math.isfinite, ours + theirs)):
         return Interval(math.inf, -math.inf, math.inf, len(both))
     found = paired(ours, theirs, _CONFIDENCE)
-    if found.n == 1 or found.low < found.high:
+    if found.n == 1 or found.low < found.high or not {of.metric, than.metric} & results.trials.keys():
         return found
     half = 1 - (1 - _CONFIDENCE) / 2
     left, right = estimate(results, cell, of, half), estimate(results, other, than, half)

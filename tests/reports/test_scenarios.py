@@ -19,11 +19,27 @@ CASES: Final = {
     "provider-death": (["sweep", *DEATH], ["lost", "undelivered"], 2),
     "failover": (["sweep", *THREE, "--vary", "fault.outage_h=72"], ["waiting"], 1),
     "expiry": (
-        ["sweep", *THREE, "--people", "60", "--vary", "absence.away_d=32", "--vary", "absence.share=0.3",
-         "--vary", "policy.standard.long_term_lifetime_h=384"],
+        [
+            "sweep",
+            *THREE,
+            "--people",
+            "60",
+            "--vary",
+            "absence.away_d=32",
+            "--vary",
+            "absence.share=0.3",
+            "--vary",
+            "policy.standard.long_term_lifetime_h=384",
+        ],
         ["cut-off", "silence"],
         1,
     ),
+    "retry-storm": (
+        ["sweep", "--replications", "4", "--people", "80", "--vary", "fault.outage_h=48"],
+        ["backlog", "arrivals", "fetches"],
+        1,
+    ),
+    "rotation-cost": (["simulate", *THREE], ["transmissions", "bytes", "registrations"], 3),
 }
 """Of each scenario: how it is run here, its figures, and how many conclusions hold here at least."""
 
