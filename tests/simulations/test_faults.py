@@ -9,14 +9,14 @@ from typing import Final
 import msgspec
 import pytest
 
-from communicator_impl import outbox
+from communicator_impl import own_addresses
 from communicator_simulations.faults.drawing import draw_plan
 from communicator_simulations.faults.fuzzing import Explored, explore, known_of, plan_seed, tried
 from communicator_simulations.faults.judging import firing, judge, ran
 from communicator_simulations.faults.plan import DAY, HOUR, Fault, FaultPlan, Person, PlanError, What, check, load
-from communicator_simulations.faults.planted import PLANTS, one_round, planted
+from communicator_simulations.faults.planted import PLANTS, narrows, planted
 from communicator_simulations.faults.shrinking import cut, shrink
-from communicator_spec import Kind, choose_path
+from communicator_spec import Kind, renew
 from communicator_spec.formal.checks import seeded
 
 SEED: Final = 1
@@ -149,9 +149,9 @@ def test_every_seeded_fault_of_the_formal_model_is_planted() -> None:
 
 
 def test_a_plant_is_gone_afterwards() -> None:
-    with planted("one round for all"):
-        assert vars(outbox)["choose_path"] is one_round
-    assert vars(outbox)["choose_path"] is choose_path
+    with planted(PLANTS["narrows its set"]):
+        assert vars(own_addresses)["renew"] is narrows
+    assert vars(own_addresses)["renew"] is renew
 
 
 @pytest.mark.parametrize("plant", EASY)

@@ -4,7 +4,7 @@ The names say what a part does wrong; which clause it breaks stands in the table
 (tests), and which seeded fault of the formal model it is in `planted`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -296,3 +296,32 @@ class WritesAfterTheEnd(RelationshipManager):
         step = super().wake(now_ms, relationship, reach)
         self._of(relationship).ended = ended
         return step
+
+
+class SpendsTheLast(Outbox):
+    def _choose(
+        self, turn: Turn, offers: Sequence[Grant], senders: Sequence[int], attempt: int, *, news: bool
+    ) -> Path | None:
+        return super()._choose(turn, offers, senders, attempt, news=True)
+
+
+class TakesOneRound(Outbox):
+    def _choose(
+        self, turn: Turn, offers: Sequence[Grant], senders: Sequence[int], attempt: int, *, news: bool
+    ) -> Path | None:
+        p, turns = turn.particle, turn.particle.turns
+        p.turns = dict.fromkeys([*turns, *senders], sum(turns.values()))
+        path = super()._choose(turn, offers, senders, attempt, news=news)
+        p.turns = turns
+        return path
+
+
+class ChoosesFreely(Outbox):
+    def _choose(
+        self, turn: Turn, offers: Sequence[Grant], senders: Sequence[int], attempt: int, *, news: bool
+    ) -> Path | None:
+        p, turns = turn.particle, turn.particle.turns
+        p.turns = dict.fromkeys(senders, (turn.now_ms // 60_000) * 0x9E3779B1 >> 7 & 1)
+        path = super()._choose(turn, offers, senders, attempt, news=news)
+        p.turns = turns
+        return path

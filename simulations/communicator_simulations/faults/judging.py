@@ -30,7 +30,7 @@ import msgspec
 from communicator_model.faults import FaultKind
 from communicator_simulations.diary import Diary
 from communicator_simulations.faults.plan import DAY, FaultPlan, What, terms_of
-from communicator_simulations.faults.planted import PLANTS, planted
+from communicator_simulations.faults.planted import PLANTS, Plant, planted
 from communicator_simulations.faults.world import PlannedWorld, Runaway
 from communicator_simulations.real import impl_fidelity
 from communicator_simulations.runs import RunKey, model_fidelity
@@ -84,9 +84,10 @@ class Verdict(NamedTuple):
 def ran(plan: FaultPlan, fidelity: str, plant: str = "") -> Ran:
     """Run a plan on the population model (`model`) or the real cores (`impl`), perhaps with a planted fault."""
     log: list[Row] = []
-    diary = Diary(_fidelity(plan, fidelity, plant), log)
+    used = PLANTS[plant] if plant and fidelity == "impl" else None
+    diary = Diary(_fidelity(plan, fidelity, used), log)
     raised = ""
-    with planted(plant if fidelity == "impl" else ""):
+    with planted(used):
         world = PlannedWorld(plan, diary, log)
         try:
             world.run()
@@ -99,10 +100,10 @@ def ran(plan: FaultPlan, fidelity: str, plant: str = "") -> Ran:
     return Ran(log, diary.notes, met, probes, leaving, frozenset(world.strays), raised)
 
 
-def _fidelity(plan: FaultPlan, fidelity: str, plant: str) -> Fidelity:
+def _fidelity(plan: FaultPlan, fidelity: str, plant: Plant | None) -> Fidelity:
     if fidelity == "model":
         return model_fidelity(plan.profile)
-    return impl_fidelity(plan.profile, plan.seed, PLANTS[plant].parts if plant else None)
+    return impl_fidelity(plan.profile, plan.seed, plant.parts if plant else None)
 
 
 def firing(plan: FaultPlan, fidelity: str = "model", plant: str = "") -> tuple[FaultPlan, Ran]:

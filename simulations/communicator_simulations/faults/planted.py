@@ -13,13 +13,13 @@ Rules:
 """
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from communicator_simulations.faults import broken_cores as broken
 from communicator_simulations.real import Parts
-from communicator_spec import Grant, Path, Terms, choose_path, renew
+from communicator_spec import Grant, Terms, renew
 
 __all__ = ["PLANTS", "Plant", "planted"]
 
@@ -32,10 +32,10 @@ class Plant(NamedTuple):
 
 
 @contextmanager
-def planted(name: str) -> Iterator[None]:
-    """Put the policies of a plant in their places for a while; none for an empty name."""
+def planted(plant: Plant | None) -> Iterator[None]:
+    """Put the policies of a plant in their places for a while; None has none."""
     places = [(importlib.import_module(f"communicator_impl.{module}"), policy, wrong)
-              for module, policy, wrong in (PLANTS[name].policies if name else ())]  # fmt: skip
+              for module, policy, wrong in (plant.policies if plant else ())]  # fmt: skip
     right = [getattr(module, policy) for module, policy, _ in places]
     try:
         for module, policy, wrong in places:
@@ -47,32 +47,6 @@ def planted(name: str) -> Iterator[None]:
 
 
 # ---------------------------------------------------------------------- policies that do wrong
-
-
-def spends_the_last(
-    now_ms: int, held: Iterable[tuple[Grant, int]], senders: Sequence[int], turns: Callable[[int], int],
-    attempt: int, suspects: dict[int, int], carries_set: bool,
-) -> Path | None:  # fmt: skip
-    """Keep no address for the set (STATE-28)."""
-    return choose_path(now_ms, held, senders, turns, attempt, suspects, True)
-
-
-def one_round(
-    now_ms: int, held: Iterable[tuple[Grant, int]], senders: Sequence[int], turns: Callable[[int], int],
-    attempt: int, suspects: dict[int, int], carries_set: bool,
-) -> Path | None:  # fmt: skip
-    """Take one round for all sending services (DELIV-8)."""
-    together = sum(map(turns, senders))
-    return choose_path(now_ms, held, senders, lambda _: together, attempt, suspects, carries_set)
-
-
-def chooses_freely(
-    now_ms: int, held: Iterable[tuple[Grant, int]], senders: Sequence[int], turns: Callable[[int], int],
-    attempt: int, suspects: dict[int, int], carries_set: bool,
-) -> Path | None:  # fmt: skip
-    """Take any path, in no order (DELIV-8)."""
-    whim = (now_ms // 60_000) * 0x9E3779B1 >> 7 & 1
-    return choose_path(now_ms, held, senders, lambda _: whim, attempt, suspects, carries_set)
 
 
 def narrows(
@@ -120,7 +94,7 @@ PLANTS: Final = {
     "reuses a version": Plant(Parts(own=broken.ReusesAVersion)),
     "adopts older sets": Plant(Parts(peer=broken.AdoptsAnything)),
     "narrows its set": Plant(policies=(("own_addresses", "renew", narrows),)),
-    "spends the last address": Plant(policies=(("outbox", "choose_path", spends_the_last),)),
+    "spends the last address": Plant(Parts(outbox=broken.SpendsTheLast)),
     "stays where it was": Plant(Parts(own=broken.StaysWhereItWas)),
     "leaves early": Plant(Parts(manager=broken.LeavesEarly)),
     "releases at once": Plant(Parts(own=broken.ReleasesAtOnce)),
@@ -134,8 +108,8 @@ PLANTS: Final = {
         Parts(own=broken.KeepsItsKeys, inbox=broken.ListensAfterTheEnd, receiving=broken.RevokesNothing)
     ),
     "never sends again": Plant(Parts(outbox=broken.NeverEscalates)),
-    "one round for all": Plant(policies=(("outbox", "choose_path", one_round),)),
-    "chooses freely": Plant(policies=(("outbox", "choose_path", chooses_freely),)),
+    "one round for all": Plant(Parts(outbox=broken.TakesOneRound)),
+    "chooses freely": Plant(Parts(outbox=broken.ChoosesFreely)),
     "never gives up": Plant(Parts(sending=broken.NeverGivesUp)),
     "pays nothing": Plant(Parts(outbox=broken.CountsNoCredit)),
     "revokes nothing": Plant(Parts(receiving=broken.RevokesNothing)),
