@@ -27,7 +27,7 @@ CASES: Final = {
             "--vary",
             "absence.away_d=32",
             "--vary",
-            "absence.share=0.3",
+            "absence.share=0.4",
             "--vary",
             "policy.standard.long_term_lifetime_h=384",
         ],
