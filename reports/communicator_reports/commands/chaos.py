@@ -23,6 +23,7 @@ _PLANT_PEOPLE: Final = 3
 _PLANT_MINUTES: Final = 0.2
 _PLANT_KILLS: Final = 25
 _PLANT_CALM_S: Final = 25.0
+_PLANT_TRIES: Final = 4
 _WHOLE_KILLS: Final = 300
 
 
@@ -80,7 +81,11 @@ def chaos(
 def _run(wish: "Wish", keep: Path | None) -> "tuple[Outcome, Path]":
     from communicator_simulations.chaos.campaign import run
 
-    folder = Path(mkdtemp(prefix="communicator-chaos-")) if keep is None else keep / (wish.plant or "run")
+    folder = (
+        Path(mkdtemp(prefix="communicator-chaos-"))
+        if keep is None
+        else keep / (f"{wish.plant}-{wish.seed}" if wish.plant else "run")
+    )
     errors = Console(stderr=True)
     with errors.status("starting") as status:
         outcome = run(wish, folder, lambda text: status.update(f"{wish.plant or 'chaos'}: {text}"))
@@ -104,20 +109,25 @@ def _invalid(outcome: "Outcome") -> list[str]:
 
 
 def _planted(wishes: "list[Wish]", keep: Path | None, as_json: bool) -> int:
-    """Run each planted bug; 1 if one is not found."""
+    """Run each planted bug, with the next seeds where one run does not show it; 1 if one is not found."""
     console, rows, code = Console(), list[dict[str, object]](), 0
     for wish in wishes:
-        outcome, folder = _run(wish, keep)
+        name, took = wish.plant, 0.0
+        for tries in range(1, _PLANT_TRIES + 1):
+            outcome, folder = _run(msgspec.structs.replace(wish, seed=wish.seed + tries - 1), keep)
+            took += outcome.took_s
+            if keep is None:
+                _remove(folder)
+            if outcome.found:
+                break
         code |= not outcome.found
-        name, took = wish.plant, outcome.took_s
-        rows.append({"bug": name, "reached": outcome.reached, "found": outcome.found, "s": took})
+        rows.append({"bug": name, "reached": outcome.reached, "found": outcome.found, "s": took, "runs": tries})
         if not as_json:
             word = "found" if outcome.found else "NOT FOUND" if outcome.reached else "NEVER REACHED"
+            runs = "1 run " if tries == 1 else f"{tries} runs"
             console.print(
-                f"{word:<13} {name:<36} {took:4.0f} s  {outcome.found[:100]}", highlight=False, soft_wrap=True
+                f"{word:<13} {name:<36} {took:4.0f} s in {runs}  {outcome.found[:100]}", highlight=False, soft_wrap=True
             )
-        if keep is None:
-            _remove(folder)
     if as_json:
         print(json.dumps(rows))
     return code
