@@ -94,17 +94,21 @@ def _summary(plan: Plan, experiment: Experiment, found: Campaign) -> dict[str, o
 
 
 def _fronts(arms: Sequence[Arm], found: Campaign) -> list[Figure]:
-    """Return the Pareto figures, if the arms belong to series: questions that were asked of three arms or more."""
+    """Return the Pareto figures, if the arms belong to series: questions asked of arms that differ in their cost."""
     if not any(arm.series for arm in arms):
         return []
     questions = dict.fromkeys(str(row["question"]) for row in found.attacks)
     figures: list[Figure] = []
     for price in _PRICES:
         points = {q: fronts.points(arms, found.attacks, found.costs, q, price.name) for q in questions}
-        panels = [(_title(q), own) for q, own in points.items() if len(own) > 2]
+        panels = [(_title(q), own) for q, own in points.items() if _differ([point.cost.mean for point in own])]
         if panels:
             figures.append(pareto(price, panels))
     return figures
+
+
+def _differ(costs: Sequence[float]) -> bool:
+    return len(costs) > 2 and max(costs) > 1.05 * min(costs)
 
 
 def _title(question: str) -> str:

@@ -17,6 +17,8 @@ from communicator_simulations.adversaries.pareto import Point
 __all__ = ["Price", "pareto"]
 
 _HEIGHT: Final = 210
+_PLAIN: Final = "#7a828c"  # the standard, where all lines begin
+_LOWEST: Final = -0.1
 _SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 
 
@@ -32,7 +34,7 @@ class Price(NamedTuple):
 def pareto(price: Price, panels: Sequence[tuple[str, Sequence[Point]]]) -> Figure:
     """Return the figure of one cost; `panels` are titles with their points, of which the first is the standard's."""
     names = list(dict.fromkeys(point.series for _, points in panels for point in points))
-    colours = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
+    colours = [_PLAIN, *PALETTE][: len(names)]
     shown = tuple(Panel(title, _panel(price, points, names, colours)) for title, points in panels)
     caption = (
         f"**What is left to an adversary, by {price.words}.** An advantage of 0 is guessing, 1 is certainty. Filled:"
@@ -78,14 +80,16 @@ def _value(price: Price, point: Point, number: int) -> dict[str, Any]:
         "label": point.label, "series": point.series, "number": number, "front": point.front,
         "paid": paid.mean * price.times, "paid_low": max(end(paid.low, paid.mean), paid.mean / 2) * price.times,
         "paid_high": end(paid.high, paid.mean) * price.times, "advantage": left.mean,
-        "low": max(-1.0, end(left.low, left.mean)), "high": min(1.0, end(left.high, left.mean)),
+        "low": max(_LOWEST, end(left.low, left.mean)), "high": min(1.0, end(left.high, left.mean)),
     }  # fmt: skip
 
 
 def _x(price: Price, field: str) -> alt.X:
-    axis = alt.Axis(title=price.title, format="~s", tickCount=5, grid=False)
+    axis = alt.Axis(title=price.title, format="~g" if price.times < 1 else "~s", tickCount=5, grid=False)
     return alt.X(f"{field}:Q", scale=alt.Scale(type="log", nice=True), axis=axis)
 
 
 def _y(field: str) -> alt.Y:
-    return alt.Y(f"{field}:Q", scale=alt.Scale(domain=[-0.1, 1]), axis=alt.Axis(title="advantage", tickCount=5))
+    return alt.Y(
+        f"{field}:Q", scale=alt.Scale(domain=[_LOWEST, 1], clamp=True), axis=alt.Axis(title="advantage", tickCount=5)
+    )
