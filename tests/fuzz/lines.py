@@ -13,7 +13,7 @@ from communicator_conformance import expectations, forms, operations, vectors
 from communicator_conformance.errors import Garbage, ListError, VectorError
 from communicator_conformance.protocol import decode_answer, decode_hello
 from communicator_conformance.services import interface
-from communicator_conformance.services.cases import Failed
+from communicator_conformance.services.outcomes import Failed
 from communicator_impl import adapter
 from communicator_impl.adapter.lines import serve
 from communicator_impl.client import contact_of, link_of

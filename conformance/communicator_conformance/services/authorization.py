@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
 
-from communicator_conformance.services.cases import Case, Need, Skipped, expect
+from communicator_conformance.services.cases import Case, Need
 from communicator_conformance.services.client import Answer
+from communicator_conformance.services.outcomes import Skipped, expect
 from communicator_conformance.services.world import World, issued, issuing, unbase64url
 from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import ErrorClass

@@ -3,23 +3,16 @@
 Theory. A test asks and looks. It passes when it comes to its end, fails with the fault and the sentence that it raised,
 and is skipped where something that it needs was not given: then nothing was learnt, and the result says so.
 
-Rules:
-
-1. A detail holds no time, no key and no drawn byte: two runs against one service give the same words.
-2. `Failed` and `Skipped` never leave this package.
-3. What a test brought into a service it also takes away, or has it taken away when the run ends.
+What a test brought into a service it also takes away, or has it taken away when the run ends.
 """
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from communicator_conformance.verdicts import Fault
+from communicator_conformance.services.world import World
 
-if TYPE_CHECKING:
-    from communicator_conformance.services.world import World
-
-__all__ = ["Case", "Durable", "Failed", "Need", "Skipped", "expect"]
+__all__ = ["Case", "Durable", "Need"]
 
 
 class Need(StrEnum):
@@ -33,24 +26,12 @@ class Need(StrEnum):
     LISTEN = "--listen PORT"
 
 
-class Failed(Exception):
-    """The service did what it must not, or not what it must."""
-
-    def __init__(self, fault: Fault, detail: str) -> None:
-        super().__init__(detail)
-        self.fault, self.detail = fault, detail
-
-
-class Skipped(Exception):
-    """The service does not offer what a test needs, or nobody gave it."""
-
-
 class Case(NamedTuple):
     """One test; `play` raises `Failed` or `Skipped`, and returns otherwise."""
 
     id: str
     clauses: tuple[str, ...]
-    play: "Callable[[World], None]"
+    play: Callable[[World], None]
     needs: Need | None = None
 
     @property
@@ -64,16 +45,10 @@ class Durable(NamedTuple):
 
     id: str
     clauses: tuple[str, ...]
-    before: "Callable[[World], Callable[[], None]]"
+    before: Callable[[World], Callable[[], None]]
     needs: Need | None = None
 
     @property
     def part(self) -> str:
         """The service that it is about."""
         return self.id.split("/")[1]
-
-
-def expect(holds: bool, detail: str, fault: Fault = Fault.MISMATCH) -> None:
-    """Fail with this detail unless something holds."""
-    if not holds:
-        raise Failed(fault, detail)

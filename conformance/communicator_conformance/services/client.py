@@ -23,8 +23,8 @@ from urllib.parse import quote
 
 import httpx
 
-from communicator_conformance.services.cases import Failed
 from communicator_conformance.services.interface import OPERATIONS, Operation, Reply, json_of, judge, judge_frame
+from communicator_conformance.services.outcomes import Failed
 from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import STATUS, ErrorClass
 from communicator_spec.parameters import PARAMETERS

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import cbor2
 
-from communicator_conformance.services.cases import Case, Failed, Need, Skipped, expect
+from communicator_conformance.services.cases import Case, Need
 from communicator_conformance.services.client import Answer
 from communicator_conformance.services.interface import items_of
+from communicator_conformance.services.outcomes import Failed, Skipped, expect
 from communicator_conformance.services.owners import CBOR
 from communicator_conformance.services.partner import agreement_public, identity, sign, verify_key
 from communicator_conformance.services.world import World, base64url, bearer, unbase64url

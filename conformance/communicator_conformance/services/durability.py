@@ -18,9 +18,10 @@ from typing import Final
 import cbor2
 
 from communicator_conformance.services.authorization import allowance, ask, requests
-from communicator_conformance.services.cases import Durable, Failed, Need, Skipped, expect
+from communicator_conformance.services.cases import Durable, Need
 from communicator_conformance.services.client import Client
 from communicator_conformance.services.directory import Person, head_key, head_of
+from communicator_conformance.services.outcomes import Failed, Skipped, expect
 from communicator_conformance.services.owners import CBOR, LabelOwner, TwoLayerOwner, accept, message, packed
 from communicator_conformance.services.sending import arrives, delivered_to, submission, submit, upload
 from communicator_conformance.services.world import World, settle, shown

@@ -9,9 +9,10 @@ from typing import Final
 
 import cbor2
 
-from communicator_conformance.services.cases import Case, Skipped, expect
+from communicator_conformance.services.cases import Case
 from communicator_conformance.services.client import Answer
 from communicator_conformance.services.interface import OPERATIONS
+from communicator_conformance.services.outcomes import Skipped, expect
 from communicator_conformance.services.owners import packed
 from communicator_conformance.services.world import World, base64url, bearer
 from communicator_conformance.verdicts import Fault

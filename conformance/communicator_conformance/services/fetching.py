@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from communicator_conformance.services.cases import Case, Failed, expect
+from communicator_conformance.services.cases import Case
+from communicator_conformance.services.outcomes import Failed, expect
 from communicator_conformance.services.owners import (
     Delivery,
     Owner,

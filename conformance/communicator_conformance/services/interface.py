@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 import cbor2
 from jsonschema import Draft202012Validator
 
-from communicator_conformance.services.cases import Failed
+from communicator_conformance.services.outcomes import Failed
 from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import STATUS, ErrorClass
 from communicator_spec.openapi import SERVICES, load_openapi

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
-from communicator_conformance.services.cases import Case, Failed, Need, Skipped, expect
+from communicator_conformance.services.cases import Case, Need
+from communicator_conformance.services.outcomes import Failed, Skipped, expect
 from communicator_conformance.services.sending import submission, submit
 from communicator_conformance.services.world import World, settle
 from communicator_conformance.verdicts import Fault

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from communicator_conformance.services.cases import Failed, Skipped
 from communicator_conformance.services.client import Answer
 from communicator_conformance.services.interface import items_of
+from communicator_conformance.services.outcomes import Failed, Skipped
 from communicator_conformance.services.partner import verify_key
 from communicator_conformance.services.world import Origin, World, base64url, bearer, settle
 from communicator_conformance.verdicts import Fault

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from communicator_conformance.errors import PartnerError
 from communicator_conformance.protocol import Accepted, Rejected
-from communicator_conformance.services.cases import Failed
+from communicator_conformance.services.outcomes import Failed
 from communicator_conformance.testee import Testee
 from communicator_conformance.verdicts import Fault
 from communicator_spec.parameters import PARAMETERS

@@ -31,13 +31,14 @@ import msgspec
 from communicator_conformance.errors import PartnerError, TesteeError
 from communicator_conformance.questions import UPSET
 from communicator_conformance.services.authorization import AUTHORIZATION
-from communicator_conformance.services.cases import Case, Durable, Failed, Need, Skipped
+from communicator_conformance.services.cases import Case, Durable, Need
 from communicator_conformance.services.client import Client
 from communicator_conformance.services.directory import DIRECTORY
 from communicator_conformance.services.durability import DURABLE
 from communicator_conformance.services.everywhere import EVERYWHERE
 from communicator_conformance.services.fetching import FETCHING
 from communicator_conformance.services.listening import LISTENING, listener
+from communicator_conformance.services.outcomes import Failed, Skipped
 from communicator_conformance.services.partner import Partner
 from communicator_conformance.services.receiving import RECEIVING
 from communicator_conformance.services.sending import SENDING

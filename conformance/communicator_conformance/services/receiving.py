@@ -10,7 +10,8 @@ from typing import Final
 
 import cbor2
 
-from communicator_conformance.services.cases import Case, Failed, Need, Skipped, expect
+from communicator_conformance.services.cases import Case, Need
+from communicator_conformance.services.outcomes import Failed, Skipped, expect
 from communicator_conformance.services.owners import (
     CBOR,
     Delivery,

@@ -10,8 +10,9 @@ from typing import Final
 
 import cbor2
 
-from communicator_conformance.services.cases import Case, Failed, Need, Skipped, expect
+from communicator_conformance.services.cases import Case, Need
 from communicator_conformance.services.client import Answer
+from communicator_conformance.services.outcomes import Failed, Skipped, expect
 from communicator_conformance.services.owners import CBOR, TwoLayerOwner, message
 from communicator_conformance.services.world import World, base64url, bearer, settle, shown, unbase64url
 from communicator_conformance.verdicts import Fault

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import cbor2
 
-from communicator_conformance.services.cases import Failed
+from communicator_conformance.services.outcomes import Failed
 from communicator_conformance.verdicts import Fault
 from communicator_spec.schema import validate
 

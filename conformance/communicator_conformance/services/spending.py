@@ -7,8 +7,9 @@ to each purpose; a service that asks for no token has nothing to test here.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from communicator_conformance.services.cases import Case, Skipped, expect
+from communicator_conformance.services.cases import Case
 from communicator_conformance.services.client import Answer
+from communicator_conformance.services.outcomes import Skipped, expect
 from communicator_conformance.services.owners import CBOR, TwoLayerOwner, packed
 from communicator_conformance.services.sending import OCTETS, submission
 from communicator_conformance.services.world import World, base64url, bearer, shown, unbase64url

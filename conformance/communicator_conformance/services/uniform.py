@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm, rankdata
 
-from communicator_conformance.services.cases import Case, Failed, expect
+from communicator_conformance.services.cases import Case
+from communicator_conformance.services.outcomes import Failed, expect
 from communicator_conformance.services.owners import LabelOwner, TwoLayerOwner, accept, message, packed
 from communicator_conformance.services.world import World, base64url, bearer
 from communicator_conformance.verdicts import Fault

@@ -18,9 +18,9 @@ from collections.abc import Callable, Mapping
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from communicator_conformance.services.cases import Failed, Skipped
 from communicator_conformance.services.client import Answer, Client
 from communicator_conformance.services.interface import OPERATIONS, json_of, judge_body
+from communicator_conformance.services.outcomes import Failed, Skipped
 from communicator_conformance.services.partner import Partner
 from communicator_conformance.verdicts import Fault
 from communicator_spec.errors import STATUS, ErrorClass
