@@ -343,7 +343,7 @@ def test_what_is_not_public_need_not_be_reached(behind: Place, partner: Watching
 
     front.breaks(Change(ask=queued))
     try:
-        found = played(select(behind.asked, "service/sending/submit/[bt][rw]*", timeout_s=1), partner)
+        found = played(select(behind.asked, "service/sending/submit/[bt][rw]*", timeout_s=4), partner)
     finally:
         front.breaks(Change())
     del found[REACHED]
@@ -461,7 +461,7 @@ def hands_over(change: Callable[[dict[str, str]], dict[str, str] | None], test: 
 
     with fronted(port, "http://127.0.0.1:1", partner) as front:
         front.breaks(Change(ask=answer))
-        asked = Asked(url=front.uri, select=f"service/sending/handed-over/{test}", listen=there, timeout_s=1)
+        asked = Asked(url=front.uri, select=f"service/sending/handed-over/{test}", listen=there, timeout_s=4)
         return played(asked, partner)[asked.select]
 
 
