@@ -1,35 +1,115 @@
-"""What needs the testee in TypeScript: `python -m tests.conformance.with_typescript`, called by `make typescript`.
+"""What needs the testee in TypeScript: `python -m tests.conformance.with_typescript [--mutants]`.
 
-1. It passes every vector and every property that it offers: whatever of the suite is skipped is a whole role.
+`make typescript` calls it without an option:
+
+1. every vector passes;
+2. it and the reference play some of the scripts together, in both directions. All of them are played by
+   `communicator conform matrix reference 'typescript=node conformance/testees/typescript/dist/testee.js'`.
+
+With `--mutants` each place of `typescript_mutants.toml` is changed in a copy of its source, and the unchanged suite has
+to fail each copy; the sound program passes the same tests first.
 """
 
+import os
 import shutil
+import subprocess
 import sys
+import tempfile
+import tomllib
 from pathlib import Path
 
 from communicator_conformance import run
+from communicator_conformance.scripts import between, published_scripts
+from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import published
+from communicator_conformance.verdicts import Status
 
-PROGRAM = Path(__file__).parents[2] / "conformance" / "testees" / "typescript" / "dist" / "testee.js"
+HERE = Path(__file__).parent
+FOLDER = HERE.parents[1] / "conformance" / "testees" / "typescript"
+MUTANTS = HERE / "typescript_mutants.toml"
+TOGETHER = (
+    "conversation",
+    "first-contact",
+    "restored-backup",
+    "rotation-with-the-old-service-dead",
+    "two-relationships",
+)
 
 
-def command() -> list[str]:
-    """Return how the testee is started. `SystemExit` without Node."""
-    node = shutil.which("node")
-    if node is None or not PROGRAM.is_file():
+def command(folder: Path = FOLDER) -> list[str]:
+    """Return how a built testee is started. `SystemExit` without Node, or if it is not built."""
+    node, program = shutil.which("node"), folder / "dist" / "testee.js"
+    if node is None or not program.is_file():
         sys.exit("Node or the built testee is missing: `make typescript` builds it")
-    return [node, str(PROGRAM)]
+    return [node, str(program)]
+
+
+def passes_every_vector() -> bool:
+    """Print how many vectors pass; tell whether that is all."""
+    vectors = set(published())
+    areas = "[" + "".join(sorted({name[0] for name in vectors})) + "]*/*"
+    verdict = run(command(), select=areas)
+    passed = {result.id for result in verdict.results if result.status is Status.PASSED}
+    print(f"vectors: {len(vectors & passed)} of {len(vectors)} pass")
+    for name in sorted(vectors - passed):
+        print(f"  {name}")
+    return vectors <= passed
+
+
+def plays_with_the_reference() -> bool:
+    """Print how many scripts the two play together, in both directions; tell whether that is all."""
+    scripts = {name: script for name, script in published_scripts().items() if name in TOGETHER}
+    programs = {"reference": ["reference"], "typescript": command()}
+    whole = True
+    for first, second in (("reference", "typescript"), ("typescript", "reference")):
+        every = frozenset(f"script/{name}:{profile}" for name in scripts for profile in ("label", "two-layer"))
+        with Testee(programs[first]) as one, Testee(programs[second]) as other:
+            results = list(between(one, other, scripts, every, both=True))
+        failed = [result for result in results if result.status is not Status.PASSED]
+        print(f"scripts, {first} and {second}: {len(results) - len(failed)} of {len(every)} pass")
+        for result in failed:
+            print(f"  {result.id}: {result.detail}")
+        whole = whole and len(results) == len(every) and not failed
+    return whole
+
+
+def mutant_is_killed(mutant: dict[str, str]) -> bool:
+    """Build a copy with one place changed, play its tests, print who noticed; tell whether anybody did."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        shutil.copytree(FOLDER / "src", folder / "src")
+        for name in ("package.json", "tsconfig.json"):
+            shutil.copy(FOLDER / name, folder)
+        os.symlink(FOLDER / "node_modules", folder / "node_modules")
+        place = folder / "src" / mutant["file"]
+        text = place.read_text(encoding="utf-8")
+        if text.count(mutant["was"]) != 1:
+            sys.exit(f"{mutant['name']}: {mutant['file']} does not have once: {mutant['was']}")
+        place.write_text(text.replace(mutant["was"], mutant["now"]), encoding="utf-8")
+        subprocess.run(["node", "node_modules/typescript/bin/tsc", "--noCheck", "-p", "."], cwd=folder, check=True)
+        verdict = run(command(folder), select=mutant["select"])
+    killers = [result for result in verdict.results if result.status is Status.FAILED]
+    shown = f"{killers[0].id} ({killers[0].fault})" if killers else "SURVIVES"
+    print(f"{mutant['name']}  {mutant['clause']}  {shown}, {len(killers)} of {len(verdict.results)} tests notice")
+    return bool(killers)
+
+
+def mutants_are_killed() -> bool:
+    """Play all mutants, after the sound program; tell whether it passes and each of them is noticed."""
+    mutants = tomllib.loads(MUTANTS.read_text(encoding="utf-8"))["mutant"]
+    sound = all(run(command(), select=select).ok for select in sorted({mutant["select"] for mutant in mutants}))
+    print(f"the sound program {'passes' if sound else 'FAILS'} the same tests")
+    killed = [mutant_is_killed(mutant) for mutant in mutants]
+    print(f"{sum(killed)} of {len(killed)} mutants killed")
+    return sound and all(killed)
 
 
 def main() -> None:
-    """Print what passed; exit with the first thing that is not as it must be."""
-    verdict = run(command())
-    passed = {result.id for result in verdict.results if result.status.value == "passed"}
-    vectors = set(published())
-    print(f"TypeScript: {len(vectors & passed)} of {len(vectors)} vectors, {len(passed - vectors)} other tests passed")
-    left = vectors - passed
-    if not verdict.ok or left:
-        sys.exit(f"failed: {list(verdict.failures)}, skipped: {sorted(left)}")
+    """Exit 1 if something is not as it must be."""
+    if sys.argv[1:] == ["--mutants"]:
+        sys.exit(not mutants_are_killed())
+    vectors, scripts = passes_every_vector(), plays_with_the_reference()
+    sys.exit(not (vectors and scripts))
 
 
 if __name__ == "__main__":

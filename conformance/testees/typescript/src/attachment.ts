@@ -35,9 +35,10 @@ function nonceOf(index: number, last: boolean): Bytes {
 /** Encrypt a file of `length` bytes that begins with `front`, zeros following. */
 export function encryptFile(key: Bytes, front: Bytes, length: number): Bytes[] {
   const count = chunksOf(length);
+  demand(front.length <= length, "malformed", "more bytes than the file has");
   const whole = bytes(count * PLAIN_BYTES);
   whole.set(u64(length));
-  whole.set(front.slice(0, length), LENGTH_BYTES);
+  whole.set(front, LENGTH_BYTES);
   const plains = Array.from({ length: count }, (_, index) =>
     slice(whole, index * PLAIN_BYTES, (index + 1) * PLAIN_BYTES),
   );
@@ -47,6 +48,7 @@ export function encryptFile(key: Bytes, front: Bytes, length: number): Bytes[] {
 /** Seal chunks as of `count`, each filled with zeros, the one at `last` as the last. */
 export function sealChunks(key: Bytes, fronts: readonly Bytes[], count: number, last: number): Bytes[] {
   return fronts.map((front, index) => {
+    demand(front.length <= PLAIN_BYTES, "malformed", "more bytes than a chunk has");
     const plain = bytes(PLAIN_BYTES);
     plain.set(front);
     return sealChunk(key, plain, index, count, index === last);

@@ -48,6 +48,7 @@ export function makeEntry(
 ): Bytes {
   const fields = unsigned(readName(name), sequence, checkIdentity(identity), now);
   const signed = encode(fields);
+  within(0, 0xffff_ffff)(sequence);
   fields.set(5, sign(seed, P.LABELS.entry, signed));
   if (before !== null) fields.set(6, sign(before, P.LABELS.entry, signed));
   return encode(fields);
@@ -159,7 +160,8 @@ export function checkHead(source: Bytes, key: Bytes, uri: string, now: Uint): He
 export function joinHeads(old: Bytes, next: Bytes, path: readonly Bytes[], key: Bytes, uri: string, now: Uint): void {
   const kept = headOf(decode(old), key, uri);
   const head = freshHead(decode(next), key, uri, now);
-  demand(path.length <= P.PROOF_HASHES_MAX, "malformed", "a path that is too long");
+  const fits = path.length <= P.PROOF_HASHES_MAX && path.every((hash) => hash.length === 32);
+  demand(fits, "malformed", "a path that is too long, or holds what is no hash");
   const [small, large] = kept.size <= head.size ? [kept, head] : [head, kept];
   checkConsistency(small.size, small.tree, large.size, large.tree, path);
 }

@@ -114,10 +114,14 @@ export async function accept(
   demand(now < untilS, "forged", "no prekey is left that opens it"); // SES-10
   const door: Door = { suite: of.suite, restart: null };
   const { opening, message } = await openOpening(door, prekeySecret, ciphertext);
-  demand(equal(opening.front, of.name), "forged", "an opening that names another package"); // SES-25
+  const again = !equal(opening.front, of.name); // SES-25, PORT-31: it names the package, or says when it began again
+  const restartedS = again ? timeOf(opening) : null;
   const classical = of.suite === 2 ? hybridX25519(prekeySecret) : prekeySecret;
   const session = asB(termsOf(of, opening.secret), own, classical, opening);
-  return openWith({ ...session, prekey: { door, secret: prekeySecret, untilS, opening } }, message, draws);
+  const prekey = { door, secret: prekeySecret, untilS, opening };
+  const opened = openWith({ ...session, restartedS, prekey }, message, draws);
+  if (restartedS !== null) checkTime(restartedS, 0, now);
+  return opened;
 }
 
 /** Begin anew as B with an opening of RESYNC of a known peer; `newestS` is the latest that was adopted (PORT-20). */
@@ -148,13 +152,18 @@ export async function answer(
     message,
     draws,
   );
+  checkTime(time, newestS, now);
+  return opened;
+}
+
+/** The time of an opening of RESYNC is later than all that were adopted before, and within a day of now. */
+function checkTime(time: Uint, newestS: Uint, now: Uint): void {
   demand(time > newestS, "replayed", "an opening that is not later than one before"); // PORT-20
   demand(
     time <= plus(now, P.CLOCK_SKEW_S) && now <= plus(time, P.CLOCK_SKEW_S),
     "expired",
     "an opening of another day",
   ); // PORT-20
-  return opened;
 }
 
 /** How long a body may be in the next ciphertext (3.4, 4.5). */

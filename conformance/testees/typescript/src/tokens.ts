@@ -65,6 +65,7 @@ export function begin(key: IssuerKey, digest: Bytes, nonce: Bytes, salt: Bytes, 
     "malformed",
     "bytes of another length",
   );
+  demand(blindBytes.length === MODULUS_BYTES, "malformed", "a blind of another length");
   const blind = toNumber(blindBytes);
   demand(
     blind > 0n && blind < key.modulus && inverse(blind, key.modulus) !== null,

@@ -31,7 +31,8 @@ export function treeHash(leaves: readonly Bytes[]): Bytes {
 
 /** Siblings from a leaf to the root (RFC 9162, section 2.1.3.1). */
 export function inclusion(leaves: readonly Bytes[], index: number): Bytes[] {
-  if (leaves.length <= 1) return [];
+  demand(index < leaves.length, "malformed", "an index beyond the tree");
+  if (leaves.length === 1) return [];
   const half = split(leaves.length);
   const [left, right] = [leaves.slice(0, half), leaves.slice(half)];
   return index < half
@@ -41,6 +42,7 @@ export function inclusion(leaves: readonly Bytes[], index: number): Bytes[] {
 
 /** What shows that a tree of the first leaves grew to this one (RFC 9162, section 2.1.4.1). */
 export function consistency(leaves: readonly Bytes[], first: number): Bytes[] {
+  demand(first <= leaves.length, "malformed", "more leaves than the tree has");
   return first === 0 || first === leaves.length ? [] : piece(leaves, first, true);
 }
 

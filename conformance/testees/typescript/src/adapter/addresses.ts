@@ -15,7 +15,7 @@ import { type Answer, type Args, Handles, type Operation, type Operations } from
 const services = new Handles<Service>("service-");
 
 function generation(args: Args): SecretGeneration {
-  const [key, secret] = [args.bytes("public"), args.bytes("secret")];
+  const [key, secret] = [args.fixed("public", 32), args.fixed("secret", 32)];
   return { number: args.small("number"), key, secret, fromS: args.number("from_s"), untilS: args.number("until_s") };
 }
 
@@ -85,7 +85,7 @@ const label: Operations = {
   "label.resolve": labelled(false),
   "label.spend": labelled(true),
   "label.revoke": ({ args }) => {
-    serviceOf(args).revokeEpochs(args.bytes("root"), args.optionalNumber("epoch"));
+    serviceOf(args).revokeEpochs(args.fixed("root", 16), args.optionalNumber("epoch"));
     return {};
   },
 };
@@ -111,7 +111,7 @@ const address: Operations = {
   "address.resolve": addressed(false),
   "address.spend": addressed(true),
   "address.revoke": ({ args }) => {
-    serviceOf(args).revoke(args.bytes("root"));
+    serviceOf(args).revoke(args.fixed("root", 16));
     return {};
   },
 };
@@ -161,7 +161,7 @@ const hpke: Operations = {
     ),
   }),
   "hpke.open": async ({ args }) => ({
-    plaintext: hex(await open(CLASSICAL, args.bytes("secret_key"), args.bytes("info"), args.bytes("sealed"))),
+    plaintext: hex(await open(CLASSICAL, args.fixed("secret_key", 32), args.bytes("info"), args.bytes("sealed"))),
   }),
 };
 

@@ -53,11 +53,11 @@ const contents: Operations = {
   "attachment.size": ({ args }) => ({ count: chunksOf(args.number("length")) }),
   "attachment.encrypt": ({ args }) => {
     chunksOf(args.number("length"));
-    const chunks = encryptFile(args.bytes("key"), args.bytes("file"), args.small("length"));
+    const chunks = encryptFile(args.fixed("key", 32), args.bytes("file"), args.small("length"));
     return { chunks: chunks.map(hex), digest: hex(digestOf(chunks)) };
   },
   "attachment.seal": ({ args }) => ({
-    chunks: sealChunks(args.bytes("key"), args.byteList("plaintexts"), args.small("count"), args.small("last")).map(
+    chunks: sealChunks(args.fixed("key", 32), args.byteList("plaintexts"), args.small("count"), args.small("last")).map(
       hex,
     ),
   }),
@@ -76,18 +76,18 @@ const issued: Operations = {
   "token.key": ({ args }) => ({ identifier: hex(tokens.decodeKey(args.bytes("key")).id) }),
   "token.begin": ({ args }) => {
     const [nonce, salt, blind] = [args.bytes("nonce"), args.bytes("salt"), args.bytes("blind")];
-    const begun = tokens.begin(tokens.decodeKey(args.bytes("key")), args.bytes("digest"), nonce, salt, blind);
+    const begun = tokens.begin(tokens.decodeKey(args.bytes("key")), args.fixed("digest", 32), nonce, salt, blind);
     return { handle: pending.add(begun), request: hex(begun.request) };
   },
   "token.request": ({ args, draws }) => {
-    const begun = tokens.drawn(tokens.decodeKey(args.bytes("key")), args.bytes("digest"), draws);
+    const begun = tokens.drawn(tokens.decodeKey(args.bytes("key")), args.fixed("digest", 32), draws);
     return { handle: pending.add(begun), request: hex(begun.request) };
   },
   "token.finish": ({ args }) => ({
     token: hex(tokens.finish(pending.get(args.text("pending")), args.bytes("answer"))),
   }),
   "token.check": ({ args }) => ({
-    nonce: hex(tokens.check(tokens.decodeKey(args.bytes("key")), args.bytes("digest"), args.bytes("token"))),
+    nonce: hex(tokens.check(tokens.decodeKey(args.bytes("key")), args.fixed("digest", 32), args.bytes("token"))),
   }),
   "token.sign": ({ args }) => ({ answer: hex(tokens.sign(args.bytes("p"), args.bytes("q"), args.bytes("request"))) }),
 };
@@ -102,7 +102,7 @@ function leaves(args: Args): Bytes[] {
 
 const directories: Operations = {
   "entry.sign": ({ args, now }) => {
-    const [seed, earlier] = [args.bytes("signing_seed"), args.optionalBytes("before_seed")];
+    const [seed, earlier] = [args.fixed("signing_seed", 32), args.optionalBytes("before_seed")];
     const entry = directory.makeEntry(
       args.text("name"),
       args.small("sequence"),
@@ -125,19 +125,21 @@ const directories: Operations = {
   "tree.inclusion": ({ args }) => ({ path: tree.inclusion(leaves(args), args.small("index")).map(hex) }),
   "tree.consistency": ({ args }) => ({ path: tree.consistency(leaves(args), args.small("first")).map(hex) }),
   "head.sign": ({ args, now }) => ({
-    head: hex(directory.makeHead(args.bytes("seed"), args.text("uri"), args.small("size"), args.bytes("tree"), now)),
+    head: hex(
+      directory.makeHead(args.fixed("seed", 32), args.text("uri"), args.small("size"), args.bytes("tree"), now),
+    ),
   }),
   "head.check": ({ args, now }) => {
-    const head = directory.checkHead(args.bytes("head"), args.bytes("key"), args.text("uri"), now);
+    const head = directory.checkHead(args.bytes("head"), args.fixed("key", 32), args.text("uri"), now);
     return { size: head.size, tree: hex(head.tree) };
   },
   "head.join": ({ args, now }) => {
-    const [key, uri] = [args.bytes("key"), args.text("uri")];
+    const [key, uri] = [args.fixed("key", 32), args.text("uri")];
     directory.joinHeads(args.bytes("old"), args.bytes("new"), args.byteList("path"), key, uri, now);
     return {};
   },
   "proof.check": ({ args, now }) => {
-    const [key, uri, name] = [args.bytes("key"), args.text("uri"), args.text("name")];
+    const [key, uri, name] = [args.fixed("key", 32), args.text("uri"), args.text("name")];
     const entry = directory.checkProof(args.bytes("proof"), key, uri, name, now);
     return { sequence: entry.sequence, identity: hex(entry.identity) };
   },

@@ -7,6 +7,7 @@
 import { type Bytes, fromHex, type Uint } from "../bytes.js";
 import { Draws } from "../draws.js";
 import type { Json, Members } from "../json.js";
+import { demand } from "../refusal.js";
 
 /** The arguments of an operation, by name. */
 export class Args {
@@ -31,6 +32,13 @@ export class Args {
     return fromHex(asText(this.get(name)));
   }
 
+  /** Bytes that can only be of one length: keys, seeds, digests. */
+  fixed(name: string, length: number): Bytes {
+    const value = this.bytes(name);
+    demand(value.length === length, "malformed", `${name} has another length`);
+    return value;
+  }
+
   optionalBytes(name: string): Bytes | null {
     return this.has(name) ? this.bytes(name) : null;
   }
@@ -46,7 +54,7 @@ export class Args {
   /** A number that this program counts with. */
   small(name: string): number {
     const value = this.number(name);
-    if (typeof value !== "number") throw new TypeError(`${name} is too large`);
+    demand(typeof value === "number", "malformed", `${name} is beyond all bounds`);
     return value;
   }
 

@@ -9,7 +9,6 @@ import { decodePackage, fingerprint, type Identity, identityOf, type Package } f
 import { type KeyPair, publicKey } from "../primitives.js";
 import * as ratchet from "../ratchet.js";
 import type { Received } from "../received.js";
-import { demand } from "../refusal.js";
 import * as session from "../session.js";
 import type { Session } from "../session.js";
 import { asList, asNumber, type Args, Handles, type Operation, type Operations, type Question } from "./question.js";
@@ -20,9 +19,7 @@ const ratchets = new Handles<ratchet.Ratchet>("ratchet-");
 type Suite = 1 | 2;
 
 function identity(args: Args): Identity {
-  const [seed, secret] = [args.bytes("signing_seed"), args.bytes("agreement_secret")];
-  demand(seed.length === 32 && secret.length === 32, "malformed", "a secret of another length");
-  return identityOf(seed, secret);
+  return identityOf(args.fixed("signing_seed", 32), args.fixed("agreement_secret", 32));
 }
 
 function packageOf(args: Args, suite: Suite, now: Uint): Package {
@@ -30,7 +27,7 @@ function packageOf(args: Args, suite: Suite, now: Uint): Package {
 }
 
 function restartKey(args: Args, suite: Suite): Bytes | null {
-  return suite === 2 ? args.bytes("restart_key") : null;
+  return suite === 2 ? args.fixed("restart_key", 32) : null;
 }
 
 function decoded(suite: Suite): Operation {
@@ -46,8 +43,7 @@ function started(suite: Suite): Operation {
 
 function accepted(suite: Suite): Operation {
   return async ({ args, now, draws }) => {
-    const secret = args.bytes("prekey_secret");
-    demand(secret.length === 32, "malformed", "a secret of another length");
+    const secret = args.fixed("prekey_secret", 32);
     const of = packageOf(args, suite, args.number("made_s"));
     const opened = await session.accept(identity(args), of, secret, args.bytes("ciphertext"), now, draws);
     const key = opened.session.restartKey;
@@ -62,14 +58,14 @@ function accepted(suite: Suite): Operation {
 function restarted(suite: Suite): Operation {
   return ({ args, now, draws }) => ({
     handle: sessions.add(
-      session.restart(identity(args), args.bytes("peer"), suite, restartKey(args, suite), now, draws),
+      session.restart(identity(args), args.fixed("peer", 128), suite, restartKey(args, suite), now, draws),
     ),
   });
 }
 
 function answered(suite: Suite): Operation {
   return async ({ args, now, draws }) => {
-    const [peer, newest, ciphertext] = [args.bytes("peer"), args.number("newest_s"), args.bytes("ciphertext")];
+    const [peer, newest, ciphertext] = [args.fixed("peer", 128), args.number("newest_s"), args.bytes("ciphertext")];
     const opened = await session.answer(
       identity(args),
       peer,
@@ -101,7 +97,7 @@ const agreed: Operations = {
     ),
   }),
   "hybrid.open": async ({ args }) => ({
-    plaintext: hex(await open(HYBRID, args.bytes("secret_key"), args.bytes("info"), args.bytes("sealed"))),
+    plaintext: hex(await open(HYBRID, args.fixed("secret_key", 32), args.bytes("info"), args.bytes("sealed"))),
   }),
   "session.seal": async ({ args, draws }) => {
     const handle = args.text("session");
@@ -115,17 +111,11 @@ const agreed: Operations = {
     sessions.put(handle, opened.session);
     return { body: hex(opened.body) };
   },
-  "identity.fingerprint": ({ args }) => ({ groups: fingerprint(args.bytes("own"), args.bytes("peer")) }),
+  "identity.fingerprint": ({ args }) => ({ groups: fingerprint(args.bytes("own"), args.fixed("peer", 128)) }),
 };
 
 function begun(args: Args): readonly [Bytes, Bytes, Bytes] {
-  const given = [args.bytes("shared"), args.bytes("header_initiator"), args.bytes("header_responder")] as const;
-  demand(
-    given.every((key) => key.length === 32),
-    "malformed",
-    "a key of another length",
-  );
-  return given;
+  return [args.fixed("shared", 32), args.fixed("header_initiator", 32), args.fixed("header_responder", 32)];
 }
 
 /** Go on with a ratchet, and keep its next state. */
@@ -139,11 +129,11 @@ function step(question: Question, next: (state: ratchet.Ratchet) => [ratchet.Rat
 const ratcheted: Operations = {
   "ratchet.initiate": ({ args, draws }) => {
     const [root, own, peer] = begun(args);
-    return { handle: ratchets.add(ratchet.initiate(root, own, peer, args.bytes("peer_key"), draws)) };
+    return { handle: ratchets.add(ratchet.initiate(root, own, peer, args.fixed("peer_key", 32), draws)) };
   },
   "ratchet.respond": ({ args }) => {
     const [root, peer, own] = begun(args);
-    const secret = args.bytes("secret");
+    const secret = args.fixed("secret", 32);
     const pair: KeyPair = { secret, public: publicKey(secret) };
     return { handle: ratchets.add(ratchet.respond(root, peer, own, pair)) };
   },
