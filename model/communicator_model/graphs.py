@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from communicator_model.draws import subseed
 from communicator_model.traces import DataError, file_bytes
 
-__all__ = ["MODELS", "Graph", "GraphError", "Model", "acquaintances", "ego_facebook"]
+__all__ = ["FACEBOOK_FILE", "MODELS", "Graph", "GraphError", "Model", "acquaintances", "check_graph", "ego_facebook"]
 
 Model = Literal["watts-strogatz", "barabasi-albert", "blocks", "power-law", "ego-facebook"]
 MODELS: Final[tuple[Model, ...]] = get_args(Model)
@@ -56,7 +56,7 @@ class Graph(msgspec.Struct, frozen=True):
 
 def acquaintances(graph: Graph, seed: int) -> Pairs:
     """Return the pairs (n, 2) of a graph; a million people of mean degree 8 take a few seconds. Raises `GraphError`."""
-    _check(graph)
+    check_graph(graph)
     rng = Generator(Philox(key=subseed(seed, "graph", graph.model)))
     match graph.model:
         case "watts-strogatz":
@@ -70,7 +70,8 @@ def acquaintances(graph: Graph, seed: int) -> Pairs:
     raise GraphError("ego-facebook is read from its file")
 
 
-def _check(graph: Graph) -> None:
+def check_graph(graph: Graph) -> None:
+    """Raise `GraphError` if there is no such graph."""
     if graph.people < 4 or not 1 <= graph.mean_degree <= (graph.people - 1) / 2:
         raise GraphError(
             f"no graph of {graph.people:,} people with {graph.mean_degree:g} acquaintances each: it takes 4 people, and"
@@ -80,6 +81,8 @@ def _check(graph: Graph) -> None:
         raise GraphError("rewired and within are shares, from 0 to 1")
     if not 1 <= graph.blocks <= graph.people // 2:
         raise GraphError("blocks must be at least 1, with two people in each")
+    if graph.model == "blocks" and not _has_room(graph):
+        raise GraphError("such small blocks have no room for so many acquaintances; make fewer, or within smaller")
     if not 1.5 <= graph.exponent <= 6:
         raise GraphError("exponent must lie in [1.5, 6]")
 
@@ -137,14 +140,14 @@ def _barabasi_albert(rng: Generator, graph: Graph) -> Pairs:
     return _topped_up(rng, np.column_stack((person, found)), edges, graph.people)
 
 
+def _has_room(graph: Graph) -> bool:
+    return graph.within * graph.mean_degree <= (graph.people / graph.blocks - 1) / 2
+
+
 def _blocks(rng: Generator, graph: Graph) -> Pairs:
     """The first end is anybody; the other somebody of the same block, or anybody."""
     people, size = graph.people, graph.people / graph.blocks
     edges = round(graph.mean_degree * people / 2)
-    if graph.within * edges > people * (size - 1) / 4:
-        raise GraphError(
-            f"blocks of {size:.3g} people have no room for so many edges: fewer blocks, or a smaller within"
-        )
     pairs = np.empty((0, 2), dtype=np.int64)
     while len(pairs) < edges:
         first = rng.integers(people, size=edges - len(pairs))

@@ -65,6 +65,24 @@ class Law(msgspec.Struct, frozen=True):
                     return -rest[0] * math.log1p(-u / first)
                 return -rest[1] * math.log1p(-(u - first) / (1 - first))
 
+    def lengths(self, u: Floats) -> Floats:
+        """Turn many uniform numbers into lengths."""
+        first, *rest = self.parameters
+        match self.family:
+            case "fixed":
+                return np.full(u.shape, first)
+            case "exponential":
+                return -first * np.log1p(-u)
+            case "weibull":
+                return first * (-np.log1p(-u)) ** (1 / rest[0])
+            case "lognormal":
+                normal = map(_NORMAL.inv_cdf, np.maximum(u, _TINY).ravel().tolist())
+                return first * np.exp(rest[0] * np.fromiter(normal, np.float64, u.size).reshape(u.shape))
+            case "hyperexponential":
+                is_first = u < first
+                inner = np.where(is_first, u / first, (u - first) / (1 - first))
+                return -np.where(is_first, rest[0], rest[1]) * np.log1p(-inner)
+
     @property
     def mean(self) -> float:
         """The mean length."""
@@ -92,7 +110,7 @@ class Law(msgspec.Struct, frozen=True):
                 return -np.expm1(-((x / first) ** rest[0]))
             case "lognormal":
                 z = np.log(np.maximum(x, 1e-300) / first) / rest[0]
-                return np.array([_NORMAL.cdf(value) for value in z.tolist()])
+                return np.fromiter(map(_NORMAL.cdf, z.ravel().tolist()), np.float64, z.size).reshape(z.shape)
             case "hyperexponential":
                 return -first * np.expm1(-x / rest[0]) - (1 - first) * np.expm1(-x / rest[1])
 

@@ -105,17 +105,18 @@ class Interrupted(Schedule):
     """The schedule of a phone that is off line for once, however long."""
 
     absence: Absence
+    under: Schedule
 
     @classmethod
     def by(cls, schedule: Schedule, absence: Absence) -> Self:
         """Return a schedule with an absence in it."""
-        return cls(schedule.starts_ms, schedule.ends_ms, absence)
+        return cls(schedule.starts_ms, schedule.ends_ms, absence, schedule)
 
     def next_online(self, t_ms: int) -> int:
         """The first time from `t_ms` on at which the phone is online."""
-        t_ms = Schedule.next_online(self, t_ms)
+        t_ms = self.under.next_online(t_ms)
         away = self.absence
-        return t_ms if not away.from_ms <= t_ms < away.until_ms else Schedule.next_online(self, away.until_ms)
+        return t_ms if not away.from_ms <= t_ms < away.until_ms else self.under.next_online(away.until_ms)
 
 
 @dataclass(frozen=True, slots=True)

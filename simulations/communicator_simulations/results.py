@@ -65,7 +65,7 @@ def summary(plan: Plan, stored: Sequence[Stored], rule: Rule | None = None) -> d
     scenario = plan.scenario
     supplies = supplies_for(plan, 0)
     synthetic = plan.sources.trace is None
-    statistics = calibration(supplies.trace) if synthetic else []
+    statistics = calibration(supplies.trace) if synthetic and scenario.workload is None else []
     duration_ms = int(supplies.trace.duration_ms)
     fault = scenario.conditions(0, plan.keys[0].fault, duration_ms)
     return {

@@ -14,7 +14,9 @@ from typing import Final, Literal
 import msgspec
 
 from communicator_model.faults import Conditions, Fault, FaultKind, Weather
-from communicator_simulations.service_tables import ServicesTable, complaints
+from communicator_simulations import data_tables, service_tables
+from communicator_simulations.data_tables import DevicesTable, WorkloadTable
+from communicator_simulations.service_tables import ServicesTable
 from communicator_spec import Terms
 from communicator_spec.errors import Explained
 from communicator_spec.terms import TermsError, check_terms, standard_terms
@@ -149,6 +151,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     policy: tuple[Policy, ...]
     absence: AbsenceTable | None = None
     services: ServicesTable = ServicesTable()
+    workload: WorkloadTable | None = None
+    devices: DevicesTable | None = None
 
     def conditions(self, seed: int, kind: FaultKind, duration_ms: int) -> Conditions:
         """Return what decides one run besides people and policy, for messages that span `duration_ms`."""
@@ -253,7 +257,9 @@ def check_scenario(scenario: Scenario, name: str) -> Scenario:
     require(len(scenario.policy) >= 1, "there must be at least one [[policy]]")
     names = [policy.name for policy in scenario.policy]
     require(len(set(names)) == len(names), "policies must have different names")
-    for complaint in complaints(scenario.services, people.providers, fault.provider):
+    of_data = data_tables.complaints(scenario.workload, scenario.devices, people.count, people.days, resamples)
+    of_services = service_tables.complaints(scenario.services, people.providers, fault.provider)
+    for complaint in (*of_data, *of_services):
         require(False, complaint)
     for policy in scenario.policy:
         policy.terms(scenario.profile)

@@ -68,7 +68,10 @@ def plan(scenario: Scenario, seed: int, trace: Path | None, phones: Path | None,
 
     Raises `ScenarioError` for a policy or fault that there is not, `DataError` for data that is named but missing.
     """
-    sources = Sources(None, None) if synthetic else Sources(find_trace(trace), find_phones(phones))
+    if scenario.workload is not None and trace is not None:
+        raise ScenarioError("--trace contradicts [workload] of the scenario, which makes its messages")
+    found = None if scenario.workload is not None else find_trace(trace)
+    sources = Sources(None, None) if synthetic else Sources(found, find_phones(phones))
     chosen = _choose([p.name for p in scenario.policy], policies, "policy")
     kinds = [FaultKind(f) for f in _choose([f.value for f in scenario.study.faults], faults, "fault")]
     rounds = range(scenario.study.replications)
@@ -102,8 +105,13 @@ def supplies_for(plan: Plan, replication: int) -> Supplies:
         again = stream(subseed(plan.seed, scenario.name, "data"), drawn)
         return again(replication, 0) if drawn in study.resamples else None
 
-    trace = synthesise(seed("messages")) if sources.trace is None else open_trace(sources.trace)
     phones = Phones.synthetic(seed("devices")) if sources.phones is None else Phones.load(sources.phones)
+    if scenario.devices is not None:
+        phones = scenario.devices.phones(phones, sources.phones, seed("devices"))
+    if scenario.workload is not None:
+        people = scenario.people
+        return Supplies(scenario.workload.trace(people.count, people.days, seed("graph"), seed("messages")), phones)
+    trace = synthesise(seed("messages")) if sources.trace is None else open_trace(sources.trace)
     count, days = scenario.people.count or None, scenario.people.days or None
     if count or days:
         trace = trace.restrict(count, days, window=draw("window"), circle=draw("graph"))
