@@ -30,7 +30,7 @@ from communicator_simulations.workers import finished
 from communicator_spec import Kind
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["IMPLEMENTATIONS", "Implementation", "play"]
+__all__ = ["IMPLEMENTATIONS", "Implementation", "observed", "play"]
 
 PEOPLE: Final = 20
 MESSAGES: Final = 240
@@ -86,7 +86,7 @@ def _one(job: tuple[int, int, int]) -> Scores:
     seed, replication, index = job
     implementation = IMPLEMENTATIONS[index]
     own_seed = subseed(seed, "linkage", replication)
-    seen, published = _observe(own_seed, implementation)
+    seen, published = observed(own_seed, implementation)
     rng = np.random.Generator(np.random.PCG64(subseed(own_seed, "pairs")))
     scorer, scores = Scorer(published), Scores()
     for game in GAMES:
@@ -99,10 +99,10 @@ def _one(job: tuple[int, int, int]) -> Scores:
     return scores
 
 
-def _observe(seed: int, implementation: Implementation) -> tuple[Seen, list[bytes]]:
+def observed(seed: int, implementation: Implementation, messages: int = MESSAGES) -> tuple[Seen, list[bytes]]:
     """Run one population on one implementation and return what everybody saw."""
     scenario = _scenario(implementation.profile)
-    supplies = Supplies(synthesise(seed, PEOPLE, MESSAGES, DAYS), Phones.synthetic(seed, PEOPLE))
+    supplies = Supplies(synthesise(seed, PEOPLE, messages, DAYS), Phones.synthetic(seed, PEOPLE))
     views = TakenViews()
     fidelity = impl_fidelity(implementation.profile, seed, implementation.parts, views)
     done = simulate(scenario, seed, supplies, RunKey("two", FaultKind.NONE, 0), fidelity, contexts=2)

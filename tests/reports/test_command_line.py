@@ -64,6 +64,7 @@ def below(folder: Path) -> list[str]:
         "simulate",
         "simulate scenario",
         "simulate fuzz",
+        "simulate threats",
         "conform",
         "conform init",
         "conform doctor",

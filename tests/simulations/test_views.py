@@ -7,7 +7,7 @@ from communicator_impl.addresses import EpochKey, LabelGrant, Root
 from communicator_impl.outbox import Outbox
 from communicator_impl.particle_fields import IssueGrant, RegisterRoot
 from communicator_impl.turn import Outgoing, Turn
-from communicator_simulations.linkage import Implementation, _observe
+from communicator_simulations.linkage import Implementation, observed
 from communicator_simulations.real import Parts, Travel
 from communicator_simulations.views import MisfitError, TakenViews
 from communicator_spec import Command, Path
@@ -62,4 +62,4 @@ class WritesOneByteMore(Outbox):
 
 def test_an_implementation_that_writes_what_nobody_knows_is_not_judged() -> None:
     with pytest.raises(MisfitError, match="request"):
-        _observe(7, Implementation("writes more", "label/1", Parts(outbox=WritesOneByteMore)))
+        observed(7, Implementation("writes more", "label/1", Parts(outbox=WritesOneByteMore)))

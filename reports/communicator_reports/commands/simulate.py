@@ -175,9 +175,12 @@ Examples:
   communicator simulate scenario --help
 
   communicator simulate fuzz --minutes 10
+
+  communicator simulate threats
 """
 _OTHERS: Final = {
     "fuzz": "Explore fault plans on the real cores; shrink what fails, and say how to run it again.",
+    "threats": "Attack the scheme as it was drafted, and the standard: T1 to T18 of chapter 14.",
 }
 
 app = typer.Typer(cls=group_of(_OTHERS, "scenario"), no_args_is_help=True, help=_HELP)

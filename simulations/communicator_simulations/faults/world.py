@@ -362,6 +362,8 @@ class PlannedWorld:
     def _stray(self, now_ms: int, fault: Fault) -> bool:
         """Write to the next address of a grant that the peer holds, as somebody can to whom it was passed on."""
         owner, holder = fault.which, fault.which ^ 1
+        if holder in self._ended:
+            return False  # who has ended a relationship has no addresses to pass on
         kept: Any = self._managers.kept(holder)
         for grant in kept.held:
             service, serial = grant.service, grant.serial
