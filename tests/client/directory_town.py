@@ -35,12 +35,12 @@ class Town(NamedTuple):
 
 
 @contextmanager
-def town(folder: Path, *, per_day: int = 16, allowed: int = 1024) -> Iterator[Town]:
+def town(folder: Path, *, per_day: int = 16, allowed: int = 1024, mode: str = "brokered") -> Iterator[Town]:
     allowances = f"{{query = {allowed}, contact = {allowed}}}"
     settings = {"COMMUNICATOR_AUTHORIZATION_ALLOWANCES": allowances}
     with Service(folder, "authorization", settings=settings) as issuer, Service(folder, "both") as post:
         rules = {
-            "COMMUNICATOR_DIRECTORY_MODE": "brokered",
+            "COMMUNICATOR_DIRECTORY_MODE": mode,
             "COMMUNICATOR_DIRECTORY_CONTACTS_PER_DAY": str(per_day),
             "COMMUNICATOR_DIRECTORY_TOKENS": f'{{query = ["{issuer.uri}"], contact = ["{issuer.uri}"]}}',
             "COMMUNICATOR_SERVICE_OPERATOR": "Directory",

@@ -28,6 +28,7 @@ from communicator_impl.root_record import Item
 from communicator_impl.sending_service import RetryAt, SendingService, Ticket
 from communicator_impl.storage import MemoryStorage
 from communicator_impl.submission import Submission
+from communicator_impl.tokens import Token
 from communicator_spec import ErrorClass
 from communicator_spec.terms import standard_terms
 
@@ -157,7 +158,7 @@ class WorldCourier(Courier):
         receiving = Receiving(self._world.rsa[uri].config(), 4096, (2800,), ("immediate",), True, ())
         return Document(1, uri, receiving, Sending(uri, 4096, (0,), 604_800, ((1, 1), (2, 1)), ())).encode()
 
-    def carry_out(self, uri: str, request: Request) -> None:
+    def carry_out(self, uri: str, request: Request, token: Token | None = None) -> None:
         with self._asking("request", uri):
             self._world.register(uri, request)
 
@@ -169,15 +170,15 @@ class WorldCourier(Courier):
         with self._asking("confirm", uri):
             self._world.rsa[uri].confirm(self._world.now_ms, self._world.root(access_key), numbers)  # type: ignore[arg-type]
 
-    def submit(self, uri: str, submission: Submission, relationship: int) -> bytes:
+    def submit(self, uri: str, submission: Submission, relationship: int, token: Token | None = None) -> bytes:
         with self._asking("submit", uri):
             return self._world.submitted(uri, submission)
 
-    def store(self, uri: str, ciphertext: IO[bytes], lifetime_s: int) -> Stored:
+    def store(self, uri: str, ciphertext: IO[bytes], lifetime_s: int, *tokens: Token | None) -> Stored:
         with self._asking("upload", uri):
             return self._world.stored(uri, ciphertext.read(), lifetime_s)
 
-    def fetch_file(self, uri: str, place: str, most: int) -> bytes:
+    def fetch_file(self, uri: str, place: str, most: int, token: Token | None = None) -> bytes:
         self._ask_for(uri)
         return self._found(place)
 

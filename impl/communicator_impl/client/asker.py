@@ -35,6 +35,7 @@ _ANSWER_BYTES_MAX: Final = 1 << 20
 _BROKEN: Final = 500
 _BUSY: Final = 429
 _CBOR, _SEQUENCE, _OCTETS = "application/cbor", "application/cbor-seq", "application/octet-stream"
+_JSON: Final = "application/json"
 _ISSUER: Final = "/.well-known/private-token-issuer-directory"
 
 
@@ -49,6 +50,20 @@ class Fetched(NamedTuple):
 def name_path(name: str, what: str = "") -> str:
     """Return the path of a name, as it is sent."""
     return f"/v1/names/{quote(name, safe='').replace('.', '%2E')}{what}"
+
+
+_LIFETIME_S: Final = PARAMETERS.attachment.lifetime_s_min
+_DEMANDED: Final[dict[Purpose, tuple[str, str, str, bytes | None]]] = {
+    Purpose.QUERY: ("GET", name_path("-"), "", None),
+    Purpose.CONTACT: ("POST", name_path("-", "/contact"), "", None),
+    Purpose.REGISTER: ("POST", "/v1/roots", _JSON, b"{}"),
+    Purpose.FETCH: ("POST", "/v1/fetch", _JSON, b"{}"),
+    Purpose.SUBMIT: ("POST", "/v1/submit", _CBOR, b""),
+    Purpose.UPLOAD: (
+        "POST", f"/v1/attachments?lifetime={_LIFETIME_S}", _OCTETS, bytes(PARAMETERS.attachment.chunk_bytes),
+    ),
+}  # fmt: skip
+"""A request of each purpose that is whole but for its token: method, path and query, media type and body."""
 
 
 class Asker:
@@ -93,9 +108,9 @@ class Asker:
         return self._good(uri, "POST", name_path(name, "/contact"), _paid(token), b"").data
 
     def demanded(self, uri: str, purpose: Purpose) -> tuple[str, ...]:
-        """Return what a directory asks of whoever shows no token: it names the issuers' keys (TOK-6)."""
-        method, what = ("GET", "") if purpose is Purpose.QUERY else ("POST", "/contact")
-        return self._ask(uri, method, name_path("-", what)).demands
+        """Return what a service asks of whoever shows no token: it names the issuers' keys (TOK-6)."""
+        method, path, kind, content = _DEMANDED[purpose]
+        return self._ask(uri, method, path, {"content-type": kind} if kind else None, content).demands
 
     # ---------------------------------------------------------------- accounts
 

@@ -134,6 +134,12 @@ class Book:
         self._silent_ms[number] = now_ms
         self._heard_ms.pop(number, None)
 
+    def doubt(self, number: int, now_ms: int) -> None:
+        """Note that a service did not do as its document says: it is left alone for a while, then read again."""
+        self.silent(number, now_ms)
+        if number in self._documents:
+            self._documents[number] = (0, self._documents[number][1])
+
     def heard(self, number: int, now_ms: int) -> None:
         """Note that a service answered."""
         self._silent_ms.pop(number, None)

@@ -18,6 +18,7 @@ import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from functools import cache
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from communicator_impl import pace, wire
@@ -28,6 +29,7 @@ from communicator_impl.particle_fields import IssueGrant, RegisterRoot, Request
 from communicator_impl.queue_entry import State
 from communicator_impl.root_record import Item, item_of
 from communicator_impl.submission import Submission
+from communicator_impl.tokens import Token, authorization
 from communicator_spec import ErrorClass
 from communicator_spec.origin import is_origin
 from communicator_spec.parameters import PARAMETERS
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["Courier", "Progress", "Silent", "Stored", "class_of", "verifier"]
+__all__ = ["Courier", "Progress", "Silent", "Stored", "class_of", "shown", "verifier"]
 
 _V, _E = PARAMETERS.service, PARAMETERS.envelope
 _ANSWER_BYTES_MAX: Final = 1 << 26
@@ -89,13 +91,13 @@ class Courier:
             raise ServiceError(error.error_class, "document") from error
         return data
 
-    def carry_out(self, uri: str, request: Request) -> None:
-        """Register, issue or revoke at an own receiving service."""
+    def carry_out(self, uri: str, request: Request, token: Token | None = None) -> None:
+        """Register, issue or revoke at an own receiving service; `token` pays for a root (RECV-5)."""
         if isinstance(request, RegisterRoot):
             named: dict[str, object] = {"root": base64url(request.root), "access_key": base64url(request.access_key)}
             key = request.verify_key
             proof: dict[str, object] = {"profile": 2} if key is None else {"profile": 1, "verify_key": base64url(key)}
-            self._post(uri, "/v1/roots", named | proof, apart=request.access_key)
+            self._post(uri, "/v1/roots", named | proof, apart=request.access_key, tokens=shown(token))  # ADDR-6
         elif isinstance(request, IssueGrant):
             g = request.grant
             numbers: dict[str, object] = {
@@ -121,10 +123,10 @@ class Courier:
         """Say that these are durable here: the service deletes them."""
         self._post(uri, "/v1/confirm", {"numbers": sorted(numbers)}, access_key)
 
-    def submit(self, uri: str, submission: Submission, relationship: int) -> bytes:
+    def submit(self, uri: str, submission: Submission, relationship: int, token: Token | None = None) -> bytes:
         """Hand a submission over; return its ticket."""
-        apart = b"%d" % relationship
-        data = self._ask(uri, "POST", "/v1/submit", content=submission.encode(), headers=_CBOR, apart=apart)
+        apart, headers = b"%d" % relationship, _CBOR | shown(token)
+        data = self._ask(uri, "POST", "/v1/submit", content=submission.encode(), headers=headers, apart=apart)
         return _octets(_member(data, "ticket"))
 
     def progress(self, uri: str, ticket: bytes, relationship: int) -> Progress:
@@ -141,18 +143,19 @@ class Courier:
 
     # ---------------------------------------------------------------- files
 
-    def store(self, uri: str, ciphertext: IO[bytes], lifetime_s: int) -> Stored:
+    def store(self, uri: str, ciphertext: IO[bytes], lifetime_s: int, *tokens: Token | None) -> Stored:
         """Upload a ciphertext; the same one again gives the same answer (SVC-7)."""
-        target, headers = f"/v1/attachments?lifetime={lifetime_s}", {"content-type": "application/octet-stream"}
+        target, kind = f"/v1/attachments?lifetime={lifetime_s}", {"content-type": "application/octet-stream"}
+        headers = kind | shown(*tokens)
         data = self._ask(uri, "POST", target, content=ciphertext, headers=headers, once=True)
         where, until_s = _member(data, "uri"), _member(data, "valid_until")
         if not isinstance(where, str) or type(until_s) is not int:
             raise ServiceError(ErrorClass.MALFORMED, "upload")
         return Stored(where, until_s)
 
-    def fetch_file(self, uri: str, place: str, most: int) -> bytes:
+    def fetch_file(self, uri: str, place: str, most: int, token: Token | None = None) -> bytes:
         """Let a receiving service fetch a file of at most `most` bytes from where it is stored (ATT-15)."""
-        content, headers = json.dumps({"uri": place}).encode(), {"content-type": "application/json"}
+        content, headers = json.dumps({"uri": place}).encode(), {"content-type": "application/json"} | shown(token)
         return self._ask(
             uri, "POST", "/v1/fetch", content=content, headers=headers, timeout_s=_FETCHED_S, once=True, most=most
         )
@@ -168,10 +171,16 @@ class Courier:
     # ---------------------------------------------------------------- requests
 
     def _post(
-        self, uri: str, path: str, body: Mapping[str, object], access_key: bytes | None = None, apart: bytes = b""
+        self,
+        uri: str,
+        path: str,
+        body: Mapping[str, object],
+        access_key: bytes | None = None,
+        apart: bytes = b"",
+        tokens: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        content, shown = json.dumps(body).encode(), {"content-type": "application/json"}
-        self._ask(uri, "POST", path, access_key, content=content, headers=shown, apart=apart)
+        content, headers = json.dumps(body).encode(), {"content-type": "application/json", **tokens}
+        self._ask(uri, "POST", path, access_key, content=content, headers=headers, apart=apart)
 
     def _ask(
         self,
@@ -189,13 +198,13 @@ class Courier:
     ) -> bytes:
         import httpx
 
-        shown = dict(headers or {})
+        sent = dict(headers or {})
         if access_key is not None:
-            shown["authorization"] = f"Bearer {base64url(access_key)}"
+            sent["authorization"] = f"Bearer {base64url(access_key)}"
         client, data = self._made(uri) if once else self._client(uri, access_key or apart), bytearray()
         begun_ms, patience = self._clock(), httpx.Timeout(timeout_s, connect=_TIMEOUT_S)
         try:
-            with client.stream(method, target, content=content, headers=shown, timeout=patience) as answer:
+            with client.stream(method, target, content=content, headers=sent, timeout=patience) as answer:
                 self._note_date(uri, answer.headers.get("date", ""), begun_ms)
                 for part in answer.iter_bytes():
                     data += part
@@ -251,6 +260,13 @@ _ASKED: Final = [
 ]
 """The system asks a service that is silent whether it is still there, below TLS and HTTP: a wait takes minutes."""
 _CBOR: Final = {"content-type": "application/cbor"}
+
+
+def shown(*tokens: Token | None) -> dict[str, str]:
+    """Return the headers that show tokens: the first as ever, more of them beside it (10.2)."""
+    first, *more = [authorization(token) for token in tokens if token is not None] or [""]
+    beside = {"communicator-tokens": ",".join(one.partition('"')[2].rstrip('"') for one in more)} if more else {}
+    return ({"authorization": first} if first else {}) | beside
 
 
 def _member(data: bytes, name: str) -> object:

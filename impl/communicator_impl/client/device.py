@@ -48,10 +48,12 @@ from communicator_impl.client.uploads import Uploads, Waiting
 from communicator_impl.client.vault import Vault
 from communicator_impl.content import Attachment, Content, Profile, decode_content, encode_content, encode_profile
 from communicator_impl.core_event import CoreEvent
+from communicator_impl.document import Document
 from communicator_impl.entropy import Entropy, SystemEntropy
 from communicator_impl.errors import CommunicatorError, InputError, ServiceError
 from communicator_impl.fingerprint import fingerprint
 from communicator_impl.introduction import INVITATION_S, Suites
+from communicator_impl.keys import Identity
 from communicator_impl.particle_fields import NEVER, Request, Setting
 from communicator_impl.queue_entry import State
 from communicator_impl.relationship_manager import RelationshipManager, Step
@@ -96,20 +98,19 @@ class Device:
         self.book = Book(vault, self.courier)
         self.clocks = Clocks(self.book, self.courier, clock)
         self.history = History(vault, self.book)
-        self.post = Post(vault, self.book, self.courier, clock, self.history.travelled)
+        self.entropy, asker = entropy or SystemEntropy(), asker or Asker()
+        self.purses = Purses(vault, asker, self.entropy, clock)
+        self.post = Post(vault, self.book, self.courier, self.purses, clock, self.history.travelled)
         self.log = EventLog(vault, self.book) if log else None
         self._person = person
-        self.entropy = entropy or SystemEntropy()
-        self.uploads = Uploads(vault, self.book, self.courier, self.entropy, clock)
-        self.files = Files(self.book, self.courier, clock)
+        self.uploads = Uploads(vault, self.book, self.courier, self.purses, self.entropy, clock)
+        self.files = Files(self.book, self.courier, self.purses, clock)
         self.ledger = Ledger(vault)
         self.departures = Departures(self)
         self.sent_with_files: dict[int, int] = {}  # drafts of this process, and the numbers that they got
         self._terms = terms or standard_terms("label/1")
         self._reported: list[CoreEvent] = []
         self._build()
-        asker = asker or Asker()
-        self.purses = Purses(vault, asker, self.entropy, clock)
         self.strangers = Strangers(self)
         self.names = Names(self, asker, self.purses)
         self.finder = Finder(self, asker, self.purses, self.names)
@@ -148,11 +149,20 @@ class Device:
         keep(self.vault, suites)
         self._build()
 
-    def invite(self, name: str, relationship: int | None = None, lifetime_s: int = INVITATION_S) -> tuple[int, bytes]:
-        """Make a contact for somebody who is to be called `name`, good for so long; return number and contact."""
+    def invite(
+        self,
+        name: str,
+        relationship: int | None = None,
+        lifetime_s: int = INVITATION_S,
+        identity: Identity | None = None,
+    ) -> tuple[int, bytes]:
+        """Make a contact for somebody who is to be called `name`, good for so long; return number and contact.
+
+        `identity` is that of an own name at a directory: the contact is then one of that entry (DIR-4).
+        """
         number, setting = self.new_number(relationship), self.setting()
         with self._step():
-            contact, step = self.core.offer(self.clock(), number, setting, lifetime_s=lifetime_s)
+            contact, step = self.core.offer(self.clock(), number, setting, identity, lifetime_s)
             self.history.begin(number, name, Stage.INVITED, self.clock() // 1000, contact)
             self.plan(number, step)
         self.post.carry_out()
@@ -293,6 +303,8 @@ class Device:
             self._store_files()
             self._wake()
             self.names.turn()
+            for document in self._own_documents():
+                self.purses.use_at(document)
             self.purses.turn()
         self.post.carry_out()
         self.post.hand_over()
@@ -473,7 +485,15 @@ class Device:
         setting = self.book.setting
         if not setting.receiving or not setting.sending:
             raise InputError(ErrorClass.REFUSED, "no services are chosen yet")
+        for document in self._own_documents():
+            self.purses.need_account(document)
         return setting
+
+    def _own_documents(self) -> list[Document]:
+        """Return what is known of the services in use."""
+        chosen = self.book.setting
+        found = (self.book.document(number) for number in dict.fromkeys((*chosen.receiving, *chosen.sending)))
+        return [document for document in found if document is not None]
 
     def _senders(self) -> tuple[int, ...]:
         return self.book.setting.sending

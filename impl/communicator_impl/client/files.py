@@ -18,10 +18,12 @@ from typing import Final, NamedTuple
 from communicator_impl.attachment import Sealed, Shelf, chunks_of, decrypt
 from communicator_impl.client.book import Book
 from communicator_impl.client.courier import Courier
+from communicator_impl.client.purses import Purses
 from communicator_impl.client.records import Message, Stage
 from communicator_impl.content import Attachment, Location, decode_content, decode_profile
 from communicator_impl.errors import InputError, PeerError, ServiceError
 from communicator_impl.retrieval import DIRECTLY, Attempt, Retrieval
+from communicator_impl.tokens import Purpose
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
@@ -52,8 +54,8 @@ class Listed(NamedTuple):
 class Files:
     """What fetches files for one device."""
 
-    def __init__(self, book: Book, courier: Courier, clock: Callable[[], int]) -> None:
-        self._book, self._courier, self._clock = book, courier, clock
+    def __init__(self, book: Book, courier: Courier, purses: Purses, clock: Callable[[], int]) -> None:
+        self._book, self._courier, self._purses, self._clock = book, courier, purses, clock
 
     def fetch(self, stage: Stage, file: Attachment, shelf: Shelf, *, directly: bool) -> str:
         """Put a file on a shelf; return the origin that fetched it, or the one that stores it if the device did.
@@ -80,7 +82,11 @@ class Files:
         if attempt.service == DIRECTLY:
             yield self._courier.download(place.uri, most)
         else:
-            yield self._courier.fetch_file(self._book.uri(attempt.service), place.uri, most)
+            uri, document = self._book.uri(attempt.service), self._book.document(attempt.service)
+            (payment,) = self._purses.pay_later(document, Purpose.FETCH, place.uri.encode())
+            data = self._courier.fetch_file(uri, place.uri, most, payment.token)
+            self._purses.settled(payment)
+            yield data
 
     def _proxies(self) -> tuple[int, ...]:
         """Return the own receiving services that offer to fetch."""

@@ -10,6 +10,9 @@ gets the same answers, until the relationship is in the store. ::
     4. a contact of that identity (DIR-6); a token `contact`
     5. relationship, first message, end of the search: one transaction
 
+Where the directory only attests names, or the person was given a link anyway, the link is the contact: it was made with
+the identity of the name, and is taken if it carries that of the entry (DIR-6), over whatever way it came.
+
 Rules:
 
 1. A search is a row with a number of its own; its tokens are those of that number (TOK-17).
@@ -23,6 +26,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from communicator_impl.client import links
 from communicator_impl.client.asker import Asker, name_path
 from communicator_impl.client.courier import Silent
 from communicator_impl.client.names import Names
@@ -75,6 +79,16 @@ class Found(NamedTuple):
     is_seen_by_one: bool
 
 
+class _Asked(NamedTuple):
+    """An entry, and how it was asked for."""
+
+    document: "Document"
+    watch: "DirectoryWatch"
+    search: _Search
+    finding: Finding
+    payment: Payment
+
+
 class Finder:
     """Searches of one device."""
 
@@ -99,23 +113,57 @@ class Finder:
         `PeerError` when the directory does not tell one truth, `InputError` when the person has to do something,
         `ServiceError` otherwise; the search goes on where it was, with the next call.
         """
+        content = encode_content(Content(_TEXT, text.encode())) if text else b""
+        asked = self._ask(uri, name, ways, heads, trusts=trusts)
+        data, payment = self._take(asked)  # 4
+        with self._device.step():  # 5
+            number = self._begin(asked.search, data, called, content, relationship)
+            self._purses.settled(asked.payment)
+            self._purses.settled(payment)
+        return Found(number, asked.finding.succession, self._purses.is_seen_by_one(asked.document))
+
+    def attest(
+        self,
+        uri: str,
+        name: str,
+        called: str,
+        contact: bytes,
+        *,
+        relationship: int | None = None,
+        ways: Sequence[str] = (),
+        heads: Sequence[Head] = (),
+        trusts: bool = False,
+    ) -> Found:
+        """Take a link up if it is that of whoever has a name at a directory; raises as `find`."""
+        device = self._device
+        device.history.refuse_used(contact)
+        with links.explained():
+            check_link(contact, device.clock() // 1000, device.suites)
+        asked = self._ask(uri, name, ways, heads, trusts=trusts)
+        try:
+            asked.watch.reader.read_contact(device.clock(), name, contact)  # 4, DIR-6
+        except PeerError as error:
+            self._purses.settled(asked.payment)  # rule 2
+            self._vault.delete(asked.search.row)
+            raise PeerError(error.error_class, f"the link is not one of {name}, as {uri} attests it") from error
+        with device.step():  # 5
+            number = self._begin(asked.search, contact, called, b"", relationship)
+            self._purses.settled(asked.payment)
+        return Found(number, asked.finding.succession, self._purses.is_seen_by_one(asked.document))
+
+    def _ask(self, uri: str, name: str, ways: Sequence[str], heads: Sequence[Head], *, trusts: bool) -> "_Asked":
+        """Return the entry of a name, checked as far as a device can (1 to 3)."""
         checked_name(name)
         self._device.setting()
-        content = encode_content(Content(_TEXT, text.encode())) if text else b""
         document = self._document(uri)
         watch = self._watch(uri, ways)
         seen = watch.look(self._device.clock(), heads)  # 1
         if not seen.sizes:
             raise ServiceError(ErrorClass.UNKNOWN, f"{uri} does not answer")
         search = self._search(uri, name)
-        finding, asked = self._look_up(document, watch, search)  # 2
+        finding, payment = self._look_up(document, watch, search)  # 2
         self._check(finding.entry, uri, trusts=trusts)  # 3
-        data, payment = self._take(document, watch, search)  # 4
-        with self._device.step():  # 5
-            number = self._begin(search, data, called, content, relationship)
-            self._purses.settled(asked)
-            self._purses.settled(payment)
-        return Found(number, finding.succession, self._purses.is_seen_by_one(document))
+        return _Asked(document, watch, search, finding, payment)
 
     def confirm_identity(self, uri: str, name: str) -> None:
         """The person knows why an identity was replaced without a word of the one before."""
@@ -160,10 +208,15 @@ class Finder:
 
     # ---------------------------------------------------------------- the contact
 
-    def _take(self, document: "Document", watch: "DirectoryWatch", search: _Search) -> tuple[bytes, Payment]:
+    def _take(self, asked: _Asked) -> tuple[bytes, Payment]:
+        document, watch, search = asked.document, asked.watch, asked.search
         directory = document.directory
         if directory is None or directory.mode != "brokered":
-            raise InputError(ErrorClass.REFUSED, f"{search.uri} only says who has a name; ask {search.name} for a link")
+            raise InputError(
+                ErrorClass.REFUSED,
+                f"{search.uri} only says who has a name; ask {search.name} for a link of that name, and check it: "
+                f"communicator rm accept LINK --of {search.name} --directory {search.uri}",
+            )
         payment = self._purses.pay(document, Purpose.CONTACT, search.digest("POST", "/contact"))
         try:
             data = self._paid(payment, lambda: self._asker.contact(search.uri, search.name, payment.token))
@@ -191,7 +244,8 @@ class Finder:
         device, now_ms = self._device, self._device.clock()
         number, package = device.new_number(wanted), Contact.decode(data, now_ms // 1000).package
         step = device.core.approach(now_ms, number, device.setting(), data)
-        device.history.begin(number, called, Stage.ANSWERED, now_ms // 1000)
+        at = f"{search.name} at {search.uri}"
+        device.history.begin(number, called, Stage.ANSWERED, now_ms // 1000, taken=data, attested=at)
         device.plan(number, step)
         if content:
             message = device.core.submit(now_ms, number, content)

@@ -51,11 +51,18 @@ class History:
     # ---------------------------------------------------------------- people
 
     def begin(
-        self, relationship: int, name: str, stage: Stage, began_s: int, link: bytes = b"", taken: bytes = b""
+        self,
+        relationship: int,
+        name: str,
+        stage: Stage,
+        began_s: int,
+        link: bytes = b"",
+        taken: bytes = b"",
+        attested: str = "",
     ) -> None:
         """Note a relationship that begins, with the contact that was made, or the one that was taken up."""
         digest = sha256(taken).hexdigest() if taken else ""
-        self._save_person(relationship, Person(name, stage, began_s, link.hex(), taken=digest))
+        self._save_person(relationship, Person(name, stage, began_s, link.hex(), taken=digest, attested=attested))
 
     def refuse_used(self, contact: bytes) -> None:
         """Raise `InputError` for a contact that was made here, or taken up here before."""

@@ -110,6 +110,18 @@ class Names:
             raise InputError(ErrorClass.UNKNOWN, f"{name} is not registered at {uri} by this device")
         return unpacked(value, Name)
 
+    def identity(self, name: str, uri: str = "") -> Identity:
+        """Return the identity with which links of an own name are made; `uri` where several directories have it."""
+        found = [one for one in self.all() if one.name == name and uri in ("", one.uri) and one.in_log]
+        if not found:
+            raise InputError(ErrorClass.UNKNOWN, f"{name} is registered nowhere by this device")
+        if len(found) > 1:
+            at = ", ".join(one.uri for one in found)
+            raise InputError(ErrorClass.REFUSED, f"{name} is registered at {at}; name one of them: --directory")
+        (identity,) = [one.secret for one in found]
+        assert identity is not None
+        return identity
+
     # ---------------------------------------------------------------- what the person does
 
     def register(self, uri: str, name: str, access_key: bytes, keeps: int = KEEPS) -> Name:

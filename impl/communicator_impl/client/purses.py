@@ -5,16 +5,21 @@ issuer that shows one person a key of his own marks all his tokens. So before a 
 are looked at from elsewhere: over other ways, if the person named some (`issuer_choice`), or else in what the directory
 asks of everybody (TOK-6); two who show the same key to one person either both lie, or neither.
 
+Tokens pay for queries and contacts of directories, for roots and files at receiving services, for submissions and
+uploads at sending services (9.1).
+
 Rules:
 
-1. Among the issuers that a directory names, one with an account here is used; first those whom somebody else runs than
-   the directory (TOK-19).
+1. Among the issuers that a service names, one with an account here is used; first those whom somebody else runs than
+   the service (TOK-19).
 2. A token belongs to one request from when it was taken out of the purse, also after a crash (TOK-17).
-3. What a pass in the background cannot do is tried again later; a person who waits is told.
+3. What a pass in the background cannot do is tried again later; a person who waits is told, and so is the next one who
+   types a command (`lines`).
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,7 +27,7 @@ from communicator_impl.client.asker import Asker
 from communicator_impl.client.courier import Silent
 from communicator_impl.client.records import packed, unpacked
 from communicator_impl.client.vault import Vault
-from communicator_impl.document import Document
+from communicator_impl.document import Directory, Document, Receiving, Sending
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import CommunicatorError, InputError, PeerError, ServiceError
 from communicator_impl.issuer_choice import has_one_operator, seen_alike
@@ -32,24 +37,23 @@ from communicator_impl.tokens import Purpose, Token, challenge_header
 from communicator_impl.wallet import Purse, Wallet
 from communicator_spec import ErrorClass
 
-if TYPE_CHECKING:
-    from communicator_impl.document import Directory
-
-__all__ = ["Account", "Payment", "Purses"]
+__all__ = ["Account", "Payment", "Purses", "Unpaid"]
 
 _ACCOUNT: Final = "account/"
-_PURPOSES: Final = (Purpose.QUERY, Purpose.CONTACT)
+_OF_DIRECTORIES: Final = (Purpose.QUERY, Purpose.CONTACT)
+_OF_RECEIVING: Final = (Purpose.REGISTER, Purpose.FETCH)
+_OF_SENDING: Final = (Purpose.SUBMIT, Purpose.UPLOAD)
 _LATER_MS: Final = 600_000
 
 
 class Account(msgspec.Struct, frozen=True, array_like=True):
-    """An account: its issuer, other ways to look at the issuer's keys, and the directories that it pays."""
+    """An account: its issuer, other ways to look at the issuer's keys, and the services that it pays."""
 
     uri: str
     access_key: bytes
     ways: tuple[str, ...]
     operator: str
-    directories: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
     wait_until_ms: int = 0  # after a pass that failed
 
 
@@ -61,11 +65,16 @@ class Payment(NamedTuple):
     digest: bytes = b""
 
 
+class Unpaid(ServiceError):
+    """There is no token for a request now; it waits."""
+
+
 class Purses:
     """The accounts and tokens of one device."""
 
     def __init__(self, vault: Vault, asker: Asker, entropy: Entropy, clock: Callable[[], int]) -> None:
         self._vault, self._asker, self._entropy, self._clock = vault, asker, entropy, clock
+        self._troubles: dict[tuple[Purpose, str], str] = {}
 
     # ---------------------------------------------------------------- accounts
 
@@ -81,8 +90,8 @@ class Purses:
                 raise InputError(ErrorClass.FORGED, f"{uri} knows no account of this access key") from error
             raise
         known = self.accounts().get(uri)
-        directories = known.directories if known else ()
-        self._keep(Account(uri, access_key, ways, document.operator, directories))
+        services = known.services if known else ()
+        self._keep(Account(uri, access_key, ways, document.operator, services))
         return allowed
 
     def accounts(self) -> dict[str, Account]:
@@ -93,13 +102,22 @@ class Purses:
     def _keep(self, account: Account) -> None:
         self._vault.save(_ACCOUNT + account.uri, packed(account))
 
-    def use_at(self, document: Document, now_ms: int) -> None:
-        """Have tokens for a directory by the time when they are needed (TOK-10)."""
-        assert document.directory is not None
-        for purpose in _PURPOSES:
-            account = self._account(document, document.directory, purpose)
-            if account is not None:
-                self._wallet().open(now_ms, _purse(account, document.directory.uri, purpose))
+    def use_at(self, document: Document) -> None:
+        """Have tokens of an own service by the time when they are needed (TOK-10)."""
+        for purpose in (*_OF_RECEIVING, *_OF_SENDING) if self.accounts() else ():
+            part = _part(document, purpose)
+            account = None if part is None else self._account(document, part, purpose)
+            if part is not None and account is not None:
+                purse = _purse(account, _uri(part), purpose)
+                if self._vault.load(purse.place) is None:
+                    self._wallet().open(self._clock(), purse)
+
+    def need_account(self, document: Document) -> None:
+        """Raise `InputError` if an own service takes tokens for roots or submissions, and no account here gets any."""
+        for purpose in (Purpose.REGISTER, Purpose.SUBMIT):
+            part = _part(document, purpose)
+            if part is not None:
+                self._chosen(document, part, purpose)
 
     # ---------------------------------------------------------------- spending
 
@@ -108,26 +126,43 @@ class Purses:
 
         `InputError` of class `REFUSED` without an account, of class `LIMIT` if the account gets no more.
         """
-        directory = document.directory
-        assert directory is not None
-        issuers = dict(directory.tokens).get(purpose.value, ())
-        if not issuers:
-            return Payment()
-        account = self._account(document, directory, purpose)
+        part = _part(document, purpose)
+        assert part is not None
+        account = self._chosen(document, part, purpose)
         if account is None:
-            one = " or ".join(issuers)
-            hint = f"open an account there: communicator rm account {issuers[0]}"
-            raise InputError(ErrorClass.REFUSED, f"{directory.uri} takes tokens of {one}; {hint}")
-        purse, wallet = _purse(account, directory.uri, purpose), self._wallet()
+            return Payment()
+        purse, wallet = _purse(account, _uri(part), purpose), self._wallet()
         wallet.open(self._clock(), purse, at_once=True)
         try:
             token = wallet.spend(self._clock(), purse, digest)
         except InputError as error:
             if error.error_class is not ErrorClass.LIMIT:
                 raise
-            self._restock(wallet, purse, account, directory.uri)
+            self._restock(wallet, purse, account, _uri(part))
             token = wallet.spend(self._clock(), purse, digest)
         return Payment(token, purse, digest)
+
+    def pay_later(self, document: Document | None, purpose: Purpose, digest: bytes, count: int = 1) -> list[Payment]:
+        """Return tokens for a request that can wait: `Unpaid`, and the person is told, if there are none now."""
+        if document is None or _part(document, purpose) is None:
+            return [Payment()]
+        digests = [hashlib.sha256(digest + bytes([at])).digest() for at in range(count)]
+        try:
+            payments = [self.pay(document, purpose, one) for one in digests]
+        except CommunicatorError as error:
+            self._troubles[purpose, document.operator] = error.detail
+            raise Unpaid(error.error_class, error.detail) from error
+        self._troubles.pop((purpose, document.operator), None)
+        return payments
+
+    def settled_all(self, payments: Sequence[Payment]) -> None:
+        """Forget the tokens of a request that was answered for good, or that were not taken."""
+        for payment in payments:
+            self.settled(payment)
+
+    def lines(self) -> list[str]:
+        """Return what the person should know: what waits for tokens, and why there are none."""
+        return sorted(set(self._troubles.values()))
 
     def settled(self, payment: Payment) -> None:
         """Forget the token of a request that was answered for good."""
@@ -136,7 +171,8 @@ class Purses:
 
     def is_seen_by_one(self, document: Document) -> bool:
         """Tell whether the person is to be warned: one operator issues tokens and sees them spent (TOK-19)."""
-        used = (self._account(document, document.directory, p) for p in _PURPOSES) if document.directory else ()
+        part = document.directory
+        used = (self._account(document, part, purpose) for purpose in _OF_DIRECTORIES) if part else ()
         return any(account is not None and _is_run_by(account, document) for account in used)
 
     def left(self) -> dict[str, int]:
@@ -155,7 +191,7 @@ class Purses:
         wallet.wake(now_ms)
         for purse in wallet.due(now_ms):
             for account in accounts.values():
-                uri = next((uri for uri in account.directories if _host(uri) == purse.origin), None)
+                uri = next((uri for uri in account.services if _host(uri) == purse.origin), None)
                 if _host(account.uri) == purse.issuer and uri is not None and account.wait_until_ms <= now_ms:
                     self._try(wallet, purse, account, uri)
 
@@ -202,20 +238,29 @@ class Purses:
 
     # ---------------------------------------------------------------- choice
 
-    def _account(self, document: Document, directory: "Directory", purpose: Purpose) -> Account | None:
+    def _chosen(self, document: Document, part: "_Part", purpose: Purpose) -> Account | None:
+        """Return the account whose tokens pay here, None where none are asked for; `REFUSED` if there is no account."""
+        issuers = dict(part.tokens).get(purpose.value, ())
+        account = self._account(document, part, purpose)
+        if account is None and issuers:
+            hint = f"open an account there: communicator rm account {issuers[0]}"
+            raise InputError(ErrorClass.REFUSED, f"{_uri(part)} takes tokens of {' or '.join(issuers)}; {hint}")
+        return account
+
+    def _account(self, document: Document, part: "_Part", purpose: Purpose) -> Account | None:
         """Return the account whose tokens pay here (rule 1), and note that they do."""
-        accounts, named = self.accounts(), dict(directory.tokens).get(purpose.value, ())
+        accounts, named = self.accounts(), dict(part.tokens).get(purpose.value, ())
         usable = [accounts[uri] for uri in named if uri in accounts]
         if not usable:
             return None
         chosen = min(usable, key=lambda account: _is_run_by(account, document))
-        if directory.uri not in chosen.directories:
-            chosen = msgspec.structs.replace(chosen, directories=(*chosen.directories, directory.uri))
+        if _uri(part) not in chosen.services:
+            chosen = msgspec.structs.replace(chosen, services=(*chosen.services, _uri(part)))
             self._keep(chosen)
         return chosen
 
     def _purses(self) -> list[Purse]:
-        known = [(a, uri, p) for a in self.accounts().values() for uri in a.directories for p in _PURPOSES]
+        known = [(a, uri, p) for a in self.accounts().values() for uri in a.services for p in Purpose]
         found = [_purse(*one) for one in known]
         return [purse for purse in found if self._vault.load(purse.place) is not None]
 
@@ -224,12 +269,26 @@ class Purses:
         return Wallet(self._vault, self._entropy)
 
 
+_Part = Directory | Receiving | Sending
+
+
+def _part(document: Document, purpose: Purpose) -> _Part | None:
+    """Return the service of an origin at which tokens of a purpose are spent."""
+    if purpose in _OF_DIRECTORIES:
+        return document.directory
+    return document.receiving if purpose in _OF_RECEIVING else document.sending
+
+
+def _uri(part: _Part) -> str:
+    return part.config.uri if isinstance(part, Receiving) else part.uri
+
+
 def _host(uri: str) -> str:
     return uri.partition("://")[2]
 
 
-def _purse(account: Account, directory: str, purpose: Purpose) -> Purse:
-    return Purse(_host(account.uri), _host(directory), purpose)
+def _purse(account: Account, service: str, purpose: Purpose) -> Purse:
+    return Purse(_host(account.uri), _host(service), purpose)
 
 
 def _is_run_by(account: Account, document: Document) -> bool:

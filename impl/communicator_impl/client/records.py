@@ -71,7 +71,10 @@ class Stage(StrEnum):
 
 
 class Person(msgspec.Struct, frozen=True, array_like=True):
-    """One relationship as its owner sees it; `link` as long as nobody has used it, `taken` the digest of the peer's."""
+    """One relationship as its owner sees it; `link` as long as nobody has used it, `taken` the digest of the peer's.
+
+    `attested` is the name at a directory whose entry has the identity with which it began.
+    """
 
     name: str
     stage: Stage
@@ -82,6 +85,7 @@ class Person(msgspec.Struct, frozen=True, array_like=True):
     peer_profile_number: int = -1
     verified: bool = False
     taken: str = ""
+    attested: str = ""
 
 
 class Way(msgspec.Struct, frozen=True, array_like=True):

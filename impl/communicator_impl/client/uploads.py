@@ -28,12 +28,14 @@ import msgspec
 from communicator_impl.attachment import chunks_of, encrypt_with
 from communicator_impl.client.book import Book
 from communicator_impl.client.courier import Courier, Silent
+from communicator_impl.client.purses import Payment, Purses, Unpaid
 from communicator_impl.client.records import number_name, packed, unpacked
 from communicator_impl.client.vault import Vault
 from communicator_impl.content import Attachment, Content, Location, decode_profile, encode_content, encode_profile
 from communicator_impl.entropy import Entropy
 from communicator_impl.errors import CommunicatorError, InputError
 from communicator_impl.outbox import CONTENT_BYTES_MAX
+from communicator_impl.tokens import Purpose
 from communicator_impl.upload import COPIES, Draft, FileToSend, Upload
 from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
@@ -72,8 +74,11 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True):
 class Uploads:
     """Rows `draft/S` and the pieces of their files, `piece/S/F/P`."""
 
-    def __init__(self, vault: Vault, book: Book, courier: Courier, entropy: Entropy, clock: Callable[[], int]) -> None:
-        self._vault, self._book, self._courier, self._entropy, self._clock = vault, book, courier, entropy, clock
+    def __init__(
+        self, vault: Vault, book: Book, courier: Courier, purses: Purses, entropy: Entropy, clock: Callable[[], int]
+    ) -> None:
+        self._vault, self._book, self._courier, self._purses = vault, book, courier, purses
+        self._entropy, self._clock = entropy, clock
 
     # ---------------------------------------------------------------- rows
 
@@ -176,6 +181,8 @@ class Uploads:
         waiting, key = self._with_key(number, waiting, upload)
         try:
             place = self._store(number, upload, key, file.length)
+        except Unpaid:
+            return msgspec.structs.replace(waiting, draft=draft.postponed(upload))
         except Silent:
             self._book.silent(upload.service, self._clock())
             return msgspec.structs.replace(waiting, draft=draft.postponed(upload))
@@ -194,11 +201,20 @@ class Uploads:
         return self._keep(number, msgspec.structs.replace(waiting, keys=keys)), key
 
     def _store(self, number: int, upload: Upload, key: bytes, length: int) -> Location:
+        payments = self._paid(upload, key, length)
         with tempfile.TemporaryFile() as ciphertext:
             digest = encrypt_with(key, self._pieces(number, upload.file), length, ciphertext.write)
             ciphertext.seek(0)
-            stored = self._courier.store(self._book.uri(upload.service), ciphertext, _STORED_S)
+            tokens = [payment.token for payment in payments]
+            stored = self._courier.store(self._book.uri(upload.service), ciphertext, _STORED_S, *tokens)
+        self._purses.settled_all(payments)
         return Location(stored.uri, key, digest, stored.valid_until_s)
+
+    def _paid(self, upload: Upload, key: bytes, length: int) -> list[Payment]:
+        """Return the tokens for one upload, as many as its size costs; for the same one the same again (ATT-9)."""
+        document = self._book.document(upload.service)
+        cost = dict(document.sending.upload)[chunks_of(length)] if document and document.sending else 1
+        return self._purses.pay_later(document, Purpose.UPLOAD, key, cost)
 
     # ---------------------------------------------------------------- what can never be sent
 

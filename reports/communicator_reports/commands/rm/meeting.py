@@ -7,14 +7,17 @@ from typing import Annotated, Final
 import typer
 
 from communicator_impl.client import Device, contact_of, link_of
-from communicator_impl.client.records import Stage
+from communicator_impl.client.records import Person, Stage
 from communicator_impl.content import decode_profile
+from communicator_impl.errors import InputError
 from communicator_impl.suite import Suite
 from communicator_reports.commands import options
 from communicator_reports.commands.rm.opening import KeyFileOption, Relationship, Store, created, find, opened
 from communicator_reports.commands.rm.qr import draw
 from communicator_reports.commands.rm.showing import plain
 from communicator_reports.commands.rm.suites import SuiteName, name_of, suites_of
+from communicator_reports.commands.rm.truth import checked
+from communicator_spec import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["DAYS_MAX", "STORE", "accept", "fingerprint", "init", "invite", "people", "suite"]
@@ -106,6 +109,10 @@ def invite(
     days: Annotated[
         int, typer.Option(min=1, max=DAYS_MAX, metavar="N", help="For how many days the link is good.")
     ] = 1,
+    own_name: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Make it with the identity of your name at a directory.")
+    ] = None,
+    directory: Annotated[str, typer.Option(metavar="URI", help="The directory, if several have that name.")] = "",
     number: _Number = None,
     store: Store = STORE,
     key_file: KeyFileOption = None,
@@ -113,14 +120,19 @@ def invite(
 ) -> None:
     """Make a link for one person. Send it over a way that you trust: whoever uses it first is that person.
 
+    A link made --as a name can be checked by whoever gets it (accept --of): nobody can put another in its place.
+
     Examples:
 
       communicator rm invite Ben --qr
 
       communicator rm invite Ben --days 7
+
+      communicator rm invite Ben --as ann@school
     """
     with opened(store, key_file) as device:
-        relationship, contact = device.invite(name, number, days * _DAY_S)
+        identity = None if own_name is None else device.names.identity(own_name, directory.rstrip("/"))
+        relationship, contact = device.invite(name, number, days * _DAY_S, identity)
         device.turn()
     link = link_of(contact)
     if as_json:
@@ -134,6 +146,16 @@ def invite(
 def accept(
     link: Annotated[str, typer.Argument(help="The link that somebody made for you.")],
     name: Annotated[str, typer.Option(help="What you call the person; left out: what the person says.")] = "",
+    of: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose link it has to be, by the name at a directory.")
+    ] = None,
+    directory: Annotated[str, typer.Option(metavar="URI", help="The directory that attests the name.")] = "",
+    via: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="Another way to the directory, to compare; may be repeated.")
+    ] = None,
+    trusts: Annotated[
+        bool, typer.Option("--trust-new-identity", help="It was replaced unsigned, and you know that it is right.")
+    ] = False,
     number: _Number = None,
     store: Store = STORE,
     key_file: KeyFileOption = None,
@@ -141,12 +163,24 @@ def accept(
 ) -> None:
     """Begin a relationship with a link. You may write at once.
 
-    Example:
+    With --of and --directory the link is taken only if it is one of whoever has that name there, as its log says; it
+    was made with --as. Exit code 1: it is not, or the directory does not show everybody the same.
+
+    Examples:
 
       communicator rm accept 'communicator:contact/…' --name Ann
+
+      communicator rm accept 'communicator:contact/…' --of ann@school --directory https://names.example
     """
-    with opened(store, key_file) as device:
-        relationship = device.approach(name, contact_of(link), number)
+    if (of is None) != (not directory):
+        raise InputError(ErrorClass.REFUSED, "--of names somebody at a directory, and --directory says which")
+    with opened(store, key_file) as device, checked(as_json):
+        if of is None:
+            relationship = device.approach(name, contact_of(link), number)
+        else:
+            uri, contact, ways = directory.rstrip("/"), contact_of(link), via or ()
+            found = device.finder.attest(uri, of, name or of, contact, relationship=number, ways=ways, trusts=trusts)
+            relationship, name = found.relationship, name or of
         device.turn()
         chosen = device.core.suite(relationship)
     called = name or "the person"
@@ -169,8 +203,10 @@ def people(store: Store = STORE, key_file: KeyFileOption = None, as_json: option
                 "name": plain(device.history.called(number)),
                 **_profile(person.peer_profile),
                 "stage": person.stage.value,
+                "no_reply_s": max(0, device.clock() // 1000 - person.began_s) if _waits(person) else None,
                 "unread": device.history.unread(number),
                 "verified": person.verified,
+                "attested": person.attested or None,
                 "synchronised": device.core.is_synchronised(number),
                 "receipts": device.core.tells_read(number),
                 "suite": name_of(device.core.suite(number)),  # EXT-12
@@ -181,7 +217,8 @@ def people(store: Store = STORE, key_file: KeyFileOption = None, as_json: option
         print(json.dumps(rows))
         return
     for row in rows:
-        marks = [str(row["stage"])] + (["verified"] if row["verified"] else []) + _news(row["unread"])
+        marks = [_stage(row)] + (["verified"] if row["verified"] else []) + _news(row["unread"])
+        marks += [f"{row['attested']}"] if row["attested"] else []
         marks += [str(row["suite"])] if row["suite"] else []
         print(f"{row['relationship']:>3}  {row['name']}{_itself(row)}  ({', '.join(marks)})")
     if not rows:
@@ -214,6 +251,21 @@ def fingerprint(
         print(f"{called} has not answered yet")
     else:
         print("\n".join(" ".join(groups[i : i + 4]) for i in range(0, len(groups), 4)))
+
+
+def _waits(person: Person) -> bool:
+    return person.stage is Stage.ANSWERED
+
+
+def _stage(row: dict[str, object]) -> str:
+    """Return how far a relationship is; who gets no reply hears of the one reason that nobody can tell him."""
+    waits_s, stage = row["no_reply_s"], str(row["stage"])
+    if not isinstance(waits_s, int):
+        return stage
+    days = waits_s // _DAY_S
+    if not days:
+        return f"{stage}: no reply yet"
+    return f"{stage}: no reply for {days} {'day' if days == 1 else 'days'}; somebody else may have used the link first"
 
 
 def _profile(told: bytes) -> dict[str, object]:

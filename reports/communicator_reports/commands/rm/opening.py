@@ -59,7 +59,7 @@ def opened(store: Path, key_file: Path | None) -> Iterator[Device]:
     device = _device(Vault.open(store, _secret(key_file, confirm=False)))
     try:
         yield device
-        for line in device.clocks.lines():
+        for line in (*device.clocks.lines(), *device.purses.lines()):
             print(f"communicator: {line}", file=sys.stderr)
     finally:
         device.close()
