@@ -1,8 +1,9 @@
 """The population model as the nodes of a world (`communicator_spec.nodes`): no cryptography."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from communicator_model.backups import BackedUpService
+from communicator_model.mixture import MixedManagers
 from communicator_model.receiving import Parcel, ReceivingService
 from communicator_model.relationships import RelationshipManagers
 from communicator_model.sending import SendingService
@@ -24,10 +25,17 @@ class ModelNodes:
         reach: Reach,
         receipt_draw: Callable[[int, int], float],
         emit: Callable[[Row], None],
+        others: Mapping[int, Terms] | None = None,
     ) -> None:
+        """`others`: the terms of people who are not on the usual ones."""
         self.receiving = [ReceivingService(p, window, emit, remembers_spent=remembers_spent) for p in range(providers)]
         self.sending = [SendingService(p, terms, emit) for p in range(providers)]
-        self.managers = RelationshipManagers(terms, self.receiving, reach, receipt_draw, emit)
+        if others:
+            self.managers: RelationshipManagers = MixedManagers(
+                terms, others, self.receiving, reach, receipt_draw, emit
+            )
+        else:
+            self.managers = RelationshipManagers(terms, self.receiving, reach, receipt_draw, emit)
 
     def junk(self, service: int, draw: float) -> object:
         """Return an address that was never issued."""

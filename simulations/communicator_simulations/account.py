@@ -29,7 +29,8 @@ SHARES: Final = {
     "undelivered_share": "messages", "delivered_share": "messages", "pending_share": "messages",
     "failed_share": "messages", "cut_off_share": "relationships", "one_way_share": "relationships",
     "lost_share": "relationships", "exposed_undelivered_share": "exposed", "away_cut_share": "away_relationships",
-    "stayed_cut_share": "stayed_relationships",
+    "stayed_cut_share": "stayed_relationships", "none_cut_share": "none_relationships",
+    "one_cut_share": "one_relationships", "both_cut_share": "both_relationships",
 }  # fmt: skip
 """Metrics that are a share, and the column with what they are a share of."""
 

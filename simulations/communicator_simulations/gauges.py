@@ -5,6 +5,7 @@ columns to the row of its run. A scenario that names none pays for none.
 
 ==========  ==============================================================================================
 `away`      relationships between somebody who goes away and somebody who stays (table `absence`)
+`mixture`   relationships by how many of their two people are among the others (table `others`)
 `struck`    how long messages to exposed people take that are written while the provider is out
 `surge`     what comes down on the provider in the day of its return, per minute at the worst
 ==========  ==============================================================================================
@@ -16,7 +17,7 @@ Rules:
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from communicator_model.faults import Fault
@@ -24,7 +25,7 @@ from communicator_model.phones import Absence
 from communicator_simulations.metrics import Reader, reaches
 from communicator_spec import Kind, Row, peer_of
 
-__all__ = ["Away", "Gauge", "Struck", "Surge"]
+__all__ = ["Away", "Gauge", "Mixture", "Struck", "Surge"]
 
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 3_600_000
@@ -110,6 +111,33 @@ class Struck:
         }
 
 
+class Mixture:
+    """Relationships by how many of their two people are among the others, and how many are cut off in the end."""
+
+    def __init__(self, others: Collection[int]) -> None:
+        self._others = others
+
+    def read(self, rows: Sequence[Row]) -> None:
+        """The figures of every run have it all."""
+
+    def row(self, log: Reader) -> dict[str, int | float]:
+        """Return the counts: neither can reach the other, or only one."""
+        tried, cut, half = [0] * 3, [0] * 3, [0] * 3
+        for end in range(0, len(log.person), 2):
+            if {end, end + 1} & log.ended:
+                continue
+            kind = (log.person[end] in self._others) + (log.person[end + 1] in self._others)
+            there = reaches(log, end) + reaches(log, end + 1)
+            tried[kind] += 1
+            cut[kind] += there == 0
+            half[kind] += there == 1
+        found: dict[str, int | float] = {}
+        for name, of, lost, one in zip(("none", "one", "both"), tried, cut, half, strict=True):
+            found |= {f"{name}_relationships": of, f"{name}_cut": lost, f"{name}_cut_share": lost / of if of else 0.0}
+            found[f"{name}_half_share"] = one / of if of else 0.0
+        return found
+
+
 class Surge:
     """What comes down on the provider in the day after it is back: messages and fetches a minute, at the worst."""
 
@@ -129,5 +157,6 @@ class Surge:
         for name, kind in (("stored", Kind.STORED), ("fetched", Kind.CONFIRMED)):
             minutes = self._minutes[kind]
             found[f"surge_{name}_peak"] = max(minutes.values(), default=0)
-            found[f"surge_{name}"] = sum(minutes.values())
+            found[f"surge_{name}"] = total = sum(minutes.values())
+            found[f"surge_{name}_peak_share"] = found[f"surge_{name}_peak"] / total if total else 0.0
         return found

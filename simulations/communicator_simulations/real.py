@@ -14,7 +14,7 @@ Rules:
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -107,6 +107,11 @@ class _RealFidelity:
     seed: int
     parts: Parts
     views: Views
+    others: Mapping[int, Terms] = field(default_factory=dict)
+
+    def mixed(self, others: Mapping[int, Terms]) -> Fidelity:
+        """Return the same with people on other terms."""
+        return replace(self, others=others)
 
     def __call__(
         self,
@@ -120,7 +125,7 @@ class _RealFidelity:
             subseed(self.seed, "entropy").to_bytes(8), lambda label, entity, index: receipt_draw(entity, index)
         )
         profile = PROFILES[self.profile]
-        return RealNodes(providers, terms, reach, entropy, profile, emit, self.parts, self.views)
+        return RealNodes(providers, terms, reach, entropy, profile, emit, self.parts, self.views, self.others)
 
 
 def impl_fidelity(profile: str, seed: int, parts: Parts | None = None, views: Views | None = None) -> Fidelity:
@@ -391,6 +396,7 @@ class RealNodes:
         emit: Callable[[Row], None],
         parts: Parts,
         views: Views,
+        others: Mapping[int, Terms] | None = None,
     ) -> None:
         ends: dict[bytes, int] = {}
         self._entropy = entropy
@@ -421,7 +427,7 @@ class RealNodes:
         def person(number: int) -> RelationshipManager:
             disk = disks.setdefault(number, MemoryStorage())
             own_entropy = draws.setdefault(number, entropy.fork(f"person {number}"))  # a restart draws nothing twice
-            return observed(number, terms, book, disk, own_entropy, report, (profile,))
+            return observed(number, (others or {}).get(number, terms), book, disk, own_entropy, report, (profile,))
 
         self.managers = _Managers(person, disks, self.receiving, reach, ends, views)
 

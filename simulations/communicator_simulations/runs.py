@@ -7,10 +7,10 @@ without a trace, a new synthetic population.
 """
 
 import gc
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,10 +23,10 @@ from communicator_model.population import Person, Population
 from communicator_model.services import CALM
 from communicator_model.traces import Trace
 from communicator_model.world import World
-from communicator_simulations.gauges import Away, Gauge, Struck, Surge
+from communicator_simulations.gauges import Away, Gauge, Mixture, Struck, Surge
 from communicator_simulations.logs import Basis, EventLog
 from communicator_simulations.metrics import Measured, Reader, measured
-from communicator_simulations.scenario import Scenario
+from communicator_simulations.scenario import Scenario, ScenarioError
 from communicator_spec import Row, Terms
 from communicator_spec.invariants import Monitors
 from communicator_spec.monitors import Violation, recall
@@ -82,6 +82,11 @@ class _ModelFidelity:
     """Builds the population model's nodes, in whatever process it is called."""
 
     profile: str
+    others: Mapping[int, Terms] = field(default_factory=dict)
+
+    def mixed(self, others: Mapping[int, Terms]) -> Fidelity:
+        """Return the same with people on other terms."""
+        return replace(self, others=others)
 
     def __call__(
         self,
@@ -92,7 +97,15 @@ class _ModelFidelity:
         emit: Callable[[Row], None],
     ) -> Nodes:
         window, remembers = PARAMETERS.address.label_window, self.profile == "two-layer/1"
-        return ModelNodes(providers, window, remembers, terms, reach, receipt_draw, emit)
+        return ModelNodes(providers, window, remembers, terms, reach, receipt_draw, emit, self.others)
+
+
+@runtime_checkable
+class Mixable(Protocol):
+    """A fidelity that can have people on different terms."""
+
+    def mixed(self, others: Mapping[int, Terms]) -> Fidelity:
+        """Return the same with these people on terms of their own."""
 
 
 def model_fidelity(profile: str) -> Fidelity:
@@ -110,6 +123,7 @@ class Prepared(NamedTuple):
     trace: Trace
     absences: dict[int, Absence]
     absence: Absence | None
+    others: dict[int, Terms]
 
 
 def prepare(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey) -> Prepared:
@@ -132,8 +146,9 @@ def prepare(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey) -> P
     ).people()
     conditions = scenario.conditions(own_seed, key.fault, int(supplies.trace.duration_ms))
     schedules, trace = supplies.phones.schedules, supplies.trace
+    others = _others(scenario, own_seed, people)
     if scenario.absence is None:
-        return Prepared(people, terms, conditions, schedules, trace, {}, None)
+        return Prepared(people, terms, conditions, schedules, trace, {}, None, others)
     from_ms = conditions.fault.at_ms
     absence = Absence(from_ms, from_ms + round(scenario.absence.away_d * _DAY_MS))
     draw = stream(own_seed, "absence")
@@ -141,7 +156,26 @@ def prepare(scenario: Scenario, seed: int, supplies: Supplies, key: RunKey) -> P
     phones = [Interrupted.by(schedules[people[number].phone], absence) for number in away]
     for phone, number in enumerate(away, start=len(schedules)):
         people[number] = replace(people[number], phone=phone)
-    return Prepared(people, terms, conditions, (*schedules, *phones), _of_those_there(trace, away), away, absence)
+    there = _of_those_there(trace, away)
+    return Prepared(people, terms, conditions, (*schedules, *phones), there, away, absence, others)
+
+
+def _others(scenario: Scenario, seed: int, people: list[Person]) -> dict[int, Terms]:
+    """Return the terms of those who do what another policy says, and let them use as many services as it says.
+
+    A larger share has the same people and more.
+    """
+    table = scenario.others
+    if table is None:
+        return {}
+    terms = next(p for p in scenario.policy if p.name == table.policy).terms(scenario.profile)
+    draw, m, n = stream(seed, "others"), terms.receiving_services, terms.sending_services
+    found = {person.number: terms for person in people if draw(person.number, 0) < table.share}
+    for number in found:
+        person = people[number]
+        spares = tuple(dict.fromkeys((*person.receiving[m:], *person.spares)))
+        people[number] = replace(person, receiving=person.receiving[:m], sending=person.sending[:n], spares=spares)
+    return found
 
 
 def _of_those_there(trace: Trace, away: dict[int, Absence]) -> Trace:
@@ -170,6 +204,10 @@ def _simulated(scenario: Scenario, prepared: Prepared, fidelity: Fidelity, log: 
                contexts: int = 1) -> World:  # fmt: skip
     people, terms, conditions, schedules, trace, *_ = prepared
     providers = scenario.people.providers
+    if prepared.others:
+        if not isinstance(fidelity, Mixable):
+            raise ScenarioError("[others]: this fidelity has no people on terms of their own")
+        fidelity = fidelity.mixed(prepared.others)
     world = world_type(conditions)(trace, people, schedules, providers, terms, conditions, fidelity, log, contexts)
     world.run(drain)
     return world
@@ -239,16 +277,20 @@ def _gauges(scenario: Scenario, prepared: Prepared) -> list[Gauge]:
     fault, horizon_ms = prepared.conditions.fault, prepared.conditions.horizon_ms
     named: dict[str, Gauge] = {"struck": Struck(fault, horizon_ms), "surge": Surge(fault)}
     gauges = [named[name] for name in scenario.study.gauges]
-    return gauges if prepared.absence is None else [*gauges, Away(prepared.absences, prepared.absence)]
+    gauges += [] if prepared.absence is None else [Away(prepared.absences, prepared.absence)]
+    return gauges if scenario.others is None else [*gauges, Mixture(prepared.others.keys())]
 
 
 def _must_deliver(prepared: Prepared) -> bool:
     """With a standby service nothing may be lost under any fault of one provider, not even with a notice.
 
-    Unless somebody is away for longer than a message lives, or more befalls services than one fault of one provider.
+    Unless somebody is away for longer than a message lives or has no standby, or more befalls services than one fault
+    of one provider.
     """
     terms, alone = prepared.terms, prepared.conditions.services == CALM
-    return terms.receiving_services >= 2 and terms.sending_services >= 2 and prepared.absence is None and alone
+    if prepared.absence is not None or prepared.others:
+        return False
+    return terms.receiving_services >= 2 and terms.sending_services >= 2 and alone
 
 
 def _grace_ms(prepared: Prepared) -> int:

@@ -52,8 +52,8 @@ which services each person uses; which phone each person carries (and synthetic 
 
 
 class StudyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How often, from which seed, what each replication draws anew beside the weather, under which faults; and what is
-    measured beside the figures of every run (`gauges`)."""
+    """How often, from which seed, what each replication draws anew beside the weather, under which faults; what is
+    measured beside the figures of every run (`gauges`); and which policies are run (none named: all)."""
 
     replications: int
     seed: int
@@ -61,6 +61,7 @@ class StudyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     resamples: tuple[Drawn, ...] = ("messages", "services", "devices")
     faults: tuple[FaultKind, ...] = FAULTS
     gauges: tuple[Literal["struck", "surge"], ...] = ()
+    policies: tuple[str, ...] = ()
 
     def round_of(self, drawn: Drawn, replication: int) -> int:
         """Return the replication whose draw it is: its own, or the first one's if that is kept."""
@@ -83,6 +84,13 @@ class AbsenceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     share: float
     away_d: float
+
+
+class OthersTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A share of people whose devices do what another policy of this file says, whichever the run is of."""
+
+    share: float
+    policy: str
 
 
 class WeatherTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,6 +158,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     weather: WeatherTable
     policy: tuple[Policy, ...]
     absence: AbsenceTable | None = None
+    others: OthersTable | None = None
     services: ServicesTable = ServicesTable()
     workload: WorkloadTable | None = None
     devices: DevicesTable | None = None
@@ -263,4 +272,8 @@ def check_scenario(scenario: Scenario, name: str) -> Scenario:
         require(False, complaint)
     for policy in scenario.policy:
         policy.terms(scenario.profile)
+    others = scenario.others
+    require(others is None or 0 <= others.share <= 1, "others.share must lie in [0, 1]")
+    named = [*scenario.study.policies, *([others.policy] if others else [])]
+    require(set(named) <= set(names), "study.policies and others.policy must be policies of this file")
     return scenario

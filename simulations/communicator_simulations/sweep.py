@@ -72,7 +72,7 @@ def plan(scenario: Scenario, seed: int, trace: Path | None, phones: Path | None,
         raise ScenarioError("--trace contradicts [workload] of the scenario, which makes its messages")
     found = None if scenario.workload is not None else find_trace(trace)
     sources = Sources(None, None) if synthetic else Sources(found, find_phones(phones))
-    chosen = _choose([p.name for p in scenario.policy], policies, "policy")
+    chosen = _choose([p.name for p in scenario.policy], policies or scenario.study.policies, "policy")
     kinds = [FaultKind(f) for f in _choose([f.value for f in scenario.study.faults], faults, "fault")]
     rounds = range(scenario.study.replications)
     return Plan(scenario, seed, sources, tuple(RunKey(p, f, r) for r in rounds for f in kinds for p in chosen))

@@ -39,6 +39,11 @@ CASES: Final = {
         ["backlog", "arrivals", "fetches"],
         1,
     ),
+    "adoption": (
+        ["sweep", *THREE, "--people", "60", "--vary", "others.share=0.5"],
+        ["all", "both-static", "one-static"],
+        1,
+    ),
     "rotation-cost": (["simulate", *THREE], ["transmissions", "bytes", "registrations"], 3),
 }
 """Of each scenario: how it is run here, its figures, and how many conclusions hold here at least."""

@@ -98,8 +98,11 @@ def _bare(scenario: Scenario, policy: str) -> Scenario:
     """Return the scenario without what changes nothing in a run of this policy."""
     replace = msgspec.structs.replace
     own = next(p for p in scenario.policy if p.name == policy)
-    study = replace(scenario.study, replications=1, seed=0, faults=FAULTS)
-    return replace(scenario, question="", study=study, policy=(replace(own, label="", description=""),))
+    others = [p for p in scenario.policy if scenario.others is not None and p.name == scenario.others.policy != policy]
+    study = replace(scenario.study, replications=1, seed=0, faults=FAULTS, policies=())
+    return replace(
+        scenario, question="", study=study, policy=tuple(replace(p, label="", description="") for p in (own, *others))
+    )
 
 
 @lru_cache(maxsize=1024)
