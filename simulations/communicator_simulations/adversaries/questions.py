@@ -7,6 +7,7 @@
 | answers | sending services | devices of people who write to each other | sealed sender, hand-overs |
 | person, arrival | receiving services, one mailbox a person | who writes to the target | sealed sender, from arrivals |
 | person, fetch | the same | the same | sealed sender, from fetches |
+| intersection | the same | the same | who is never missing after the target fetches |
 | root, arrival | receiving services, one root a relationship | the other end's root | sealed sender, from arrivals |
 | root, fetch | the same | the same | sealed sender, from fetches |
 | phone | receiving services | roots of one person in other relationships | intersection of who waits |
@@ -167,6 +168,22 @@ def _of_mailboxes(mailbox: Mailbox, *, at_fetch: bool) -> Callable[[Asked], list
     return ask
 
 
+def _never_missing(asked: Asked) -> list[Judged]:
+    traffic = asked.traffic
+    view, until = _mail(asked, "person")
+    number, wrote = _messages(traffic, _other(traffic.person)), _wrote(traffic)
+    targets = _drawn(asked, np.flatnonzero(number[view.person] >= asked.least), view.person)
+
+    def fetched(target: int) -> Ints:
+        times: Ints = until[(view.thing == target) & (until >= 0)]
+        return np.sort(times)
+
+    def right(target: int) -> Flags:
+        return np.asarray(wrote[view.person[target]][view.person])
+
+    return _named(intersection.seen_together(view, targets, fetched, right, asked.window_ms), view.person)
+
+
 def _other(person: Ints) -> Ints:
     """For each end, the person at the other one."""
     found: Ints = person[np.arange(person.size) ^ 1]
@@ -299,6 +316,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "answers": Question(_SSA, "devices that write to each other", _answers),
     "person, arrival": Question(_RSA, "who writes to a person", _of_mailboxes("person", at_fetch=False)),
     "person, fetch": Question(_RSA, "who writes to a person", _of_mailboxes("person", at_fetch=True)),
+    "intersection": Question(_RSA, "who writes to a person", _never_missing),
     "root, arrival": Question(_RSA, "the other end's root", _of_mailboxes("root", at_fetch=False)),
     "root, fetch": Question(_RSA, "the other end's root", _of_mailboxes("root", at_fetch=True)),
     "phone": Question(_RSA, "other roots of one person", _one_phone),
