@@ -22,6 +22,8 @@ def test_an_experiment_leaves_tables_a_page_and_verdicts(tmp_path: Path) -> None
     assert summary == json.loads((out / "summary.json").read_text("utf-8"))
     said = {row["outcome"] for row in summary["conclusions"]}
     assert done.returncode == int(bool(said & {"false", "undecided"}))
+    assert summary["conclusions"][0]["says"].startswith("Receipts that follow at once")
+    assert summary["conclusions"][0]["outcome"] == "holds"
     attacks = pl.read_parquet(out / "attacks.parquet")
     assert {"arm", "question", "replication", "advantage", "top_1", "top_5", "suspects", "entropy"} <= {
         *attacks.columns

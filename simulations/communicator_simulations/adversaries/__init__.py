@@ -13,7 +13,9 @@ what a defence is worth is the difference of two measurements.
 | `sealed_sender` | who receives soon after the target does | Martiny et al. 2021 |
 | `migration` | the old and the new address; two services of one person | |
 
-`traffic` takes views from the event log; `observers`, `receipts` and `defences` are the experiments.
+`traffic` takes views from the event log, `questions` says which observer asks what, `experiment` runs arms that differ
+(the scenarios `observers`, `receipts` and `defences`), `cover` adds cover messages, `pareto` weighs what is hidden
+against what it costs.
 
 Rules:
 
