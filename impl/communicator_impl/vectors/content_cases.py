@@ -86,6 +86,9 @@ def _encryption_cases() -> list[Case]:
         wrong("states-longer", "the message states one byte more", "ATT-11", length=small + 1),
         wrong("states-shorter", "the message states one byte less", "ATT-11", length=small - 1),
         wrong("states-more-chunks", "the message states a file of two chunks", "ATT-2", length=_ONE + 1),
+        whole.refused(
+            "states-too-large", "the message states a length that no file has", ("ATT-4",), ErrorClass.TOO_LARGE
+        ).changed("decrypt", None, length=_MOST + 1),
     ]
 
 

@@ -200,11 +200,11 @@ def _join_cases() -> list[Case]:
     }
     grown = Case("directory/join", "a log that grew from 3 to 7", ("DIR-12", "DIR-15"), (_join(given),))
     power = {**given, "old": head_of(LOG[:4]).encode(), "path": list(_tree(LOG).consistency_path(4, 7))}
-    same = Case(
-        "directory/join-same", "the same tree twice", ("DIR-15",), (_join({**given, "new": given["old"], "path": []}),)
-    )
+    same_heads = {**given, "new": given["old"]}
+    same = Case("directory/join-same", "the same tree twice", ("DIR-15",), (_join({**same_heads, "path": []}),))
     back = {**given, "old": given["new"], "new": given["old"]}
     split = head_of([FIRST, SECOND, OTHER])
+    empty = {**given, "old": head_of([]).encode()}
 
     def wrong(case: str, title: str, **changes: object) -> Case:
         return grown.refused(case, title, ("DIR-15",), FORGED).changed("join", None, **changes)
@@ -218,6 +218,14 @@ def _join_cases() -> list[Case]:
         wrong("join-other-log", "the beginning of another log", old=split.encode()),
         Case("directory/join-power", "from 4, a whole subtree", ("DIR-12", "DIR-15"), (_join(power),)),
         Case("directory/join-older", "an older head after a newer one", ("DIR-15",), (_join(back),)),
+        Case(
+            "directory/join-same-with-path",
+            "one tree twice, and a path",
+            ("DIR-15",),
+            (_join({**same_heads, "path": path}),),
+        ),
+        Case("directory/join-empty", "a log that was empty", ("DIR-15",), (_join({**empty, "path": []}),)),
+        Case("directory/join-empty-with-path", "a log that was empty, and a path", ("DIR-15",), (_join(empty),)),
         same,
         same.refused("join-split-view", "two trees of one size", ("DIR-15",), FORGED).changed(
             "join", None, new=split.encode()

@@ -64,8 +64,9 @@ export function digestOf(chunks: readonly Bytes[]): Bytes {
 /** Decrypt an attachment of a stated length, or refuse it as a whole (ATT-2). Return the SHA-256 of the file. */
 export function decryptFile(key: Bytes, chunks: readonly Bytes[], length: Uint, digest: Bytes | null): Bytes {
   demand(key.length === 32, "malformed", "a key of another length");
+  const needed = chunksOf(length); // ATT-4
   demand(digest === null || equal(digest, digestOf(chunks)), "forged", "another digest"); // ATT-2
-  demand(chunks.length === neededBy(length), "forged", "another number of chunks"); // ATT-2
+  demand(chunks.length === needed, "forged", "another number of chunks"); // ATT-2
   const plains = chunks.map((chunk, index) => {
     demand(chunk.length === CHUNK_BYTES, "forged", "a chunk of another length");
     const bound = concat(LABELS.attachment, u8(0), u32(chunks.length));
@@ -82,8 +83,4 @@ export function decryptFile(key: Bytes, chunks: readonly Bytes[], length: Uint, 
     "padding that is not zeros",
   ); // ATT-2
   return digestOf([slice(whole, LENGTH_BYTES, end)]);
-}
-
-function neededBy(length: Uint): number {
-  return length <= CHUNKS_MAX * PLAIN_BYTES - LENGTH_BYTES ? chunksOf(length) : -1;
 }

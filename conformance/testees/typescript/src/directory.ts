@@ -113,6 +113,7 @@ export interface Head {
 
 export function makeHead(seed: Bytes, uri: string, size: number, tree: Bytes, now: Uint): Bytes {
   demand(tree.length === 32, "malformed", "a hash of another length");
+  within(0, P.NUMBER_MAX)(size);
   const fields = new Map<number, Value>([
     [0, 1],
     [1, serviceUri(uri)],

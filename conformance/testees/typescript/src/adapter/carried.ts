@@ -102,7 +102,10 @@ function leaves(args: Args): Bytes[] {
 
 const directories: Operations = {
   "entry.sign": ({ args, now }) => {
-    const [seed, earlier] = [args.fixed("signing_seed", 32), args.optionalBytes("before_seed")];
+    const [seed, earlier] = [
+      args.fixed("signing_seed", 32),
+      args.has("before_seed") ? args.fixed("before_seed", 32) : null,
+    ];
     const entry = directory.makeEntry(
       args.text("name"),
       args.small("sequence"),
