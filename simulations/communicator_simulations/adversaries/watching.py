@@ -8,6 +8,7 @@ Rules:
 """
 
 import gc
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
@@ -15,13 +16,13 @@ import msgspec
 from communicator_model.faults import FaultKind
 from communicator_model.phones import Phones, Schedule
 from communicator_simulations.adversaries.traffic import Traffic, Watch
+from communicator_simulations.logs import parts
 from communicator_simulations.runs import RunKey, Supplies, model_fidelity, simulate
 from communicator_simulations.scenario import Scenario
 from communicator_spec import Row
 
-__all__ = ["ALWAYS", "Watched", "always_on", "watched", "with_delay", "with_receipts"]
+__all__ = ["ALWAYS", "Watched", "always_on", "kept", "watched", "with_delay", "with_receipts"]
 
-_HOUR_MS: Final = 3_600_000
 ALWAYS: Final = Schedule.of([(0, 86_400)])
 _PART: Final = 50_000
 
@@ -51,6 +52,14 @@ def watched(scenario: Scenario, seed: int, supplies: Supplies, policy: str, faul
     finally:
         gc.enable()
     return Watched(watch.traffic(), supplies.trace.messages)
+
+
+def kept(path: Path) -> Traffic:
+    """Return what views are made of from an event log that was kept (`--events`), at whatever fidelity it was made."""
+    watch = Watch()
+    for rows in parts(path):
+        watch.read(rows)
+    return watch.traffic()
 
 
 def always_on(supplies: Supplies) -> Supplies:

@@ -1,18 +1,22 @@
 """Views are taken from the log of a small world, and hold what the log says and no more."""
 
 from functools import cache
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from communicator_model.faults import FaultKind
 from communicator_model.phones import Phones
 from communicator_model.synthetic import synthesise
 from communicator_simulations.adversaries import equality, intersection, migration, sealed_sender
 from communicator_simulations.adversaries import traffic as taken
 from communicator_simulations.adversaries.ranking import mean_over_targets
-from communicator_simulations.adversaries.watching import Watched, always_on, watched, with_receipts
-from communicator_simulations.runs import Supplies
+from communicator_simulations.adversaries.watching import Watched, always_on, kept, watched, with_receipts
+from communicator_simulations.real import impl_fidelity
+from communicator_simulations.runs import RunKey, Supplies, model_fidelity, record
 from communicator_simulations.scenario import load_scenario
 from communicator_spec import Command
 
@@ -127,3 +131,18 @@ def test_two_mailboxes_of_one_phone_are_emptied_together() -> None:
 def test_both_services_of_one_end_are_found_by_who_posts_and_who_fetches_when() -> None:
     judged = migration.twins(run("standard").traffic, 1, least=5)
     assert mean_over_targets(judged, "advantage", 1).low > 0.5
+
+
+def test_the_real_cores_are_seen_as_the_model_is(tmp_path: Path) -> None:
+    """A kept log of the real cores gives the same views, and so the same verdicts."""
+    scenario, supplies = load_scenario("migration"), Supplies(synthesise(5, 8, 80, 1.0), Phones.synthetic(5, 8))
+    scenario = msgspec.structs.replace(scenario, study=msgspec.structs.replace(scenario.study, drain_days=0.5))
+    key = RunKey("two", FaultKind.NONE, 0)
+    views = []
+    for name, fidelity in (("model", model_fidelity("label/1")), ("impl", impl_fidelity("label/1", 5))):
+        path = tmp_path / f"{name}.parquet"
+        record(path, scenario, 5, supplies, key, fidelity)
+        views.append(taken.arrivals(kept(path), "root"))
+    model, cores = views
+    assert model.t_ms.size > 100
+    assert all(np.array_equal(ours, theirs) for ours, theirs in zip(model, cores, strict=True))
