@@ -15,6 +15,8 @@ import msgspec
 import polars as pl
 
 from communicator_model.calibration import calibration
+from communicator_model.draws import subseed
+from communicator_simulations.quantiles import SHARES, latency_quantile
 from communicator_simulations.statistics import Interval, Rule, interval, paired
 from communicator_simulations.sweep import Plan, Stored, describe_trace, supplies_for
 from communicator_simulations.sweeps.store import is_complete
@@ -94,6 +96,7 @@ def summary(plan: Plan, stored: Sequence[Stored], rule: Rule | None = None) -> d
         },
         "outcomes": outcomes(stored, confidence),
         "paired": _paired(stored, confidence),
+        "latency": _latency(stored, plan.seed, confidence),
         "invariants": invariants(stored),
         **({"precision": _precision(rule, stored)} if rule else {}),
     }
@@ -139,6 +142,18 @@ def _paired(stored: Sequence[Stored], confidence: float) -> list[dict[str, objec
             if all(map(math.isfinite, ours + theirs)):
                 difference = _plain(paired(ours, theirs, confidence))
                 rows.append({"policy": policy, "versus": BASELINE, "fault": fault, "metric": metric, **difference})
+    return rows
+
+
+def _latency(stored: Sequence[Stored], seed: int, confidence: float) -> list[dict[str, object]]:
+    """Return quantiles of the latency of all delivered messages, s, with bootstrap intervals over replications."""
+    rows: list[dict[str, object]] = []
+    for (policy, fault), runs in _groups(stored).items():
+        for share in SHARES:
+            found = latency_quantile(runs, share, subseed(seed, "latency", policy, fault), confidence)
+            if found is not None:
+                within = {"within_s": found.mean, "low": found.low, "high": found.high, "n": found.n}
+                rows.append({"policy": policy, "fault": fault, "share": share, **within})
     return rows
 
 

@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from communicator_simulations.metrics import LATENCY_MS
+from communicator_simulations.quantiles import latency_quantile
 from communicator_simulations.statistics import bootstrap_quantile, pooled_quantile
+from communicator_simulations.sweep import Stored
 
 RUNS = st.lists(st.lists(st.integers(0, 1000), min_size=1, max_size=30), min_size=2, max_size=6)
 
@@ -71,3 +74,27 @@ def test_weights_that_do_not_fit_are_refused() -> None:
     for weights in ([[1, 2], [1]], [[-1], [1]]):
         with pytest.raises(ValueError, match="weight"):
             pooled_quantile([[1.0], [2.0]], 0.5, weights)
+
+
+def stored(latencies_ms: list[float], failed: int = 0) -> Stored:
+    """A finished run as it is kept, of which only latencies matter."""
+    messages = len(latencies_ms) + failed
+    table = [(ms, sum(x < ms for x in latencies_ms) / messages) for ms in LATENCY_MS]
+    row: dict[str, int | float] = {"messages": messages, "delivered": len(latencies_ms)}
+    return Stored("two", "none", 0, row, table, [], [], [], 0, {})
+
+
+def test_latencies_of_a_study_have_the_quantiles_of_all_messages() -> None:
+    rng = np.random.Generator(np.random.PCG64(5))
+    runs = [rng.lognormal(9, 2, 400).tolist() for _ in range(8)]
+    for share in (0.5, 0.9):
+        found = latency_quantile([stored(run, failed=50) for run in runs], share, 1)
+        assert found is not None
+        assert found.mean == pytest.approx(np.quantile(np.concatenate(runs), share) / 1000, rel=0.15)
+        assert found.low <= found.mean <= found.high
+        assert found.high < 3 * found.low
+
+
+def test_one_run_has_no_interval_of_latencies_and_neither_has_one_that_delivers_nothing() -> None:
+    assert latency_quantile([stored([1000.0])], 0.5, 1) is None
+    assert latency_quantile([stored([1000.0]), stored([], failed=3)], 0.5, 1) is None
