@@ -120,27 +120,40 @@ def unproven(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def estimate(results: Cells, cell: Cell, side: Side, confidence: float = _CONFIDENCE) -> Interval:
-    """Return the mean of a side over the replications of a cell, with its interval (rules 2 and 3)."""
+    """Return the mean of a side over the replications of a cell, with its interval (rules 2 and 3).
+
+    Of a share count the replications in which something was tried; if there is none, nothing is known (NaN).
+    """
+    _known(cell, side)
+    column = results.trials.get(side.metric)
+    cell = _tried(cell, column)
+    if not cell:
+        return Interval(math.nan, -math.inf, math.inf, 0)
     values = _values(cell, side)
     if not all(map(math.isfinite, values)):
         return Interval(math.inf, -math.inf, math.inf, len(values))
     found = interval(values, confidence)
-    column = results.trials.get(side.metric)
     if column is None or found.n == 1 or found.low < found.high:
         return found
     trials = round(sum(float(row[column]) for row in cell.values()))
-    if trials == 0:
-        return found._replace(low=-math.inf, high=math.inf)
     share = sum(float(row[side.metric]) * float(row[column]) for row in cell.values()) / trials
     exact = exact_proportion(round(share * trials), trials, confidence)
     ends = sorted(side.times * end + side.plus for end in (exact.low, exact.high))
     return Interval(found.mean, min(found.low, ends[0]), max(found.high, ends[1]), found.n)
 
 
-def _values(cell: Cell, side: Side) -> list[float]:
+def _tried(cell: Cell, column: str | None) -> Cell:
+    """Return the replications in which there is anything that a share can be of."""
+    return cell if column is None else {number: row for number, row in cell.items() if row.get(column)}
+
+
+def _known(cell: Cell, side: Side) -> None:
     some = next(iter(cell.values()))
     if side.metric not in some:
         raise ConclusionError(f"no metric {side.metric!r}; there are: {', '.join(some)}")
+
+
+def _values(cell: Cell, side: Side) -> list[float]:
     return [side.times * float(row[side.metric]) + side.plus for _, row in sorted(cell.items())]
 
 
@@ -174,6 +187,7 @@ def _cases(conclusion: Conclusion, results: Cells) -> Iterator[Case]:
 
 def _difference(results: Cells, cell: Cell, other: Cell, of: Side, than: Side) -> Interval:
     """Return the interval of the paired difference; of shares where it has no width, what the exact ends allow."""
+    cell, other = (_tried(c, results.trials.get(s.metric)) for c, s in ((cell, of), (other, than)))
     both = sorted(cell.keys() & other.keys())
     ours = _values({r: cell[r] for r in both}, of) if both else []
     theirs = _values({r: other[r] for r in both}, than) if both else []
@@ -217,7 +231,7 @@ def _words(conclusion: Conclusion, case: Case) -> str:
 
 def _number(x: Interval) -> str:
     if not math.isfinite(x.mean):
-        return "not reached"
+        return "nothing tried" if math.isnan(x.mean) else "not reached"
     if not (math.isfinite(x.low) and math.isfinite(x.high)):
-        return f"{x.mean:.3g} (one replication)" if x.n <= 1 else f"{x.mean:.3g} (nothing was tried)"
+        return f"{x.mean:.3g} (one replication)"
     return f"{x.mean:.3g} [{x.low:.3g}, {x.high:.3g}]"

@@ -81,6 +81,17 @@ def test_nothing_in_few_trials_is_not_known_to_be_nothing() -> None:
     assert outcome(versus, results([0.0] * 4, [1.0] * 4, trials=100)) == "holds"
 
 
+def test_a_share_of_nothing_is_not_known() -> None:
+    found = results([0.0, 0.0, 0.5, 0.5], [])
+    rows = [{**row, "messages": 0 if row["lost"] == 0 else 10} for row in found.cells["death", "one"].values()]
+    some = cells_of(rows, found.keys, {"lost": "messages"})
+    verdict = judge([Conclusion("…", LOST, "above", 0.1)], some)[0]
+    assert verdict.shown == "fault death: 0.5 [0.272, 0.728] above 0.1"
+    nothing = cells_of([{**row, "messages": 0} for row in rows], found.keys, {"lost": "messages"})
+    verdict = judge([Conclusion("…", LOST, "at most", 0.1)], nothing)[0]
+    assert (verdict.outcome, verdict.shown) == ("undecided", "fault death: nothing tried at most 0.1")
+
+
 def test_all_cases_count_and_the_worst_is_shown() -> None:
     few, many = results([1.0, 1.1, 1.0], [2.0, 2.2, 2.0]), results([5.0, 5.1, 5.0], [2.0, 2.2, 2.0], "outage")
     both = Cells(few.keys, {**few.cells, **many.cells}, {})

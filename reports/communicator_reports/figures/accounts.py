@@ -102,6 +102,8 @@ def _marks(figure: Drawn, results: Cells, words: Mapping[tuple[str, Value], str]
             return words.get((name, at[name]), str(at[name])) if name in at else ""
 
         x = estimate(results, cell, Side(figure.value.name, times=figure.value.times))
+        if math.isnan(x.mean):
+            continue  # a share of nothing
         low, high = max(min(0.0, x.mean), x.low), x.high
         if figure.value.name in SHARES:
             high = min(high, figure.value.times)
