@@ -3,6 +3,7 @@
 import json
 import shlex
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -36,6 +37,7 @@ def fuzz(
         str, typer.Option(metavar="FAULT", help="Plant a seeded fault of the formal model: a name, or all.",
                           show_default="none"),
     ] = "",
+    shrinks: Annotated[bool, typer.Option("--shrink/--no-shrink", help="Cut what shows a planted fault.")] = True,
     workers: options.Workers = options.CORES,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where it is kept how far an exploration is.")
@@ -71,7 +73,9 @@ def fuzz(
             raise typer.BadParameter("a plan is run with one planted fault", param_hint="--plant")
         raise typer.Exit(_one(load(plan), plant, as_json))
     if plant:
-        raise typer.Exit(_sought(list(PLANTS) if plant == _ALL else [plant], seed, people, workers, as_json))
+        raise typer.Exit(
+            _sought(list(PLANTS) if plant == _ALL else [plant], seed, people, workers, as_json, shrinks=shrinks)
+        )
     raise typer.Exit(_explore(minutes, seed, people, workers, out, as_json))
 
 
@@ -117,16 +121,16 @@ def _said(finding: "Finding") -> str:
 # ---------------------------------------------------------------------- planted faults
 
 
-def _sought(plants: list[str], seed: int, people: int, workers: int, as_json: bool) -> int:
+def _sought(plants: list[str], seed: int, people: int, workers: int, as_json: bool, *, shrinks: bool) -> int:
     """Look for planted faults; the table is Markdown, so that a document can have it as it is."""
     from communicator_simulations.faults.fuzzing import Sought, sought
 
     if not as_json:
-        print("| planted fault | plans | s | found by | what is left of the plan |\n|---|---|---|---|---|")
+        print("| planted fault | plans | s | found by | the plan that shows it |\n|---|---|---|---|---|")
     found: dict[str, Sought] = {}
     left = list(plants)
     with Console(stderr=True).status("looking"):
-        for one in sought(plants, seed, people, workers):
+        for one in sought(plants, seed, people, workers, shrinks=shrinks):
             found[one.plant] = one
             while not as_json and left and left[0] in found:  # in the order of the list
                 print(_row(found[left.pop(0)]), flush=True)
@@ -143,7 +147,8 @@ def _row(one: "Sought") -> str:
     if one.shrunk is None:
         return f"| {one.plant} | {one.plans} | {one.cpu_s:.1f} | NOT FOUND | |"
     plan, finding = one.shrunk.plan, one.shrunk.finding
-    faults = ", ".join(fault.what.value for fault in plan.faults) or "no fault"
+    counted = Counter(fault.what.value for fault in plan.faults)
+    faults = ", ".join(f"{count} {name}" for name, count in sorted(counted.items())) or "no fault"
     by = finding.judge if finding.judge in ("agreement", "formal model") else f"{finding.judge}: {finding.name}"
     return f"| {one.plant} | {one.plans} | {one.cpu_s:.1f} | {by} | {len(plan.writes)} messages; {faults} |"
 

@@ -177,11 +177,12 @@ def seek(plant: str, seed: int, people: int = 4, most: int = 2000, *, shrinks: b
     return Sought(plant, most, time.process_time() - began, None)
 
 
-def sought(plants: Sequence[str], seed: int, people: int, workers: int) -> Iterator[Sought]:
+def sought(plants: Sequence[str], seed: int, people: int, workers: int, *, shrinks: bool = True) -> Iterator[Sought]:
     """Look for several planted faults, each in a process of its own if there are several."""
-    for _, found in finished(_seek, [(plant, seed, people) for plant in plants], workers):
+    for _, found in finished(_seek, [(plant, seed, people, shrinks) for plant in plants], workers):
         yield found
 
 
-def _seek(job: tuple[str, int, int]) -> Sought:
-    return seek(*job)
+def _seek(job: tuple[str, int, int, bool]) -> Sought:
+    plant, seed, people, shrinks = job
+    return seek(plant, seed, people, shrinks=shrinks)
