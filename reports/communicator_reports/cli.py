@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "study": "Play the vectors, simulate the scenario, play the linkage games, and write a report.",
     "simulate": "Run a scenario: every policy under every fault, in every replication.",
     "sweep": "Vary any parameters of a scenario, on this machine or a cluster; see how far it is.",
+    "explore": "Look into one run: filter its events, follow a message, see it with the eyes of one observer.",
     "report": "Draw reports from results, compare them, open them; nothing is run.",
     "serve": "Run services over HTTP until Ctrl-C, on one origin and one database.",
     "judge": "Bring the logs of all places together and judge them. Exit code 1: an invariant is broken.",

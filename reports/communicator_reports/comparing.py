@@ -34,11 +34,15 @@ class Comparison(NamedTuple):
 
 def compare(before: Results, after: Results) -> Comparison:
     """Compare two results files."""
+    verdicts = [{claim.name: claim.outcome for claim in one.claims} for one in (before, after)]
     one, other = dict(_cells(before.document)), dict(_cells(after.document))
     moved = [
         Moved(*key, _shown(one.get(key)), _shown(other.get(key)))
         for key in dict.fromkeys((*one, *other)) if _differ(one.get(key), other.get(key))
     ]  # fmt: skip
+    for name in dict.fromkeys(name for found in verdicts for name in found):
+        a, b = (found.get(name) for found in verdicts)
+        moved += [Moved("claims", name, "verdict", a, b)] if a != b else []
     return Comparison(len(one.keys() & other.keys()), tuple(moved), tuple(_origins(before, after)))
 
 

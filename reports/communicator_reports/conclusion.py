@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Final
 
+from communicator_reports.claims import judged
 from communicator_reports.figures.games import advantage_of
 from communicator_reports.figures.theme import FAULTS
 from communicator_reports.findings import Findings, load
 from communicator_reports.measures import CUT_OFF, EXPOSED, PER, UNDELIVERED, Estimates, Measure
 from communicator_reports.quantities import count, with_interval
+from communicator_reports.studies import study_of
 
 __all__ = ["conclusion", "conclusion_lines"]
 
@@ -26,6 +28,7 @@ def conclusion(folder: Path) -> dict[str, object]:
             for f in summary.faults for p in summary.policies
         ],
         "violations": sum(row.violations for row in summary.invariants),
+        "claims": {claim.name: claim.outcome for claim in judged(study_of(folder)[0], findings)},
         "vectors": None if findings.vectors is None else findings.vectors.counts,
     }  # fmt: skip
 
@@ -43,6 +46,7 @@ def conclusion_lines(folder: Path) -> list[str]:
                 continue
             label = findings.policy(policy).label.ljust(wide)
             lines.append(f"  {FAULTS[fault]:<30} {label}  {with_interval(found, PER, floor=0.0)}")
+    lines += [f"claim {claim.outcome}: {claim.says}" for claim in judged(study_of(folder)[0], findings)]
     return [*lines, *_checks(findings), f"report: {folder / 'index.html'}", f"        {folder / 'report.pdf'}"]
 
 

@@ -13,14 +13,31 @@ from typing import Final, TypeVar
 
 import msgspec
 import polars as pl
+import pyarrow as pa
 
+from communicator_simulations.logs import parts
 from communicator_simulations.results import ResultsError
 from communicator_simulations.scenario import Policy, Scenario
 from communicator_simulations.statistics import Interval
+from communicator_spec.events import Event
 
-__all__ = ["Days", "Findings", "Game", "InvariantRow", "KnowledgeRow", "Provenance", "Summary", "Vectors", "load"]
+__all__ = [
+    "KEPT",
+    "Days",
+    "Findings",
+    "Game",
+    "InvariantRow",
+    "KnowledgeRow",
+    "Provenance",
+    "Summary",
+    "Vectors",
+    "load",
+]
 
 TABLES: Final = ("runs", "latency", "cutover", "load")
+KEPT: Final = "kept.parquet"
+"""The event log of one small run."""
+
 _KEYS: Final = ("fault", "policy", "replication")
 _T = TypeVar("_T")
 
@@ -174,6 +191,7 @@ class Findings(msgspec.Struct, frozen=True):
     knowledge: tuple[KnowledgeRow, ...]
     vectors: Vectors | None
     vector_results: tuple[VectorResult, ...]
+    kept: tuple[Event, ...] = ()
 
     def policy(self, name: str) -> Policy:
         """Return a policy of the scenario by its name."""
@@ -205,6 +223,7 @@ def _loaded(folder: Path, origin: Provenance, verdict: Path, results: Path) -> F
         _read(folder / "knowledge.json", tuple[KnowledgeRow, ...], ()),
         _read(verdict, Vectors) if verdict.exists() else None,
         _lines(results),
+        _events(folder / KEPT),
     )
     for name in TABLES:
         _refuse_gaps(folder / f"{name}.parquet", found.tables[name], summary)
@@ -244,6 +263,16 @@ def _lines(path: Path) -> tuple[VectorResult, ...]:
         return tuple(msgspec.json.decode(line, type=VectorResult) for line in path.read_bytes().splitlines())
     except msgspec.DecodeError as error:
         raise ResultsError(f"{path}: {error}") from None
+
+
+def _events(path: Path) -> tuple[Event, ...]:
+    """Read the event log of the small run that is kept, if there is one."""
+    if not path.exists():
+        return ()
+    try:
+        return tuple(Event(*row) for part in parts(path) for row in part)
+    except (OSError, pa.ArrowInvalid, TypeError) as error:
+        raise ResultsError(f"{path}: {str(error).splitlines()[0]}") from None
 
 
 def _table(path: Path) -> pl.DataFrame:

@@ -3,16 +3,19 @@
 What a folder of results does not have is left out, with its section.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from communicator_reports import tables
+from communicator_reports.claims import Judged, claims_table
 from communicator_reports.document import Block, Document, Facts, Items, Prose, Section
 from communicator_reports.figures.delays import cutover, latency
 from communicator_reports.figures.games import linkage
 from communicator_reports.figures.loads import load
 from communicator_reports.figures.outcomes import cut_off, traffic, undelivered
-from communicator_reports.findings import Findings
+from communicator_reports.figures.sequence import failover
+from communicator_reports.figures.topology import topology
+from communicator_reports.findings import KEPT, Findings
 from communicator_reports.measures import UNDELIVERED, Estimates
 from communicator_reports.prose import told
 from communicator_reports.slots import slots
@@ -32,6 +35,8 @@ _FIGURES: Final[Mapping[str, Draw]] = {
     "load": lambda findings, estimates: load(findings, estimates.worst_fault(UNDELIVERED, findings.summary.faults)),
     "traffic": traffic,
     "linkage": lambda findings, _: linkage(findings),
+    "failover": lambda findings, _: failover(findings.kept, KEPT),
+    "topology": lambda findings, _: topology(findings.kept, KEPT),
 }
 _TABLES: Final[Mapping[str, Draw]] = {
     "undelivered": tables.undelivered,
@@ -48,7 +53,7 @@ _TABLES: Final[Mapping[str, Draw]] = {
 }
 
 
-def paper(study: Study, prose: str, findings: Findings) -> Document:
+def paper(study: Study, prose: str, findings: Findings, claims: Sequence[Judged]) -> Document:
     """Return the document of a folder of results.
 
     Raises `StudyError` if the text of the study does not fit the results.
@@ -56,9 +61,11 @@ def paper(study: Study, prose: str, findings: Findings) -> Document:
     estimates = Estimates(findings)
 
     def placed(kind: str, name: str) -> Block | None:
+        if (kind, name) == ("table", "claims"):
+            return claims_table(claims)
         return (_FIGURES if kind == "figure" else _TABLES)[name](findings, estimates)
 
-    text = told(prose, slots(study, findings, estimates), placed)
+    text = told(prose, slots(study, findings, estimates, claims), placed)
     sections = (*text.sections, *_bibliography(study), _provenance(findings))
     return Document(text.title, text.subtitle, text.abstract, sections, text.said)
 

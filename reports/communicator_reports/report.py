@@ -17,6 +17,7 @@ from typing import Final
 
 import vl_convert
 
+from communicator_reports.claims import judged
 from communicator_reports.figures.sheet import picture
 from communicator_reports.findings import load
 from communicator_reports.page import page
@@ -41,7 +42,8 @@ def draw(folder: Path, update: Update) -> list[Path]:
     """
     findings = load(folder)
     study, prose = study_of(folder)
-    data = encode(paper(study, prose, findings), findings.provenance)
+    claims = judged(study, findings)
+    data = encode(paper(study, prose, findings, claims), findings.provenance, claims)
     document = decode(data).document
     charts = {figure.name: picture(figure) for figure in document.figures()}
     steps, drawn = len(charts) + len(_PAPERS) + 1, {"index.html": page(document).encode()}

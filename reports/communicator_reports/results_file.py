@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from communicator_reports.claims import Judged
 from communicator_reports.document import Document
 from communicator_reports.findings import Provenance
 from communicator_simulations.results import ResultsError
@@ -27,12 +28,13 @@ class Results(msgspec.Struct, frozen=True):
 
     form: str
     provenance: Provenance
+    claims: tuple[Judged, ...]
     document: Document
 
 
-def encode(document: Document, provenance: Provenance) -> bytes:
+def encode(document: Document, provenance: Provenance, claims: tuple[Judged, ...]) -> bytes:
     """Return the bytes of the file."""
-    return msgspec.json.format(msgspec.json.encode(Results(FORM, provenance, document)), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(Results(FORM, provenance, claims, document)), indent=1) + b"\n"
 
 
 def decode(data: bytes, name: str = "results.json") -> Results:

@@ -7,6 +7,7 @@ Policies and faults are named as in the scenario; measures as in `measures.MEASU
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from communicator_reports.claims import Judged, say
 from communicator_reports.figures.delays import moved_under
 from communicator_reports.figures.games import advantage_of
 from communicator_reports.findings import Findings, Game
@@ -26,12 +27,14 @@ _WHEN: Final = {
 _QUANTILES: Final = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
 
 
-def slots(study: Study, findings: Findings, estimates: Estimates) -> dict[str, object]:
+def slots(study: Study, findings: Findings, estimates: Estimates, claims: Sequence[Judged]) -> dict[str, object]:
     """Return everything that a text may name."""
     return {
         **_conditions(findings), **_checks(findings), **_links(findings), **_estimates(findings, estimates),
         "cite": lambda name: _cite(study, name),
         "count_of": lambda values: counted(len(values)),
+        "claim": lambda name: say(claims, name),
+        "claims": bool(claims),
     }  # fmt: skip
 
 
@@ -64,6 +67,7 @@ def _conditions(findings: Findings) -> dict[str, object]:
         "loss": _percent(weather.loss),
         "refusals": _percent(weather.refusal_share),
         "day": {name: _number(getattr(days, name)) for name in ("fault", "closing", "horizon")},
+        "kept": bool(findings.kept),
         "moved": bool(moved_under(findings)),
         "per": counted(PER),
         "confidence": _percent(0.95),

@@ -4,7 +4,8 @@
 2. the scenario: every policy under every fault, judged by the invariants
 3. the linkage games: what each role can tell from what it sees
 4. the knowledge table and the digests that belong to it
-5. the report, drawn from the files alone
+5. one small run, whose event log is kept to be looked into
+6. the report, drawn from the files alone
 
 The study's file says which of these there are, and how often (`studies`).
 
@@ -17,19 +18,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, cast
 
+import msgspec
 import polars as pl
 
 from communicator_conformance import Verdict
 from communicator_conformance import run as run_vectors
+from communicator_model.faults import FaultKind
 from communicator_reports.building import building, work_folder
+from communicator_reports.claims import Judged, contradicted
+from communicator_reports.findings import KEPT
 from communicator_reports.progress import Steps
-from communicator_reports.report import draw
+from communicator_reports.report import RESULTS, draw
+from communicator_reports.results_file import decode
 from communicator_reports.simulation import Simulation, simulate_into
-from communicator_reports.studies import Quick, copy_study, find_study, load_study, usual_study
+from communicator_reports.studies import Quick, Study, copy_study, find_study, load_study, usual_study
 from communicator_reports.wishes import Wish, plan_of
 from communicator_simulations.linkage import play
 from communicator_simulations.results import write_json
-from communicator_simulations.sweep import Plan
+from communicator_simulations.runs import RunKey, model_fidelity, record
+from communicator_simulations.sweep import Plan, supplies_for
 from communicator_spec.views import KNOWLEDGE, Relation
 
 __all__ = ["Done", "run_study"]
@@ -40,13 +47,18 @@ class Done(NamedTuple):
 
     out: Path
     verdict: Verdict | None
+    claims: tuple[Judged, ...]
     summary: dict[str, object]
 
     @property
     def ok(self) -> bool:
-        """Whether every vector passed and every invariant held."""
+        """Whether every vector passed and every invariant held, and no claim is contradicted."""
         rows = cast(list[dict[str, object]], self.summary["invariants"])
-        return (self.verdict is None or self.verdict.ok) and not any(row["violations"] for row in rows)
+        return (
+            (self.verdict is None or self.verdict.ok)
+            and not any(row["violations"] for row in rows)
+            and not contradicted(self.claims)
+        )
 
 
 def run_study(wish: Wish, out: Path, workers: int, steps: Steps, *, quick: bool) -> Done:
@@ -69,10 +81,28 @@ def run_study(wish: Wish, out: Path, workers: int, steps: Steps, *, quick: bool)
             _games(folder, plan, workers, steps, rounds)  # 3
         if study.knowledge:
             write_json(folder / "knowledge.json", knowledge())  # 4
+        if study.kept and study.kept.policy in [policy.name for policy in plan.scenario.policy]:
+            _keep(folder, wanted, study, plan, steps)  # 5
         with steps.step("drawing the report") as update:
-            draw(folder, update)  # 5
+            draw(folder, update)  # 6
+        claims = decode((folder / RESULTS).read_bytes()).claims
     _clear(done, out)
-    return Done(out, verdict, done.summary)
+    return Done(out, verdict, claims, done.summary)
+
+
+def _keep(folder: Path, wish: Wish, study: Study, plan: Plan, steps: Steps) -> None:
+    """Run a part of the study once more, small, and keep its log; the fault has the part's own place in time."""
+    kept = study.kept
+    assert kept is not None
+    people = kept.people if wish.people is None else min(kept.people, wish.people)
+    days = kept.days if wish.days is None else min(kept.days, wish.days)
+    scenario = plan.scenario
+    size = msgspec.structs.replace(scenario.people, count=people, days=days)
+    small = plan._replace(scenario=msgspec.structs.replace(scenario, people=size))
+    key = RunKey(kept.policy, FaultKind(kept.fault), 0)
+    with steps.step("keeping a small run"):
+        fidelity = model_fidelity(scenario.profile)
+        record(folder / KEPT, small.scenario, plan.seed, supplies_for(small, 0), key, fidelity)
 
 
 def _quick(wish: Wish, size: Quick) -> Wish:

@@ -23,7 +23,7 @@ from communicator_simulations.scenario import Scenario, ScenarioError, decoded
 from communicator_simulations.sweep import Stored
 from communicator_simulations.sweeps.parameters import parameters
 
-__all__ = ["SHARES", "About", "Account", "Drawn", "Scale", "account_of", "results_of", "verdicts"]
+__all__ = ["SHARES", "About", "Account", "Drawn", "Scale", "account_of", "results_of", "shares", "verdicts"]
 
 SHARES: Final = {
     "undelivered_share": "messages", "delivered_share": "messages", "pending_share": "messages",
@@ -122,7 +122,7 @@ def results_of(points: Sequence[tuple[Mapping[str, Value], Scenario, Sequence[St
         for run in runs:
             keys: dict[str, Value] = {**values, "policy": run.policy, "fault": run.fault}
             fired = {f"fired_{name}": number for name, number in run.fired.items()}
-            found = {**theory[run.policy], **run.row, **_shares(run.row), **fired}
+            found = {**theory[run.policy], **run.row, **shares(run.row), **fired}
             rows.append({**found, **keys, "replication": run.replication})
     return cells_of(rows, (*varied, "fault", "policy"), SHARES)
 
@@ -133,7 +133,7 @@ def verdicts(account: Account, results: Cells) -> dict[str, object]:
     return {"conclusions": msgspec.to_builtins(found)} if found else {}
 
 
-def _shares(row: Mapping[str, int | float]) -> dict[str, Value]:
+def shares(row: Mapping[str, int | float]) -> dict[str, Value]:
     """Return what is asked for more often than it is measured."""
     relationships, automated = row["relationships"] or 1, row["sent_receipt"] + row["sent_update"]
     written = automated / row["automated_share"] if automated else row["messages"] + row["refused"] or 1

@@ -10,8 +10,10 @@ from pathlib import Path
 import jsonschema
 import polars as pl
 import pytest
+from msgspec import structs
 
 from communicator_reports import results_file
+from communicator_reports.claims import contradicted, judged, say
 from communicator_reports.comparing import compare
 from communicator_reports.document import Block, Document, Figure, Table
 from communicator_reports.findings import load
@@ -22,6 +24,7 @@ from communicator_reports.report import RESULTS, draw
 from communicator_reports.results_file import decode
 from communicator_reports.studies import PROSE, StudyError, load_study, study_of
 from communicator_reports.table_files import comma_separated, latex
+from communicator_simulations.conclusions import Side
 from communicator_simulations.results import ResultsError
 
 _NUMBER = re.compile(r"(?<![\w/.–-])[−-]?\d+(?:\u202f\d{3})*(?:\.\d+)?(?![\w/])")
@@ -35,7 +38,7 @@ def test_every_number_of_the_page_is_in_the_results_file(results: Path) -> None:
     words = html.unescape(re.sub(r"<[^>]*>", " ", re.sub(r"<code>.*?</code>|<dl.*?</dl>", " ", main, flags=re.S)))
     said = [float(n.replace("\u202f", "").replace("−", "-")) for n in _NUMBER.findall(words)]
     assert len(said) > 300
-    strange = [n for n in said if not any(round(n - x, 6) == 0 or agrees(n, x) for x in known)]
+    strange = [n for n in said if not any(agrees(abs(n), abs(x)) for x in known)]
     assert strange == []
 
 
@@ -67,6 +70,30 @@ def numbers_of(document: Document) -> set[float]:
     return numbers | constants | order | years
 
 
+def test_a_claim_is_said_only_as_far_as_the_runs_bear_it_out(results: Path) -> None:
+    study, _ = study_of(results)
+    findings = load(results)
+    none = findings.tables["runs"].with_columns(automated_share=pl.lit(0.5))
+    quiet = judged(study, structs.replace(findings, tables={**findings.tables, "runs": none}))
+    assert {c.name: (c.outcome, c.cases) for c in quiet}["automated-within-limit"] == ("holds", 9)
+    assert say(quiet, "automated-within-limit").startswith("Under every policy")
+    lossy = none.with_columns(pending_share=pl.lit(0.4), failed_share=pl.lit(0.1))
+    wrong = judged(study, structs.replace(findings, tables={**findings.tables, "runs": lossy}))
+    assert contradicted(wrong) == ["standby-loses-nothing"]
+    assert say(wrong, "standby-loses-nothing").startswith("**These results contradict that:** With a standby")
+    once = judged(study, structs.replace(findings, tables={**findings.tables, "runs": lossy.filter(replication=0)}))
+    assert {claim.outcome for claim in once} == {"undecided"}
+    odd = structs.replace(study, claim=(structs.replace(study.claim[0], of=Side("speed")),))
+    with pytest.raises(StudyError, match="no metric 'speed'"):
+        judged(odd, findings)
+
+
+def test_claims_stand_in_the_document_with_their_verdicts(results: Path) -> None:
+    data = decode((results / RESULTS).read_bytes())
+    table = next(table for table in data.document.tables() if table.name == "claims")
+    assert [row[1] for row in table.rows] == [claim.outcome for claim in data.claims]
+
+
 def test_sentences_stand_apart(results: Path) -> None:
     for section in decode((results / RESULTS).read_bytes()).document.sections:
         for block in section.blocks:
@@ -77,20 +104,22 @@ def test_a_typed_number_is_refused(results: Path) -> None:
     study, prose = study_of(results)
     findings = load(results)
     for typed in ("In all 12 cases.", "It is 3.5 h.", "95 % of all"):
+        text = prose.replace("## Limits {#limits}\n", f"## Limits {{#limits}}\n\n{typed}\n")
         with pytest.raises(StudyError, match="typed"):
-            paper(study, prose.replace("## Limits {#limits}\n", f"## Limits {{#limits}}\n\n{typed}\n"), findings)
+            paper(study, text, findings, judged(study, findings))
 
 
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [("{{ nobody_knows }}", "nobody_knows"), ("{figure: none}", "no figure 'none'"), ("{table: none}", "no table"),
      ("{{ cite('nobody') }}", "no source 'nobody'"), ("{{ of('speed', 'death', 'two') }}", "speed"),
-     ("{% if %}", PROSE), ("## Bad {#Bad}", "heading")],
+     ("{{ claim('nobody') }}", "no claim 'nobody'"), ("{% if %}", PROSE), ("## Bad {#Bad}", "heading")],
 )  # fmt: skip
 def test_what_the_results_do_not_have_is_named(results: Path, line: str, complaint: str) -> None:
     study, prose = study_of(results)
+    findings = load(results)
     with pytest.raises(StudyError, match=complaint):
-        paper(study, f"{prose}\n\n{line}\n", load(results))
+        paper(study, f"{prose}\n\n{line}\n", findings, judged(study, findings))
 
 
 def test_text_is_cut_into_its_parts() -> None:

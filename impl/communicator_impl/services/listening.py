@@ -57,7 +57,7 @@ class _Bound(Server):
 
 
 class Listening:
-    """One address to listen at; `name` is the setting that chose it."""
+    """One address to listen at; `name` is the setting that chose it, `port` is where it is if 0 was chosen."""
 
     def __init__(self, host: str, port: int, name: str) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -69,6 +69,7 @@ class Listening:
             else:
                 text = f"{name}: cannot listen at {host} port {port}: {error.strerror}"
             raise SettingsError(text) from error
+        self.port: int = self._socket.getsockname()[1]
         self._socket.setblocking(False)
         for option, value in _ALIVE.items():  # what is accepted here inherits these
             self._socket.setsockopt(*option, value)

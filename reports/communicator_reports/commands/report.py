@@ -1,6 +1,7 @@
 """`communicator report`: documents out of result files; nothing is run again."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,12 +25,14 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of results
 def build(folder: Folder, as_json: options.Json = False) -> None:
     """Draw a report from the results in a folder: page, PDF, figures, tables and results.json.
 
-    If results are missing, incomplete or broken, it says which command makes them again, and writes nothing.
+    If results are missing, incomplete or broken, it says which command makes them again, and writes nothing. Exit code
+    1: a claim of the study is false in these results; the text says so.
 
     Example:
 
       communicator report build out/migration
     """
+    from communicator_reports.claims import contradicted
     from communicator_reports.progress import Steps
     from communicator_reports.report import draw
 
@@ -41,6 +44,10 @@ def build(folder: Folder, as_json: options.Json = False) -> None:
     else:
         for path in written[:2]:
             print(path)
+    wrong = contradicted(_results(folder).claims)
+    for name in wrong:
+        print(f"false in these results: {name}", file=sys.stderr)
+    raise typer.Exit(1 if wrong else 0)
 
 
 def _complete(folder: Path) -> None:

@@ -13,7 +13,7 @@ from communicator_reports.commands.interruption import resumable
 
 __all__ = ["study"]
 
-_STEPS = 4
+_STEPS = 5
 
 
 def _list(wanted: bool) -> None:

@@ -7,6 +7,8 @@ which sources are cited. `prose.md` is the whole text of the report. Its numbers
     a number or a name out of the results (`communicator_reports.slots` has them all)
 `{% if … %}`, `{% for … %}`, `{% macro … %}`
     what is said depends on what was found (Jinja)
+`{{ claim(name) }}`
+    the sentence of a claim, if the results bear it out; otherwise that they do not
 `{figure: name}`, `{table: name}`
     a figure or table stands here, if the results have what it shows
 
@@ -23,9 +25,10 @@ from typing import Final
 
 import msgspec
 
+from communicator_simulations.conclusions import Conclusion
 from communicator_spec.errors import Explained
 
-__all__ = ["PROSE", "STUDY", "Quick", "Source", "Study", "StudyError", "copy_study", "find_study",
+__all__ = ["PROSE", "STUDY", "Claim", "Quick", "Source", "Study", "StudyError", "copy_study", "find_study",
            "load_study", "study_names", "study_of", "usual_study"]  # fmt: skip
 
 STUDY: Final = "study.toml"
@@ -55,6 +58,21 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str
 
 
+class Claim(Conclusion, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A sentence of the report and the comparison of runs that it stands on; the text says it by its name."""
+
+    name: str
+
+
+class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A small run whose event log is kept, to be looked into (`communicator explore`) and drawn."""
+
+    policy: str
+    fault: str
+    people: int
+    days: float
+
+
 class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is run: a scenario, and beside it what else the report shows (empty, 0 or false: it does not)."""
 
@@ -63,6 +81,8 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vectors: str = ""
     game_rounds: int = 0
     knowledge: bool = False
+    kept: Kept | None = None
+    claim: tuple[Claim, ...] = ()
     source: tuple[Source, ...] = ()
 
 
