@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= out/migration
 
-.PHONY: setup study test lint types tests formal typescript benchmarks vectors clean
+.PHONY: setup study docs test lint types tests formal typescript benchmarks vectors clean
 
 setup: .venv/ready
 
@@ -15,6 +15,10 @@ setup: .venv/ready
 
 study: setup
 	$(BIN)/communicator study migration --out $(OUT)
+
+# The documentation as a site; a link that leads nowhere is an error.
+docs: setup
+	$(BIN)/python -m communicator_reports.site out/docs
 
 test: lint types tests
 

@@ -188,11 +188,17 @@ def _rendered(page: _Page, body: Markup, pages: Mapping[str, _Page]) -> str:
     contents: dict[str, list[tuple[str, str, bool]]] = {}
     for heading, names in PAGES.items():
         listed = [pages[name] for name in names if name in pages]
-        contents[heading] = [(one.title, relative(one.path), one is page) for one in listed]
-    contents["For implementers"] = [("The standard", relative(_STANDARD), False), *contents["For implementers"]]
+        contents[heading] = [(_short(one.title), relative(one.path), one is page) for one in listed]
+    contents["For implementers"].insert(0, ("The standard, all chapters", relative(_STANDARD), False))
     return template.render(
         title=page.title, body=body, contents=contents, style=Markup((folder / "site.css").read_text("utf-8"))
     )
+
+
+def _short(title: str) -> str:
+    """Return the part of a title that stands in the contents."""
+    name = title.partition(":")[0]
+    return name[:1].upper() + name[1:]
 
 
 def _write(path: Path, data: bytes) -> Path:
