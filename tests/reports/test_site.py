@@ -41,15 +41,15 @@ def test_every_link_of_the_site_leads_to_a_file_and_a_heading(site: Path) -> Non
 
 def test_what_is_wrong_with_texts_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "lost.md").write_text("# Lost")
+    (tmp_path / "docs" / "new.md").write_text("# New\n[x](../README.md#b)")
     (tmp_path / "README.md").write_text("# A\n[x](gone.md) [y](#none) ![z](gone.svg) [a](#a) [web](https://e.example)")
     with pytest.raises(SiteError) as caught:
         build(tmp_path, tmp_path / "out")
     assert str(caught.value).splitlines() == [
-        "docs/lost.md: is on no page; add it to PAGES",
         "README.md: gone.md: leads nowhere",
         "README.md: #none: there is no such heading",
         "README.md: gone.svg: is not there",
+        "docs/new.md: ../README.md#b: there is no such heading",
     ]
     assert not (tmp_path / "out").exists()
 

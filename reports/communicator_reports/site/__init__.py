@@ -6,15 +6,16 @@ links that work. `make docs` writes it; nothing on it comes from the network.
 
 Rules:
 
-1. `PAGES` is the whole site, in the order of its contents. Nothing is written here that the texts do not say.
+1. `PAGES` has the order of the contents; texts of `docs/` that it does not name come last. Nothing is written here that
+   the texts do not say.
 2. A link to a text of the site leads to its page, a link to a picture takes the picture along, and what else a link
    names (a module, a folder) must be there: it is shown as a name.
-3. A link that leads nowhere, an anchor that there is not, a text that no page is made of: each is an error.
+3. A link that leads nowhere, an anchor or a picture that there is not: each is an error.
 """
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
@@ -35,15 +36,17 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
         "conformance/README.md", "spec/README.md", "conformance/testees/README.md", "impl/README.md",
     ),
     "For operators": (
-        "docs/services.md", "docs/capacity.md", "docs/chaos.md", "deploy/README.md", "simulations/README.md",
+        "docs/services.md", "docs/capacity.md", "docs/chaos.md", "docs/scenarios.md", "deploy/README.md",
+        "simulations/README.md",
     ),
     "For researchers": (
-        "reports/README.md", "reports/published/README.md", "spec/formal/README.md", "model/README.md",
+        "reports/README.md", "reports/published/README.md", "docs/adversaries.md", "spec/formal/README.md",
+        "model/README.md",
     ),
     "For people": ("docs/client.md",),
     "Reference": ("docs/benchmarks.md", "CONTRIBUTING.md", "docs/adr/README.md"),
 }  # fmt: skip
-"""Headings of the contents, and the texts below them; texts that are not there are left out."""
+"""Headings of the contents, and the texts below them; those that are not there are left out."""
 
 _PICTURES: Final = frozenset({".svg", ".png"})
 _STANDARD: Final = "standard.html"
@@ -68,14 +71,16 @@ def build(root: Path, out: Path) -> list[Path]:
 
     Raises `SiteError` with everything that is wrong; nothing is written then.
     """
-    sources = [name for names in PAGES.values() for name in names if (root / name).is_file()]
+    contents = _contents(root)
+    sources = [name for names in contents.values() for name in names]
     sources += sorted(str(p.relative_to(root)) for p in (root / "docs" / "adr").glob("0*.md"))
     pages = {name: _read(root, name) for name in sources}
-    wrong, made = list(_orphans(root, pages)), {}
+    wrong: list[str] = []
+    made: dict[str, str] = {}
     pictures: set[str] = set()
     for page in pages.values():
         linker = _Linker(root, page, pages)
-        made[page.path] = _rendered(page, linker.linked(), pages)
+        made[page.path] = _rendered(page, linker.linked(), pages, contents)
         wrong += linker.wrong
         pictures |= linker.pictures
     if wrong:
@@ -90,12 +95,13 @@ def build(root: Path, out: Path) -> list[Path]:
     return written
 
 
-def _orphans(root: Path, pages: Mapping[str, _Page]) -> Iterator[str]:
-    """Find texts of docs/ that no page is made of."""
-    for path in sorted((root / "docs").rglob("*.md")):
-        name = str(path.relative_to(root))
-        if name not in pages:
-            yield f"{name}: is on no page; add it to PAGES"
+def _contents(root: Path) -> dict[str, list[str]]:
+    """Return the headings with the texts that there are."""
+    found = {heading: [name for name in names if (root / name).is_file()] for heading, names in PAGES.items()}
+    named = {name for names in found.values() for name in names}
+    rest = (str(path.relative_to(root)) for path in sorted((root / "docs").glob("*.md")))
+    found["Reference"] += [name for name in rest if name not in named]
+    return found
 
 
 def _read(root: Path, name: str) -> _Page:
@@ -176,7 +182,7 @@ class _Linker:
         return relpath(path, PurePosixPath(self._page.path).parent)
 
 
-def _rendered(page: _Page, body: Markup, pages: Mapping[str, _Page]) -> str:
+def _rendered(page: _Page, body: Markup, pages: Mapping[str, _Page], order: Mapping[str, list[str]]) -> str:
     folder = files("communicator_reports.site") / "page"
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
         (folder / "site.html").read_text("utf-8")
@@ -186,8 +192,8 @@ def _rendered(page: _Page, body: Markup, pages: Mapping[str, _Page]) -> str:
         return relpath(path, PurePosixPath(page.path).parent)
 
     contents: dict[str, list[tuple[str, str, bool]]] = {}
-    for heading, names in PAGES.items():
-        listed = [pages[name] for name in names if name in pages]
+    for heading, names in order.items():
+        listed = [pages[name] for name in names]
         contents[heading] = [(_short(one.title), relative(one.path), one is page) for one in listed]
     contents["For implementers"].insert(0, ("The standard, all chapters", relative(_STANDARD), False))
     return template.render(
