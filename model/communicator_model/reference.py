@@ -89,6 +89,7 @@ class ReferenceWorld:
         # services
         self._outages: Counter[tuple[int, bool]] = Counter()
         self._dead: set[int] = set()
+        self._avoided: set[int] = set()  # dead, or announced to close: nobody turns to them
         self._sender_up = [self.env.event() for _ in range(providers)]
         self._notified: set[tuple[int, int]] = set()
         self._turned_away: list[list[tuple[int, int]]] = [[] for _ in range(providers)]
@@ -303,6 +304,7 @@ class ReferenceWorld:
     def _react(self, provider: int, after_ms: int, turn: int = 0, *, leaves: bool = False) -> None:
         """Every client of the provider decides, in their own time, to use another."""
         fault, reaction = self._fault, self._draws("reaction")
+        self._avoided.add(provider)
         for person, setting in enumerate(self._settings):
             if provider in setting.receiving or provider in setting.sending:
                 wait_ms = int(min(exponential(reaction(person, turn), fault.reaction_mean_ms), fault.reaction_max_ms))
@@ -334,7 +336,7 @@ class ReferenceWorld:
         person, setting = self._people[number], self._settings[number]
 
         def replace(current: tuple[int, ...], order: Sequence[int]) -> tuple[int, ...]:
-            spares = (p for p in order if p != old and p not in current and p not in self._dead)
+            spares = (p for p in order if p != old and p not in current and p not in self._avoided)
             return tuple(next(spares) if p == old else p for p in current)
 
         return Setting(

@@ -101,6 +101,7 @@ class World:
         self._parked_fetches: list[list[tuple[int, int]]] = [[] for _ in range(providers)]
         self._outages = [0] * (2 * providers)
         self._dead: set[int] = set()
+        self._avoided: set[int] = set()  # dead, or announced to close: nobody turns to them
         self._captured: dict[int, object] = {}
         self._ages: dict[int, int] = {}  # of the states with which services are about to come back
         names = expected(conditions.services)
@@ -320,6 +321,7 @@ class World:
     def _plan_moves(self, provider: int, after_ms: int, turn: int = 0, *, leave: bool = False) -> None:
         """Let every client of a provider decide, in their own time, to use another."""
         fault = self._conditions.fault
+        self._avoided.add(provider)
         for person, setting in enumerate(self._settings):
             if provider in setting.receiving or provider in setting.sending:
                 reaction_ms = exponential(self._draw_reaction(person, turn), fault.reaction_mean_ms)
@@ -347,7 +349,7 @@ class World:
         def replace(current: tuple[int, ...], order: Sequence[int]) -> tuple[int, ...]:
             if old not in current:
                 return current
-            spare = next(p for p in order if p != old and p not in current and p not in self._dead)
+            spare = next(p for p in order if p != old and p not in current and p not in self._avoided)
             return tuple(spare if p == old else p for p in current)
 
         return Setting(

@@ -3,8 +3,9 @@
 from typing import Final
 
 import pytest
-from tests.model.small_worlds import ALWAYS, ANN, BOB, DAY_MS, HOUR_MS, PEOPLE, Finished, live, only
+from tests.model.small_worlds import ALWAYS, ANN, BOB, DAY_MS, HOUR_MS, PEOPLE, Finished, fault_of, live, only
 
+from communicator_model.faults import FaultKind
 from communicator_model.laws import law_of
 from communicator_model.phones import Schedule
 from communicator_model.population import Person
@@ -49,6 +50,14 @@ def test_the_people_of_a_provider_that_dies_turn_to_another() -> None:
     assert last.service not in (2, 3)
     assert world.fired["it"] == 4
     assert sorted(e.message for e in only(log, Kind.DELIVERED)) == list(range(len(messages)))
+
+
+def test_nobody_turns_to_a_provider_that_is_about_to_close() -> None:
+    # Ann's next choices are 4 and 5. 4 is announced to close when 0, which she uses, dies.
+    closing = fault_of(FaultKind.SUNSET, provider=4, at_ms=0, lasts_ms=8 * DAY_MS)
+    services = strike(StrikeKind.DEATH, (0, 1), 12)
+    log = live([(0, ANN, BOB)], fault=closing, services=services, horizon_ms=9 * DAY_MS).log
+    assert [(e.service, e.position) for e in only(log, Kind.MOVED, end=0)] == [(0, 5)]
 
 
 def test_a_region_goes_and_comes_back_together() -> None:

@@ -44,6 +44,7 @@ CASES: Final = {
         ["all", "both-static", "one-static"],
         1,
     ),
+    "old-database": (["sweep", *THREE, "--vary", "services.strikes.old-disk.age_h=24"], ["delay"], 1),
     "rotation-cost": (["simulate", *THREE], ["transmissions", "bytes", "registrations"], 3),
 }
 """Of each scenario: how it is run here, its figures, and how many conclusions hold here at least."""

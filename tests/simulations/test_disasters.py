@@ -27,7 +27,7 @@ def with_profile(profile: str) -> Scenario:
         ("label/1", "two", FaultKind.NONE),
         ("label/1", "one", FaultKind.DEATH),
         ("two-layer/1", "two", FaultKind.DEATH),
-        ("two-layer/1", "one", FaultKind.NONE),
+        ("two-layer/1", "one", FaultKind.SUNSET),
     ],
 )
 def test_everything_that_befalls_services_does_and_in_both(profile: str, policy: str, fault: FaultKind) -> None:
