@@ -1,7 +1,7 @@
 """The devices of one implementation work with the services of the other, in both directions and both profiles.
 
-With Node, that is the reference and the testee in JavaScript, which share no line; without, the reference in two
-processes, which share no state.
+Where `make typescript` has built it, that is the reference and the testee in TypeScript, which share no line; elsewhere
+the reference in two processes, which share no state.
 """
 
 import shutil
@@ -17,9 +17,9 @@ from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import published
 from communicator_spec.errors import ErrorClass
 
-TESTEE = Path(__file__).parents[2] / "conformance" / "testees" / "javascript" / "testee.js"
+TESTEE = Path(__file__).parents[2] / "conformance" / "testees" / "typescript" / "dist" / "testee.js"
 NODE = shutil.which("node")
-COMMANDS = {"reference": ["reference"], "other": [NODE, str(TESTEE)] if NODE else ["reference"]}
+COMMANDS = {"reference": ["reference"], "other": [NODE, str(TESTEE)] if NODE and TESTEE.is_file() else ["reference"]}
 PAIRS = [("reference", "other"), ("other", "reference"), ("other", "other")]
 ROUND_TRIPS = ("address/round-trip", "label/round-trip", "envelope/round-trip")
 

@@ -1,4 +1,4 @@
-"""What needs the testee in TypeScript: `python -m tests.conformance.with_typescript [--mutants]`.
+"""What needs the testee in TypeScript: `python -m tests.conformance.with_typescript [--mutants [NAME …]]`.
 
 `make typescript` calls it without an option:
 
@@ -94,9 +94,10 @@ def mutant_is_killed(mutant: dict[str, str]) -> bool:
     return bool(killers)
 
 
-def mutants_are_killed() -> bool:
-    """Play all mutants, after the sound program; tell whether it passes and each of them is noticed."""
-    mutants = tomllib.loads(MUTANTS.read_text(encoding="utf-8"))["mutant"]
+def mutants_are_killed(names: list[str]) -> bool:
+    """Play the mutants of these names, or all, after the sound program; tell whether it passes and each is noticed."""
+    listed = tomllib.loads(MUTANTS.read_text(encoding="utf-8"))["mutant"]
+    mutants = [mutant for mutant in listed if not names or mutant["name"] in names]
     sound = all(run(command(), select=select).ok for select in sorted({mutant["select"] for mutant in mutants}))
     print(f"the sound program {'passes' if sound else 'FAILS'} the same tests")
     killed = [mutant_is_killed(mutant) for mutant in mutants]
@@ -106,8 +107,8 @@ def mutants_are_killed() -> bool:
 
 def main() -> None:
     """Exit 1 if something is not as it must be."""
-    if sys.argv[1:] == ["--mutants"]:
-        sys.exit(not mutants_are_killed())
+    if sys.argv[1:2] == ["--mutants"]:
+        sys.exit(not mutants_are_killed(sys.argv[2:]))
     vectors, scripts = passes_every_vector(), plays_with_the_reference()
     sys.exit(not (vectors and scripts))
 
