@@ -22,7 +22,7 @@ _SOMEBODY: Final = "somebody"
 _WORDS: Final = {
     Kind.ACCEPTED: "a person writes", Kind.SENT: "hands over, for {to}", Kind.FORWARDED: "hands on",
     Kind.GAVE_UP: "gives up", Kind.STORED: "stores", Kind.FETCHED: "shows", Kind.CONFIRMED: "has it; it is deleted",
-    Kind.DELIVERED: "a person reads", Kind.DUPLICATE: "known already", Kind.ACKNOWLEDGED: "learns that it arrived",
+    Kind.DELIVERED: "a person reads", Kind.DUPLICATE: "known already", Kind.ACKNOWLEDGED: "receipt arrives",
     Kind.FAILED: "says: not delivered", Kind.CRASHED: "is down", Kind.RECOVERED: "is up again",
     Kind.DIED: "is gone for good", Kind.TAKEN: "has it, durably", Kind.REFUSED: "refuses",
 }  # fmt: skip
