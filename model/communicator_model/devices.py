@@ -4,12 +4,14 @@
     Several    the devices of one person: reachable when any of them is
 
 FLASH (Yang et al., WWW 2021; as FLHetBench publishes it) saw 1,000 phones for 1 to 10 days, and noted when each was
-locked, on Wi-Fi and charging at once. That is when it may train, a twentieth of the time, and so a lower bound of when
+locked, on Wi-Fi and charging at once. That is when it may train, a tenth of the time, and so a lower bound of when
 it can be reached: who uses it studies people who are hardly ever there. Its file states no licence; it is read where it
 lies.
 
 A process on and off in turn is fitted to the intervals of a set of phones: each kind of length has the law (`laws`)
 that AIC prefers. What is lost is whatever links intervals: hours of the day, and that phones differ.
+
+`python -m communicator_model.devices FOLDER` fits processes to the published phones of a folder.
 
 Rules:
 
@@ -19,6 +21,7 @@ Rules:
 """
 
 import hashlib
+import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -193,3 +196,20 @@ def several(phones: Phones, seed: int, second: float, third: float = 0.0) -> Pho
         made.append(Several.of_all(devices) if len(devices) > 1 else devices[0])
     digest = hashlib.sha256(repr((phones.digest, seed, second, third)).encode()).hexdigest()
     return Phones(f"{phones.name}, of which {100 * second:g} % with a second device", digest, tuple(made))
+
+
+def main(words: list[str]) -> None:
+    """Say which laws fit the published phones, and how well."""
+    folder = Path(words[0])
+    for phones in (Phones.load(folder), flash(folder / Path(FLASH_FILE).name)):
+        print(f"{phones.name}: {len(phones)} phones, online {100 * phones.online_share:.1f} % of the time")
+        for what, found in zip(("on", "off"), on_off(phones), strict=True):
+            for fit in found:
+                values = ", ".join(f"{value:.4g}" for value in fit.law.parameters)
+                mean_min = fit.law.mean / 60_000
+                print(f"  {what:<4} {fit.law.family:<17} AIC {fit.aic:>11,.0f}  KS {fit.distance:.3f}"
+                      f"  mean {mean_min:,.1f} min  ({values})")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from communicator_model.devices import FLASH_FILE, Cycle, OnOff, Several, flash, on_off, renewal, several
+from communicator_model.devices import FLASH_FILE, Cycle, OnOff, Several, flash, main, on_off, renewal, several
 from communicator_model.laws import law_of
 from communicator_model.phones import DAY_MS, Absence, Interrupted, PhoneError, Phones, Schedule
 from communicator_model.traces import BESIDE
@@ -99,9 +99,13 @@ def test_a_file_that_is_no_flash_is_refused(tmp_path: Path, text: str, said: str
         flash(path)
 
 
-def test_the_published_phones_if_they_are_here() -> None:
+def test_the_published_phones_if_they_are_here(capsys: pytest.CaptureFixture[str]) -> None:
     path = BESIDE / FLASH_FILE
     if path.exists():
         phones = flash(path)
         assert len(phones) == 710
-        assert 0.02 < phones.online_share < 0.25
+        assert phones.online_share == pytest.approx(0.095, abs=0.001)
+        main([str(path.parent)])
+        said = capsys.readouterr().out
+        assert "os15: 546 phones, online 80.0 % of the time" in said
+        assert said.count(" KS ") == 16
