@@ -121,7 +121,7 @@ def results_of(points: Sequence[tuple[Mapping[str, Value], Scenario, Sequence[St
         theory = {policy.name: expected(scenario, policy) for policy in scenario.policy}
         for run in runs:
             keys: dict[str, Value] = {**values, "policy": run.policy, "fault": run.fault}
-            fired = {f"fired_{name}": number for name, number in run.fired.items()}
+            fired = {f"fired_{name.replace('-', '_')}": number for name, number in run.fired.items()}
             found = {**theory[run.policy], **run.row, **shares(run.row), **fired}
             rows.append({**found, **keys, "replication": run.replication})
     return cells_of(rows, (*varied, "fault", "policy"), SHARES)

@@ -45,6 +45,7 @@ CASES: Final = {
         1,
     ),
     "old-database": (["sweep", *THREE, "--vary", "services.strikes.old-disk.age_h=24"], ["delay"], 1),
+    "device-loss": (["sweep", *THREE, "--vary", "absence.away_d=1,7"], ["waiting", "cut-off"], 0),
     "rotation-cost": (["simulate", *THREE], ["transmissions", "bytes", "registrations"], 3),
 }
 """Of each scenario: how it is run here, its figures, and how many conclusions hold here at least."""
