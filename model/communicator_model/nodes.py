@@ -66,4 +66,6 @@ class ModelNodes:
 
     def register(self, now_ms: int, end_id: int, service: int) -> None:
         """Register everything once more at a service that knows nothing of it."""
-        self.managers.register(end_id, service)
+        end, core = self.managers.kept(end_id), self.receiving[service]
+        if not end.ended and isinstance(core, BackedUpService):
+            core.register(end_id, [grant for grant in end.mine if grant.service == service])

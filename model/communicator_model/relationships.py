@@ -17,7 +17,6 @@ How an end behaves, at every instant `now_ms`:
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final, TypeVar
 
-from communicator_model.backups import BackedUpService
 from communicator_model.ends import NEVER, NOTHING, Body, End, Entry, Transmission, carried, without
 from communicator_model.receiving import Parcel, ReceivingService
 from communicator_spec import (
@@ -366,8 +365,7 @@ class RelationshipManagers:
 
     def receive(self, now_ms: int, end_id: int, service: int, *, confirms: bool = True) -> None:
         """Fetch everything stored for one root at one service, apply it, then confirm it."""
-        end = self._ends[end_id]
-        core = self._services[service]
+        end, core = self._ends[end_id], self._services[service]
         if end.ended:
             return  # its roots are no longer known here
         for parcel in core.fetch(end_id):
@@ -382,12 +380,6 @@ class RelationshipManagers:
             core.confirm(now_ms, end_id)
             if end.opened:
                 end.opened = frozenset(address for address in end.opened if address[0] != service)
-
-    def register(self, end_id: int, service: int) -> None:
-        """Register everything once more at a service that knows nothing of it."""
-        end, core = self._ends[end_id], self._services[service]
-        if not end.ended and isinstance(core, BackedUpService):
-            core.register(end_id, [grant for grant in end.mine if grant.service == service])
 
     def restart(self, end_id: int) -> None:
         """Die and come back: an end is what it has stored."""
