@@ -24,7 +24,7 @@ from communicator_impl.errors import OwnError, PeerError
 from communicator_impl.particle import Particle
 from communicator_impl.particle_fields import NEVER
 from communicator_impl.turn import ServiceBook, Turn
-from communicator_spec import ErrorClass, Grant, Terms, request_at
+from communicator_spec import ErrorClass, Grant, Terms, request_at, usable
 from communicator_spec.parameters import PARAMETERS
 
 __all__ = ["PeerAddresses"]
@@ -62,6 +62,11 @@ class PeerAddresses:
         p = turn.particle
         live = {s for s in {grant.service for grant in p.held} if self._key(turn, s) is not None}
         return tuple(grant for grant in p.held if grant.service in live)
+
+    def has_address(self, turn: Turn) -> bool:
+        """Tell whether an address of the peer is left that can be used now."""
+        used = turn.particle.used
+        return any(usable(grant, used.get(grant[:2], 0), turn.now_ms) for grant in self.offers(turn))
 
     def take(self, p: Particle, grant: Grant) -> int:
         """Return the next unused position of a grant and count it as used."""

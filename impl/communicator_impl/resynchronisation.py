@@ -79,7 +79,8 @@ class Resynchronisation:
         3. start the session anew
         """
         p, now_ms = turn.particle, turn.now_ms
-        if not any(turn.reach.sending[sender] for sender in p.senders):
+        is_stuck = p.asked and not self._peer.has_address(turn)  # what was asked for can still be answered
+        if is_stuck or not any(turn.reach.sending[sender] for sender in p.senders):
             p.resync_due = now_ms + self._terms.retry_max_ms
             return False
         p.begun = tuple(t_ms for t_ms in p.begun if now_ms - t_ms < _R.window_s * _MS)

@@ -110,11 +110,11 @@ def resync_cases() -> list[Case]:
 def _package_cases() -> list[Case]:
     """Return the cases of somebody who begins again with the package, because nobody has answered yet."""
     found: list[Case] = []
-    for name, title, away_s in (("oldest", "a day ago", -_SKEW_S), ("earliest", "tomorrow", _SKEW_S)):
-        edge = Case(f"resync/package-{name}", title, ("PORT-20", "PORT-31"), (accepting(_again(NOW + away_s)),))
-        beyond = accepting(_again(NOW + away_s + (1 if away_s > 0 else -1))).args["ciphertext"]
-        refused = edge.refused(f"package-{name}-beyond", f"{title} and a second", ("PORT-20",), ErrorClass.EXPIRED)
-        found += [edge, refused.changed("accept", ciphertext=beyond)]
+    for name, title, away_s in (("old", "ten days ago", -10 * _SKEW_S), ("earliest", "tomorrow", _SKEW_S)):
+        found.append(Case(f"resync/package-{name}", title, ("PORT-20", "PORT-31"), (accepting(_again(NOW + away_s)),)))
+    beyond = accepting(_again(NOW + _SKEW_S + 1)).args["ciphertext"]
+    refused = found[-1].refused("package-earliest-beyond", "tomorrow and a second", ("PORT-20",), ErrorClass.EXPIRED)
+    found.append(refused.changed("accept", ciphertext=beyond))
     now = Case("resync/package", "begun again with the package", ("PORT-31",), (accepting(_again()),))
     of_zeros = accepting(_again(0)).args["ciphertext"]
     never = now.refused("package-no-time", "at no time", ("PORT-20",), ErrorClass.REPLAYED)

@@ -32,7 +32,12 @@ def chaos(
     minutes: Annotated[float, typer.Option(min=0.1, help="How long there are faults.")] = 5.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed is the same plan; the run is not the same.")] = 1,
     database: Annotated[
-        str, typer.Option(metavar="KIND", help="Of the services: sqlite, or postgresql, a server that is started here.")
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="Of the services: sqlite; postgresql, a server that is started here; or the URL of a database at a "
+            "server where the run makes databases of its own, and drops them.",
+        ),
     ] = "sqlite",
     kills: Annotated[int, typer.Option(min=0, help="Kills at crash points.")] = _WHOLE_KILLS,
     plant: Annotated[
@@ -54,24 +59,30 @@ def chaos(
 
       communicator chaos --database postgresql --kills 100
 
+      communicator chaos --database postgresql://tester@db.example/postgres --kills 100
+
       communicator chaos --plant all
     """
     from communicator_simulations.chaos.outcome import Wish
     from communicator_simulations.chaos.planted import BUGS
-    from communicator_simulations.chaos.postgres import is_there
+    from communicator_simulations.chaos.postgres import is_there, reason_against
 
+    server = database if "://" in database else ""
+    database = "postgresql" if server else database
     if database not in ("sqlite", "postgresql"):
-        raise typer.BadParameter("sqlite or postgresql", param_hint="--database")
-    if database == "postgresql" and not is_there():
+        raise typer.BadParameter("sqlite, postgresql or a URL", param_hint="--database")
+    if server and (reason := reason_against(server)):
+        raise typer.BadParameter(reason, param_hint="--database")
+    if database == "postgresql" and not server and not is_there():
         raise typer.BadParameter("PostgreSQL is not installed here", param_hint="--database")
     if plant and plant not in (*BUGS, "all"):
         raise typer.BadParameter(f"known are all, {', '.join(BUGS)}", param_hint="--plant")
     if plant:
         names = list(BUGS) if plant == "all" else [plant]
         of = (_PLANT_PEOPLE, _PLANT_MINUTES, seed, _PLANT_KILLS, database)
-        wishes = [Wish(*of, name, calm_s=_PLANT_CALM_S) for name in names]
+        wishes = [Wish(*of, name, calm_s=_PLANT_CALM_S, server=server) for name in names]
         raise typer.Exit(_planted(wishes, keep, as_json))
-    outcome, folder = _run(Wish(people, minutes, seed, kills, database), keep)
+    outcome, folder = _run(Wish(people, minutes, seed, kills, database, server=server), keep)
     size = f"--people {people} --minutes {minutes:g} --kills {kills}"
     line = f"communicator chaos {size} --seed {seed} --database {database}"
     _show(outcome, as_json, line, folder)

@@ -174,7 +174,7 @@ class _Run:
         killed = sorted(self._kills.counts.items())
         cast = {"person": self._cast.people, "service": self._cast.services}
         return Outcome(
-            wish=self._wish,
+            wish=msgspec.structs.replace(self._wish, server=""),  # it may have a password
             kills={f"{points[n].name} {PHASES[phase]}": count for (n, phase), count in killed},
             passes={point.name: count for point, count in passed.items()},
             missed=tuple(point.name for point, count in due.items() if not count and not excuse(point, of)),

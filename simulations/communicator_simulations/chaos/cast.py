@@ -23,7 +23,7 @@ from communicator_simulations.chaos.outcome import Wish
 from communicator_simulations.chaos.plan import OPERATORS, planned
 from communicator_simulations.chaos.planted import BUGS
 from communicator_simulations.chaos.points import scan
-from communicator_simulations.chaos.postgres import Postgres
+from communicator_simulations.chaos.postgres import Existing, Postgres
 from communicator_simulations.chaos.stage import Nursery, Process, held_port
 from communicator_simulations.chaos.talker import Bond, Part
 
@@ -90,7 +90,8 @@ class Cast:
     def _made_databases(self, stack: ExitStack) -> list[str]:
         if self._wish.database == "sqlite":
             return [f"sqlite:///{self._folder}/service-{n}.sqlite3" for n in range(OPERATORS)]
-        server = stack.enter_context(Postgres())
+        server: Existing | Postgres = Existing(self._wish.server) if self._wish.server else Postgres()
+        stack.enter_context(server)
         return [server.create(f"service_{n}") for n in range(OPERATORS)]
 
     def _made_parts(self) -> list[Part]:

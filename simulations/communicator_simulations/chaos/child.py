@@ -40,7 +40,7 @@ from communicator_simulations.chaos.instruments import watch_client, watch_servi
 from communicator_simulations.chaos.ledger import Ledger
 from communicator_simulations.chaos.points import scan
 
-__all__ = ["Start", "main"]
+__all__ = ["Forked", "Start", "lend", "main"]
 
 _LOADED: Final = (alembic.command, anyio._backends._asyncio, psycopg, sqlalchemy.dialects.postgresql.psycopg)
 """What a service imports late."""
@@ -118,7 +118,7 @@ def _run(start: Start) -> None:
         _prepare(start, start.row)
         talker.run(start.person)
         return
-    _lend(_Forked(lambda: _prepare(start, start.helper_row)))
+    lend(Forked(lambda: _prepare(start, start.helper_row)))
     resolving._COMMAND = _COMMAND  # type: ignore[misc]
     os.environ[_HELPER] = msgspec.json.encode(start).decode()
     _prepare(start, start.row)
@@ -133,7 +133,7 @@ def _prepare(start: Start, row: int) -> None:
     (watch_client if start.person else watch_service)(ledger, row)
 
 
-class _Forked:
+class Forked:
     """A process that resolves, forked before anything is open: SQLite cannot be carried into another process."""
 
     def __init__(self, prepare: Callable[[], None]) -> None:
@@ -164,7 +164,7 @@ class _Forked:
         os.waitpid(self.pid, 0)
 
 
-def _lend(first: _Forked) -> None:
+def lend(first: Forked) -> None:
     """Let the service take this process for the first one that it starts."""
     real, waiting = subprocess.Popen, [first]
 

@@ -17,7 +17,7 @@ __all__ = ["Outcome", "Wish", "found_by"]
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What somebody wants to be run; `database`: `sqlite` or `postgresql`, a private one."""
+    """What somebody wants to be run; `database`: `sqlite` or `postgresql`, a private one unless `server` is a URL."""
 
     people: int = 10
     minutes: float = 5.0
@@ -27,6 +27,7 @@ class Wish(msgspec.Struct, frozen=True):
     plant: str = ""
     faults: bool = True
     calm_s: float = 120.0
+    server: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -1,12 +1,15 @@
-"""A private PostgreSQL server for one run: in a folder of the run, reached over a socket there, and nowhere else.
+"""PostgreSQL for one run: a private server in a folder of the run, or databases of its own at one that is there.
 
 Rules:
 
-1. It ends when whoever started it does, in whatever way that ends (PR_SET_PDEATHSIG).
+1. A private server is reached over a socket in its folder, and nowhere else; it ends when whoever started it does, in
+   whatever way that ends (PR_SET_PDEATHSIG).
+2. At a server that is there a run makes databases whose names nobody else has, and drops them; it touches nothing else.
 """
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -19,8 +22,11 @@ from types import TracebackType
 from typing import Final, Self
 
 import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
-__all__ = ["Postgres", "is_there"]
+__all__ = ["Existing", "Postgres", "is_there", "reason_against"]
 
 _START_S: Final = 120.0
 _OPTIONS: Final = ("listen_addresses=", "max_connections=300", "shared_buffers=32MB", "wal_level=minimal")
@@ -98,3 +104,50 @@ class Postgres:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Existing:
+    """A server that is there, by the URL of a database of it; who is named in the URL may create databases."""
+
+    def __init__(self, server: str) -> None:
+        self._server = make_url(server)
+        self._run = f"communicator_chaos_{secrets.token_hex(6)}"
+        self._made: list[str] = []
+
+    def create(self, database: str) -> str:
+        """Make an empty database, and return its URL."""
+        name = f"{self._run}_{database}"
+        self._execute("CREATE DATABASE {}", name)
+        self._made.append(name)
+        url = self._server.set(drivername="postgresql+psycopg", database=name)
+        return url.render_as_string(hide_password=False)
+
+    def close(self) -> None:
+        """Drop what was made, whoever still uses it."""
+        while self._made:
+            self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", self._made.pop())
+
+    def _execute(self, statement: str, name: str) -> None:
+        url = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def reason_against(server: str) -> str:
+    """Return why no run can use a server; empty if one can make a database there."""
+    try:
+        with Existing(server) as existing:
+            existing.create("try")
+    except ArgumentError:
+        return "no URL of a database"
+    except psycopg.Error as error:
+        return str(error).strip().partition("\n")[0] or type(error).__name__
+    return ""

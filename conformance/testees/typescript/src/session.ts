@@ -120,7 +120,7 @@ export async function accept(
   const session = asB(termsOf(of, opening.secret), own, classical, opening);
   const prekey = { door, secret: prekeySecret, untilS, opening };
   const opened = openWith({ ...session, restartedS, prekey }, message, draws);
-  if (restartedS !== null) checkTime(restartedS, 0, now);
+  if (restartedS !== null) checkTime(restartedS, 0, now, true);
   return opened;
 }
 
@@ -156,11 +156,11 @@ export async function answer(
   return opened;
 }
 
-/** The time of an opening of RESYNC is later than all that were adopted before, and within a day of now. */
-function checkTime(time: Uint, newestS: Uint, now: Uint): void {
+/** An opening of RESYNC is later than all that were adopted before, and of within a day; older only `toPrekey`. */
+function checkTime(time: Uint, newestS: Uint, now: Uint, toPrekey = false): void {
   demand(time > newestS, "replayed", "an opening that is not later than one before"); // PORT-20
   demand(
-    time <= plus(now, P.CLOCK_SKEW_S) && now <= plus(time, P.CLOCK_SKEW_S),
+    time <= plus(now, P.CLOCK_SKEW_S) && (toPrekey || now <= plus(time, P.CLOCK_SKEW_S)),
     "expired",
     "an opening of another day",
   ); // PORT-20
