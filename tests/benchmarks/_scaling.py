@@ -1,6 +1,6 @@
 """How time and memory of a run grow with the people in it, each size in a process of its own.
 
-Run: python -m tests.benchmarks population --scale 100000 (or 1000000: 7 GB; writes the figures of docs/figures)
+Run: python -m tests.benchmarks population --scale 100000 (or 1000000: 5.2 GB; writes the figures of docs/figures)
 
 Theory. If a run of n people takes time a·n^b, its points lie on a line of slope b where both axes are logarithmic; b is
 1 if nobody costs more because others are there. It is fitted by least squares, with Student's interval. Memory is what
