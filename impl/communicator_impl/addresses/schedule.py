@@ -15,6 +15,7 @@ Rules:
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -27,8 +28,9 @@ from communicator_impl.errors import InputError, OwnError, PeerError
 from communicator_spec.errors import ErrorClass
 from communicator_spec.parameters import PARAMETERS
 
-__all__ = ["KeySchedule", "SecretGeneration"]
+__all__ = ["BACKDATE_S", "KeySchedule", "SecretGeneration"]
 
+BACKDATE_S: Final = PARAMETERS.session.backdate_s
 _P = PARAMETERS.address
 _STATE_BYTES_MAX = 1 << 16
 
@@ -41,9 +43,9 @@ class SecretGeneration(msgspec.Struct, frozen=True):
 
     @classmethod
     def generate(cls, number: int, now: int, lifetime_s: int, entropy: Entropy, label: str) -> "SecretGeneration":
-        """Draw a key pair that lives from `now` for `lifetime_s`."""
+        """Draw a key pair for now and the next `lifetime_s`; it begins a day ago, for clocks that are slow."""
         pair = hpke.KeyPair.generate(entropy, label)
-        return cls(pair.secret, Generation(number, pair.public, now, now + lifetime_s))
+        return cls(pair.secret, Generation(number, pair.public, max(now - BACKDATE_S, 0), now + lifetime_s))
 
 
 class KeySchedule:

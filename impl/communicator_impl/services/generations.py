@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from communicator_impl.addresses import KeySchedule, Profile
+from communicator_impl.addresses.schedule import BACKDATE_S
 from communicator_impl.entropy import Entropy
 from communicator_impl.receiving_service import KeyLifetimes
 from communicator_impl.services.kept import change, held_secret
@@ -39,8 +40,8 @@ def current_schedule(
     stored = held_secret(connection, _SCHEDULE, first.to_bytes())
     before = KeySchedule.from_bytes(stored)
     schedule = KeySchedule(uri, profiles, before.outer, before.inner).erased(_settled_s(connection, now_s))  # ADDR-27
-    newest = max((g.public.not_before_s for g in schedule.outer), default=0)
-    if now_s - newest >= rotate_s:
+    newest_s = max((g.public.not_before_s + BACKDATE_S for g in schedule.outer), default=0)
+    if now_s - newest_s >= rotate_s:
         schedule = schedule.rotated(now_s, entropy, lifetimes.outer_s, lifetimes.inner_s)
     if schedule.to_bytes() != stored:
         change(connection, _SCHEDULE, sealed(connection, _SCHEDULE, schedule.to_bytes()))
