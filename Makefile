@@ -34,7 +34,7 @@ types: setup
 # Twice as many as there are processors: tests of real services wait for them.
 JOBS ?= $(shell $(PYTHON) -c "import os; print(2 * len(os.sched_getaffinity(0)))")
 tests: setup
-	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n $(JOBS) --durations=40
+	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n $(JOBS) --dist worksteal --durations=40
 
 # The formal model: Quint's own word on the text (needs Node), then every check of spec/formal/checks.toml.
 TIER ?= ci
