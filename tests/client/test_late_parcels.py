@@ -8,6 +8,7 @@ from tests.client.test_forgotten import HOUR_MS, together, turn
 
 from communicator_impl.errors import ServiceError
 from communicator_impl.submission import Submission
+from communicator_impl.tokens import Token
 from communicator_spec import ErrorClass
 
 AHEAD_MS = 30 * 86_400_000
@@ -20,11 +21,11 @@ def parcels(host: Host) -> int:
 def refuses_what_is_late(world: World, patch: pytest.MonkeyPatch) -> list[int]:
     right, refused = WorldCourier.submit, list[int]()
 
-    def submit(self: WorldCourier, uri: str, submission: Submission, relationship: int) -> bytes:
+    def submit(self: WorldCourier, uri: str, submission: Submission, relationship: int, token: Token | None) -> bytes:
         if submission.not_after_ms <= world.now_ms + AHEAD_MS:
             refused.append(relationship)
             raise ServiceError(ErrorClass.EXPIRED, uri)
-        return right(self, uri, submission, relationship)
+        return right(self, uri, submission, relationship, token)
 
     patch.setattr(WorldCourier, "submit", submit)
     return refused

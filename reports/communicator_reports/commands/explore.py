@@ -1,6 +1,8 @@
 """`communicator explore`: a local page on the event log of one run."""
 
 import asyncio
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +31,8 @@ def explore(
 
     found = loaded(run)
     asyncio.run(serve(application(found), port, _tell))
+    sys.stdout.flush()
+    os._exit(0)  # threads of the server may be at their end still, and abort if the interpreter goes before them
 
 
 def _tell(line: str) -> None:
