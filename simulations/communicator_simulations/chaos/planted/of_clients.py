@@ -23,6 +23,7 @@ from communicator_impl.relationship_manager import RelationshipManager
 from communicator_impl.root_record import Item
 from communicator_impl.storage import Storage
 from communicator_impl.submission import Submission
+from communicator_impl.tokens import Token
 from communicator_impl.turn import Outgoing, ServiceBook, Turn
 from communicator_simulations.chaos.connections import Fault
 from communicator_simulations.chaos.harm import lose_tail
@@ -115,9 +116,9 @@ def _sends_before_it_saves(patch: Patch, reached: Reached) -> None:
 def _takes_silence_for_a_ticket(patch: Patch, reached: Reached) -> None:
     right = Courier.submit
 
-    def submit(self: Courier, uri: str, submission: Submission, relationship: int) -> bytes:
+    def submit(self: Courier, uri: str, submission: Submission, relationship: int, token: Token | None = None) -> bytes:
         try:
-            return right(self, uri, submission, relationship)
+            return right(self, uri, submission, relationship, token)
         except Silent:
             reached()
             return secrets.token_bytes(_TICKET_BYTES)
