@@ -19,7 +19,7 @@ import tomllib
 from pathlib import Path
 
 from communicator_conformance import run
-from communicator_conformance.scripts import between, published_scripts
+from communicator_conformance.scripts import between, published_scripts, scripts_of
 from communicator_conformance.testee import Testee
 from communicator_conformance.vectors import published
 from communicator_conformance.verdicts import Status
@@ -52,10 +52,10 @@ def passes_every_vector() -> bool:
 def plays_with_the_reference() -> bool:
     """Print how many scripts the two play together, in both directions; tell whether that is all."""
     scripts = published_scripts()
+    every = frozenset(test for name, script in scripts.items() for test, _ in scripts_of(script, name))
     programs = {"reference": ["reference"], "typescript": command()}
     whole = True
     for first, second in (("reference", "typescript"), ("typescript", "reference")):
-        every = frozenset(f"script/{name}:{profile}" for name in scripts for profile in ("label", "two-layer"))
         with Testee(programs[first]) as one, Testee(programs[second]) as other:
             results = list(between(one, other, scripts, every, both=True))
         failed = [result for result in results if result.status is not Status.PASSED]
